@@ -1,0 +1,84 @@
+"""jaxscale: write a scaling law as the paper's formula; get the certified best fit, honest intervals, and a plan.
+
+    import jaxscale as jsl
+    fit = jsl.fit(jsl.laws.chinchilla, runs)
+    boot = jsl.bootstrap(fit, 4_000)
+    plan = jsl.allocate(boot, budget=5.76e23)
+    print(jsl.report(boot, plan=plan))
+
+Names are loaded when they are first used: importing the package alone does not import JAX.
+"""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import costs as costs
+    from . import datasets as datasets
+    from . import laws as laws
+    from . import objectives as objectives
+    from . import plots as plots
+    from . import solvers as solvers
+    from . import units as units
+    from ._allocate import allocate as allocate
+    from ._checks import InputError as InputError
+    from ._checks import JaxscaleWarning as JaxscaleWarning
+    from ._fit import bootstrap as bootstrap
+    from ._fit import fit as fit
+    from ._law import Law as Law
+    from ._law import law as law
+    from ._params import Param as Param
+    from ._params import between as between
+    from ._params import negative as negative
+    from ._params import positive as positive
+    from ._params import real as real
+    from ._params import simplex as simplex
+    from ._params import unit as unit
+    from ._report import report as report
+    from ._results import Allocation as Allocation
+    from ._results import Fit as Fit
+    from ._results import Interval as Interval
+    from ._results import Status as Status
+    from ._runs import Runs as Runs
+    from .uncertainty import interval as interval
+else:
+    _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "solvers", "units")
+    _NAMES = {
+        "allocate": "_allocate",
+        "InputError": "_checks",
+        "JaxscaleWarning": "_checks",
+        "bootstrap": "_fit",
+        "fit": "_fit",
+        "Law": "_law",
+        "law": "_law",
+        "Param": "_params",
+        "between": "_params",
+        "negative": "_params",
+        "positive": "_params",
+        "real": "_params",
+        "simplex": "_params",
+        "unit": "_params",
+        "report": "_report",
+        "Allocation": "_results",
+        "Fit": "_results",
+        "Interval": "_results",
+        "Status": "_results",
+        "Runs": "_runs",
+        "interval": "uncertainty",
+    }
+    __all__ = sorted([*_SPACES, *_NAMES])
+
+    def __getattr__(name):
+        import importlib
+
+        if name in _SPACES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name in _NAMES:
+            value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return [*__all__, "__version__"]

@@ -1,0 +1,70 @@
+"""Coordinates: all free parameters of a law as one vector without bounds, which is what solvers see.
+
+The order is that of the law's signature; a parameter `per` group has one block of coordinates per group. `Layout` is
+static: it knows names, supports and positions, and belongs to the compile key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ._law import Law
+from ._params import Param
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Blocks `(name, spec, groups, start)`; `groups` is 0 where the parameter is shared by all runs."""
+
+    blocks: tuple[tuple[str, Param, int, int], ...]
+    size: int
+
+    def unpack(self, x: Any, offset: Any = None) -> dict[str, Any]:
+        """Coordinates (P,) -> natural values by name; `offset` (P,) is added to the elementwise ones."""
+        params = {}
+        for name, spec, groups, start in self.blocks:
+            block = x[start : start + max(groups, 1) * spec.size]
+            if groups:
+                value = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)])
+            else:
+                value = spec.natural(block)
+            if offset is not None and spec.support != "simplex":
+                value = value + jnp.reshape(offset[start : start + block.shape[0]], value.shape)
+            params[name] = value
+        return params
+
+    def pack(self, params: dict[str, Any]) -> Any:
+        """Natural values by name -> coordinates (P,)."""
+        parts = []
+        for name, spec, groups, _ in self.blocks:
+            values = [params[name]] if not groups else [params[name][g] for g in range(groups)]
+            parts += [spec.coordinates(v) for v in values]
+        return jnp.concatenate(parts) if parts else jnp.zeros(0)
+
+    def each(self, fact: Any) -> np.ndarray:
+        """One number per coordinate from `fact(spec)`."""
+        return np.asarray([fact(spec) for _, spec, groups, _ in self.blocks for _ in range(max(groups, 1) * spec.size)])
+
+    def names(self, labels: dict[str, tuple[str, ...]]) -> list[str]:
+        """A name per coordinate: `A`, `E[Pythia]`, `t[2]`."""
+        out = []
+        for name, spec, groups, _ in self.blocks:
+            for label in labels[name] if groups else ("",):
+                for i in range(spec.size):
+                    inside = ",".join([label] * bool(label) + [str(i)] * (spec.shape != ()))
+                    out.append(f"{name}[{inside}]" if inside else name)
+        return out
+
+
+def layout(law: Law, sizes: dict[str, int]) -> Layout:
+    """The layout of a law's free parameters; `sizes` gives the number of groups in each group column."""
+    blocks, start, groups = [], 0, dict(law.groups)
+    for name, spec in law.free.items():
+        count = sizes[groups[name]] if name in groups else 0
+        blocks.append((name, spec, count, start))
+        start += max(count, 1) * spec.size
+    return Layout(tuple(blocks), start)

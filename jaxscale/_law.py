@@ -1,0 +1,341 @@
+"""A law is the paper's formula for one run: columns positional, parameters keyword-only with their spec as default.
+
+`@law` turns such a function into a `Law`. Calling it evaluates the formula, on scalars or on columns. Everything else
+makes a new law: `fix`, `tie`, `per` and `start` are the four ways to say what a fit may change, `publish` adds a
+published set of coefficients. A law with every parameter given is *bound*: it has `.params` and can be called with
+columns alone.
+
+The compile key of a law is the function, the supports of its parameters, ties and groups. Fixed values are leaves:
+changing them never recompiles, and they can be differentiated. A `Law` itself compares by identity, because
+`jax.jit(law)` bakes the fixed values in and must not mistake one law for another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pickle
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._checks import nearest
+from ._params import Param
+from ._tree import Aside, node, static, to_numpy, traced
+from .units import Unit, unit_of
+
+
+@node()
+class Law:
+    """A scaling law: see `law`. Made by the decorator, changed by its methods, never edited."""
+
+    function: Callable[..., Any] = static()
+    columns: tuple[str, ...] = static()
+    column_units: tuple[Unit, ...] = static()
+    specs: tuple[tuple[str, Param], ...] = static()
+    ties: tuple[tuple[str, str], ...] = static(())
+    groups: tuple[tuple[str, str], ...] = static(())
+    notes: Aside = static(Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
+    fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    # -- what it is made of -------------------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return str(self.notes["name"])
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of the law's value."""
+        unit: Unit = self.notes["unit"]
+        return unit
+
+    @property
+    def free(self) -> dict[str, Param]:
+        """Parameters that a fit may change, with their specs."""
+        tied = dict(self.ties)
+        return {k: spec for k, spec in self.specs if k not in self.fixed and k not in tied}
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """All parameter values of a bound law; an error names those that are still free."""
+        if self.free:
+            raise TypeError(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
+        return {k: v for k, v in _complete(self, {}).items()}
+
+    @property
+    def published(self) -> Mapping[str, Law]:
+        """Published coefficient sets by name, each a bound law."""
+        sets: dict[str, dict[str, Any]] = self.notes.get("published", {})
+        return {k: self.fix(**v["values"])._note(published_as=k, source=v["source"]) for k, v in sets.items()}
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.function.__doc__
+
+    # -- ways to make another law ------------------------------------------------------------------------------
+    def fix(self, **values: Any) -> Law:
+        """A law in which these parameters have these values: `law.fix(alpha=0.5)`. Numbers, not part of the key."""
+        for k, v in values.items():
+            spec = self._spec(k)
+            shape = np.shape(v)
+            if shape[len(shape) - len(spec.shape) :] != spec.shape or len(shape) > len(spec.shape) + 1:
+                raise TypeError(f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} expected")
+            low, high = spec.edges
+            if not traced(v) and not np.all((np.asarray(v) >= low) & (np.asarray(v) <= high)):
+                raise ValueError(f"{self.name}.fix({k}={v}): {k} is {spec.support}, it lies in {spec.edges}")
+        new = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in values.items()}
+        groups = tuple(g for g in self.groups if not (g[0] in new and np.ndim(new[g[0]]) == len(self._spec(g[0]).shape)))
+        ties = tuple(t for t in self.ties if t[0] not in new)
+        return dataclasses.replace(self, fixed={**self.fixed, **new}, groups=groups, ties=ties)
+
+    def tie(self, **masters: str) -> Law:
+        """A law in which a parameter takes another's value: `law.tie(beta="alpha")`."""
+        for k, master in masters.items():
+            if self._spec(k) != self._spec(master):
+                raise TypeError(f"{self.name}.tie({k}={master!r}): their supports differ")
+            if master == k or master in dict(self.ties) or master in masters:
+                raise TypeError(f"{self.name}.tie({k}={master!r}): tie to a parameter that is not tied itself")
+        fixed = {k: v for k, v in self.fixed.items() if k not in masters}
+        ties = {**dict(self.ties), **masters}
+        return dataclasses.replace(self, ties=tuple(sorted(ties.items())), fixed=fixed)
+
+    def per(self, **columns: str) -> Law:
+        """A law with one value per group: `law.per(E="family")`; `family` must be a group column of the runs."""
+        for k in columns:
+            self._spec(k)
+        fixed = {k: v for k, v in self.fixed.items() if k not in columns}
+        groups = {**dict(self.groups), **columns}
+        return dataclasses.replace(self, groups=tuple(sorted(groups.items())), fixed=fixed)
+
+    def start(self, **ranges: tuple[float, float]) -> Law:
+        """A law whose starts are drawn elsewhere: `law.start(A=(1, 1e7))`. Never a bound."""
+        specs = dict(self.specs)
+        for k, (low, high) in ranges.items():
+            specs[k] = dataclasses.replace(self._spec(k), low=low, high=high)
+        return dataclasses.replace(self, specs=tuple(specs.items()))
+
+    def publish(self, name: str, /, *, source: str, evidence: str, **values: float) -> Law:
+        """A new law that also knows a published coefficient set: `law.published[name]` is the bound law."""
+        missing = [k for k, _ in self.specs if k not in values]
+        if missing:
+            raise TypeError(f"{self.name}.publish({name!r}): {', '.join(missing)} not given")
+        entry = {"values": values, "source": source, "evidence": evidence}
+        return self._note(published={**self.notes.get("published", {}), name: entry})
+
+    # -- calling ------------------------------------------------------------------------------------------------
+    def __call__(self, *columns: Any, **keywords: Any) -> Any:
+        """Value of the law, in its unit, for runs given as scalars or as columns that broadcast against each other.
+
+        Free parameters are given by keyword (natural units); group columns of `per` by keyword too, as labels or
+        codes. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
+        """
+        rows, params, codes = self._arguments(columns, keywords)
+        if traced(rows, params, codes, self.fixed):
+            return _broadcast(self, rows, params, codes)
+        with jax.enable_x64(True):
+            out = to_numpy(_broadcast_jit(self, to_numpy64(rows), to_numpy64(params), codes))
+        return out[()]
+
+    def _arguments(self, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        if len(columns) > len(self.columns):
+            raise TypeError(
+                f"{self.name} takes the columns {', '.join(self.columns)}; {len(columns)} positional values were given. "
+                f"Parameters are given by keyword."
+            )
+        rows = dict(zip(self.columns, columns, strict=False))
+        groups = set(dict(self.groups).values())
+        specs, params, codes = dict(self.specs), {}, {}
+        for k, v in keywords.items():
+            if k in self.columns and k not in rows:
+                rows[k] = v
+            elif k in groups:
+                codes[k] = self._codes(k, v)
+            elif k in specs and k not in dict(self.ties):
+                params[k] = v
+            else:
+                reason = " twice" if k in rows else f" ({k} is tied)" if k in specs else nearest(k, [*specs, *self.columns])
+                raise TypeError(f"{self.name}() got {k!r}{reason}")
+        if missing := [k for k in [*self.columns, *sorted(groups)] if k not in rows and k not in codes]:
+            raise TypeError(f"{self.name}() needs a value for the column {', '.join(missing)}")
+        if missing := [k for k in self.free if k not in params]:
+            raise TypeError(
+                f"{self.name}() needs a value for the free parameter {', '.join(missing)}: "
+                f"give it by keyword, fix(...) it, or call a fitted or published law"
+            )
+        for k, v in {**self.fixed, **params}.items():
+            per = 1 if k in dict(self.groups) else 0
+            if np.ndim(v) > len(specs[k].shape) + per:
+                raise TypeError(
+                    f"{self.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values; "
+                    f"a law is called with the parameters of one fit. Use fit.predict(...) for an ensemble."
+                )
+        return rows, params, codes
+
+    def _codes(self, group: str, value: Any) -> Any:
+        labels = self.notes.get("labels", {}).get(group)
+        if traced(value) or np.asarray(value).dtype.kind in "iu" or labels is None:
+            return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
+        known = list(labels)
+        for label in np.ravel(np.asarray(value)).tolist():
+            if str(label) not in known:
+                raise ValueError(f"{self.name}(): no group {label!r} in {group!r}.{nearest(str(label), known)}")
+        return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
+
+    def _spec(self, name: str) -> Param:
+        specs = dict(self.specs)
+        if name not in specs:
+            raise TypeError(f"{self.name} has no parameter {name!r}.{nearest(name, specs)}")
+        return specs[name]
+
+    def _note(self, **notes: Any) -> Law:
+        return dataclasses.replace(self, notes=Aside({**self.notes, **notes}))
+
+    # -- showing and pickling -----------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        marks = {k: "fixed" for k in self.fixed} | {k: f"= {m}" for k, m in self.ties}
+        marks |= {k: f"per {g}" for k, g in self.groups}
+        shown = ", ".join(f"{k} ({marks[k]})" if k in marks else k for k, _ in self.specs)
+        return f"Law {self.name}({', '.join(self.columns)}; {shown}) -> {self.unit.name}"
+
+    def __reduce__(self) -> Any:
+        module, name = self.function.__module__, self.function.__qualname__
+        state = {
+            "specs": self.specs,
+            "ties": self.ties,
+            "groups": self.groups,
+            "notes": dict(self.notes),
+            "fixed": {k: np.asarray(v) for k, v in self.fixed.items()},
+        }
+        try:
+            found = _find(module, name)
+        except (ImportError, AttributeError) as error:
+            raise pickle.PicklingError(
+                f"law {self.name} cannot be pickled: it is not importable as {module}:{name}. "
+                f"Define it at the top level of a module."
+            ) from error
+        if found.function is not self.function:
+            raise pickle.PicklingError(f"law {self.name} cannot be pickled: {module}:{name} is now another law")
+        return _restore, (module, name, state)
+
+
+def _find(module: str, name: str) -> Law:
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, Law):
+        raise AttributeError(f"{module}:{name} is not a law")
+    return found
+
+
+def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
+    return dataclasses.replace(_find(module, name), **{**state, "notes": Aside(state["notes"])})
+
+
+def law(function: Callable[..., Any]) -> Law:
+    """Make a `Law` from a formula for one run.
+
+    Columns are positional and carry their unit as annotation; parameters are keyword-only, with a spec
+    (`positive(...)`, `real(...)`, ...) as default; the return annotation is the unit of the value.
+
+    Raises TypeError where the signature is not of that form, naming the argument and what to write.
+
+    >>> from jaxscale.units import Nats, Tokens
+    >>> @law
+    ... def power(D: Tokens, *, E=positive(1, 3), B=positive(1, 1e5), beta=positive(0.1, 1)) -> Nats:
+    ...     return E + B * D**-beta
+    >>> round(float(power(1e10, E=1.7, B=400.0, beta=0.3)), 4)
+    2.1
+    """
+    columns, units, specs = [], [], []
+    name = getattr(function, "__name__", "law")
+    hints = typing.get_type_hints(function, include_extras=True)
+    for arg in inspect.signature(function).parameters.values():
+        if arg.kind in (arg.VAR_POSITIONAL, arg.VAR_KEYWORD):
+            raise TypeError(f"law {name}: {arg} hides columns or parameters; name each of them")
+        if arg.kind is arg.KEYWORD_ONLY:
+            if not isinstance(arg.default, Param):
+                raise TypeError(
+                    f"law {name}: parameter {arg.name} has {'no default' if arg.default is arg.empty else repr(arg.default)}; "
+                    f"write {arg.name}=positive(low, high), or real, negative, between, unit, simplex"
+                )
+            specs.append((arg.name, arg.default))
+        elif isinstance(arg.default, Param):
+            raise TypeError(f"law {name}: parameter {arg.name} is positional; put `*,` before the first parameter")
+        elif arg.default is not arg.empty:
+            raise TypeError(f"law {name}: column {arg.name} has a default; columns have none")
+        else:
+            columns.append(arg.name)
+            units.append(unit_of(hints.get(arg.name)))
+    if not columns:
+        raise TypeError(f"law {name} has no column: it needs at least one positional argument")
+    notes = Aside(name=name, unit=unit_of(hints.get("return")))
+    new = Law(function, tuple(columns), tuple(units), tuple(specs), notes=notes)
+    _check_shape(new)
+    return new
+
+
+def _check_shape(law: Law) -> None:
+    """One run must give one number; seen before anything compiles."""
+    if any(u.rank for u in law.column_units):
+        return  # the number of shares is known only with the table: `fit` repeats this check there
+    row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
+    params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
+    out = jax.eval_shape(lambda r, p: law.function(*r.values(), **p), row, params)
+    if getattr(out, "shape", None) != ():
+        raise TypeError(
+            f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; "
+            f"it must return one number: write the formula of a single run"
+        )
+
+
+# -- evaluation: the pure core --------------------------------------------------------------------------------------
+def _complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
+    """Free values plus fixed and tied ones, in the order of the signature."""
+    known = {**law.fixed, **params}
+    for k, master in law.ties:
+        known[k] = known[master]
+    return {k: known[k] for k, _ in law.specs}
+
+
+def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+    """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
+    values = _complete(law, params)
+    grouped = {k: g for k, g in law.groups if np.ndim(values[k]) > len(dict(law.specs)[k].shape)}
+
+    def one(row: dict[str, Any], code: dict[str, Any]) -> Any:
+        own = {k: v[code[grouped[k]]] if k in grouped else v for k, v in values.items()}
+        return jnp.asarray(law.function(*(row[c] for c in law.columns), **own))
+
+    used = {g: codes[g] for g in set(grouped.values())}
+    return jax.vmap(one)({c: rows[c] for c in law.columns}, used)
+
+
+def _broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(codes, 0)
+    both = {k: jnp.asarray(v) for k, v in {**rows, **codes}.items()}
+    runs = {k: v.shape[: v.ndim - ranks[k]] for k, v in both.items()}
+    shape = jnp.broadcast_shapes(*runs.values())
+    flat = {
+        k: jnp.reshape(jnp.broadcast_to(v, shape + v.shape[v.ndim - ranks[k] :]), (-1, *v.shape[v.ndim - ranks[k] :]))
+        for k, v in both.items()
+    }
+    out = evaluate(law, {c: flat[c] for c in law.columns}, params, {g: flat[g] for g in codes})
+    return jnp.reshape(out, shape)
+
+
+_broadcast_jit = jax.jit(_broadcast)
+
+
+def to_numpy64(tree: Any) -> Any:
+    """Leaves as float64 NumPy arrays."""
+    return jax.tree.map(lambda v: np.asarray(v, np.float64), tree)

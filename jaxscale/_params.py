@@ -1,0 +1,135 @@
+"""Parameters: the name says the support, `(low, high)` says where starts are drawn.
+
+Solvers work on coordinates without bounds; a `Param` is the map between the two. A positive number is `exp(u)`, so a
+step in `u` is a relative change, which is what makes steps, gradients and tolerances comparable between parameters of
+size 0.3 and 2,000. `(low, high)` is never a bound: an optimum outside it is found, and the certificate says that it
+lies there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter's support. Start ranges take no part in comparison, so they never cause a recompilation."""
+
+    support: str  # positive, negative, real, between, simplex
+    low: float = field(compare=False)
+    high: float = field(compare=False)
+    edges: tuple[float, float] = (-math.inf, math.inf)
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"start range ({self.low}, {self.high}): the low end must lie below the high end")
+        if not (self.edges[0] <= self.low and self.high <= self.edges[1]):
+            raise ValueError(f"start range ({self.low}, {self.high}) leaves the support {self.edges}")
+        if self.support in ("positive", "negative") and self.low * self.high == 0.0:
+            raise ValueError(f"start range ({self.low}, {self.high}): 0 is no start for a {self.support} parameter")
+
+    @property
+    def size(self) -> int:
+        """How many coordinates it has."""
+        return self.shape[0] - 1 if self.support == "simplex" else math.prod(self.shape)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether a step in its coordinate is a relative change of the parameter."""
+        return self.support in ("positive", "negative")
+
+    def natural(self, u: Any) -> Any:
+        """Coordinates `(size,)` -> value of shape `shape`."""
+        if self.support == "simplex":
+            return jax.nn.softmax(jnp.append(u, 0.0))
+        u = jnp.reshape(u, self.shape)
+        if self.support == "between":
+            low, high = self.edges
+            return low + (high - low) * jax.nn.sigmoid(u)
+        return {"positive": jnp.exp, "negative": lambda v: -jnp.exp(v), "real": lambda v: v}[self.support](u)
+
+    def coordinates(self, value: Any) -> Any:
+        """Value -> coordinates `(size,)`: the inverse of `natural`."""
+        value = jnp.asarray(value)
+        if self.support == "simplex":
+            return jnp.log(value[:-1]) - jnp.log(value[-1])
+        value = jnp.reshape(value, (-1,))
+        if self.support == "between":
+            low, high = self.edges
+            return jnp.log(value - low) - jnp.log(high - value)
+        return {"positive": jnp.log, "negative": lambda v: jnp.log(-v), "real": lambda v: v}[self.support](value)
+
+    @property
+    def start_range(self) -> tuple[float, float]:
+        """`(low, high)` in coordinates."""
+        if self.support == "simplex":
+            return self.low, self.high
+        if self.support == "between":  # the outermost hundredth is left out: there the coordinate is flat
+            a, b = self.edges
+            low, high = (max(self.low, a + 0.01 * (b - a)), min(self.high, b - 0.01 * (b - a)))
+            return math.log((low - a) / (b - low)), math.log((high - a) / (b - high))
+        if self.support == "real":
+            return self.low, self.high
+        ends = sorted((math.log(abs(self.low)), math.log(abs(self.high))))
+        return ends[0], ends[1]
+
+
+# The functions below return Any on purpose: in a law they stand as defaults of parameters that are numbers inside.
+def positive(low: float = 1e-3, high: float = 1e3, *, shape: tuple[int, ...] = ()) -> Any:
+    """A parameter > 0; starts are drawn log-uniformly in `(low, high)`.
+
+    >>> positive(0.5, 3).support
+    'positive'
+    """
+    return Param("positive", low, high, (0.0, math.inf), shape)
+
+
+def negative(low: float = -1e3, high: float = -1e-3, *, shape: tuple[int, ...] = ()) -> Any:
+    """A parameter < 0; starts are drawn log-uniformly in `(low, high)`.
+
+    >>> negative(-2, -0.1).edges
+    (-inf, 0.0)
+    """
+    return Param("negative", low, high, (-math.inf, 0.0), shape)
+
+
+def real(low: float = -1.0, high: float = 1.0, *, shape: tuple[int, ...] = ()) -> Any:
+    """Any real number; starts are drawn uniformly in `(low, high)`.
+
+    >>> real(-3, 3).size
+    1
+    """
+    return Param("real", low, high, (-math.inf, math.inf), shape)
+
+
+def between(a: float, b: float, *, shape: tuple[int, ...] = ()) -> Any:
+    """A number strictly between `a` and `b`, which are bounds here; starts are drawn between them.
+
+    >>> between(-1, 2).edges
+    (-1, 2)
+    """
+    return Param("between", a, b, (a, b), shape)
+
+
+def unit(*, shape: tuple[int, ...] = ()) -> Any:
+    """A fraction strictly between 0 and 1.
+
+    >>> unit().edges
+    (0.0, 1.0)
+    """
+    return between(0.0, 1.0, shape=shape)
+
+
+def simplex(k: int) -> Any:
+    """`k` positive shares that sum to 1.
+
+    >>> simplex(3).size
+    2
+    """
+    return Param("simplex", -2.0, 2.0, (-math.inf, math.inf), (k,))

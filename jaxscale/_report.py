@@ -1,0 +1,143 @@
+"""`report`: a fit on one page, with everything that a reader needs to trust it or not.
+
+Nothing is computed here that is not in the result; the report only refuses to leave things out: failed refits, rows
+used and dropped, assumed units, how far delta lies from the scatter, and how far a plan lies beyond the runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ._results import Allocation, Fit, Interval, Status
+from .uncertainty import interval
+
+
+def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> str:
+    """Text report of a fit or of an ensemble, parameters in the units of the law; `plan` adds an allocation.
+
+    >>> import jaxscale as jsl
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
+    >>> print(jsl.report(best).splitlines()[0])
+    chinchilla(N, D) -> nats/token, 60 runs
+    """
+    point = fit if fit.point is None else fit.point
+    parts = [_head(point), _parameters(fit, point, level), _certificate(fit, point), _table(fit, point)]
+    if plan is not None:
+        parts.append(_plan(plan, point, level))
+    parts.append(_assumed(point))
+    return "\n\n".join(parts)
+
+
+def _head(point: Fit) -> str:
+    law = point.problem.law
+    status = Status(int(point.status))
+    lines = [
+        f"{law.name}({', '.join(law.columns)}) -> {law.unit.name}, {point.certificate.rows_used} runs",
+        f"status: {'OK' if status == Status.OK else f'NOT OK ({status.name}): {status.message}'}",
+    ]
+    return "\n".join([*lines, *(f"  {f}" for f in point.certificate.findings)])
+
+
+def _parameters(fit: Fit, point: Fit, level: float) -> str:
+    law = point.problem.law
+    ensemble = fit is not point
+    header = f"{'parameter':<12}{'estimate':>14}"
+    if ensemble:
+        header += f"   {level:.0%} interval (percentile, {len(fit):,} refits by {fit.by})"
+    else:
+        header += "   standard deviation of one log step (sandwich; bootstrap(...) for intervals)"
+    intervals = interval(fit, level=level) if ensemble else {}
+    labels, groups, tied = point.problem.runs.labels, dict(law.groups), dict(law.ties)
+    lines = [header]
+    for name, value in point.params.items():
+        for at, v in np.ndenumerate(np.asarray(value)):
+            inner = ",".join(labels[groups[name]][i] if j == 0 and name in groups else str(i) for j, i in enumerate(at))
+            full = f"{name}[{inner}]" if inner else name
+            if name in law.fixed:
+                note = "fixed"
+            elif name in tied:
+                note = f"= {tied[name]}"
+            elif ensemble:
+                own = intervals[name]
+                unusual = "" if own.kind == "percentile" else f"   {own.kind}"
+                note = f"{_number(np.asarray(own.low)[at])} .. {_number(np.asarray(own.high)[at])}{unusual}"
+            else:
+                sd = point.certificate.deviation.get(full, float("nan"))
+                note = "none: at its edge" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
+            lines.append(f"{full:<12}{_number(v):>14}   {note}")
+    return "\n".join(lines)
+
+
+def _certificate(fit: Fit, point: Fit) -> str:
+    c, problem = point.certificate, point.problem
+    lines = [
+        "certificate",
+        f"  objective        {_objective(problem.objective)}, sum {float(point.value):.10g}",
+        f"  starts           {c.starts_drawn} drawn, {c.starts_kept} kept, {c.starts_agreed} agree with the best (1e-6)",
+        f"  gradient         {c.gradient:.1e} scaled (a converged fit is below 1e-6)",
+        f"  singular value   {c.singular:.1e} smallest of the scaled Jacobian (a lost direction is below 1e-6)",
+    ]
+    if c.outside_start:
+        lines.append(f"  outside start    {', '.join(c.outside_start)}: the optimum lies beyond the start range (allowed)")
+    scale = f"{c.residual_scale:.3g} in {'ln of the target' if problem.objective.log else 'the target, relative to its size'}"
+    lines.append(f"  residual scale   {scale} (1.4826 MAD)")
+    if c.delta_over_scale is not None:
+        meaning = "close to least squares" if c.delta_over_scale > 2 else "close to least absolute deviations" if c.delta_over_scale < 0.5 else "between the two"
+        lines.append(f"  delta / scale    {c.delta_over_scale:.2g}: {meaning}")
+    if fit is not point:
+        bad = {s.name: int(np.sum(np.asarray(fit.status) & s.value != 0)) for s in Status if s}
+        listed = ", ".join(f"{n} {name}" for name, n in bad.items() if n)
+        lines.append(f"  refits           {len(fit):,} by {fit.by}, {int(np.sum(fit.ok)):,} OK{'; ' + listed if listed else ''}; none left out")
+        if fit.by != "rows":
+            count = np.bincount(np.asarray(problem.runs.groups[fit.by]))
+            lines.append(f"  clusters         {len(count)} of up to {count.max()} rows each, drawn whole: their rows are not independent")
+    return "\n".join(lines)
+
+
+def _table(fit: Fit, point: Fit) -> str:
+    runs, law = point.problem.runs, point.problem.law
+    c = point.certificate
+    zero = len(runs) - c.rows_used
+    lines = ["runs", f"  {c.rows_used} rows used, {c.rows_dropped} dropped as bad" + (f", {zero} of weight 0" if zero else "")]
+    for name in law.columns:
+        v = np.asarray(runs.columns[name])
+        lines.append(f"  {name:<8} {v.min():.3g} .. {v.max():.3g}" if v.ndim == 1 else f"  {name:<8} {v.shape[1]} shares")
+    if {"N", "D"} <= set(law.columns):
+        flop = 6.0 * runs["N"] * runs["D"]
+        ratio = runs["D"] / runs["N"]
+        lines.append(f"  {'6 N D':<8} {flop.min():.3g} .. {flop.max():.3g} FLOP;  D/N {ratio.min():.3g} .. {ratio.max():.3g}")
+    return "\n".join([*lines, *(f"  note: {r}" for r in runs.remarks)])
+
+
+def _plan(plan: Allocation, point: Fit, level: float) -> str:
+    lines = ["plan"]
+    budgets = np.atleast_1d(np.asarray(plan.budget))
+    runs = point.problem.runs
+    flop = 6.0 * runs["N"] * runs["D"] if {"N", "D"} <= set(runs.columns) else None
+    for i, budget in enumerate(budgets):
+        ratio = f", {budget / flop.max():.3g} times the largest run (6 N D)" if flop is not None else ""
+        lines.append(f"  budget {budget:.4g}{ratio}")
+        for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
+            draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
+            shown = interval(draws, level=level) if draws.ndim else f"{float(draws):.4g}"
+            lines.append(f"    {name:<12} {shown if isinstance(shown, Interval) else shown}")
+    worst = float(np.nanmax(plan.certificate.stationarity))
+    lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {int(np.sum(np.asarray(plan.status) != 0))} of {np.size(plan.loss)} plans not OK")
+    return "\n".join([*lines, *(f"  note: {r}" for r in plan.remarks)])
+
+
+def _assumed(point: Fit) -> str:
+    law = "the law holds: intervals say nothing about a wrong formula"
+    return "\n".join(["assumed", *(f"  {a}" for a in (*point.certificate.assumptions, law))])
+
+
+def _objective(objective: Any) -> str:
+    numbers = ", ".join(f"{f.name}={float(getattr(objective, f.name)):g}" for f in dataclasses.fields(objective))
+    return f"{type(objective).__name__}({numbers})"
+
+
+def _number(v: Any) -> str:
+    return f"{float(v):.6g}"

@@ -1,0 +1,196 @@
+"""Results: what a fit, an ensemble of refits, an interval and a plan are, and how far each can be trusted.
+
+A `Fit` is one fit or an ensemble; whether it is an ensemble is `value.ndim`, and a leading axis of every parameter.
+`Status` is data (one number per lane); the `Certificate` says on which grounds, by name of parameter. Nothing here
+computes: results print, index, and hand out bound laws.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._law import Law
+from ._runs import Runs
+from ._tree import node, static
+
+
+class Status(enum.IntFlag):
+    """How a lane ended; 0 is OK. Several can hold at once."""
+
+    OK = 0
+    MAX_STEPS = 1
+    NON_FINITE = 2
+    AT_BOUND = 4
+    FLAT = 8
+
+    @property
+    def message(self) -> str:
+        """What it means, in a sentence."""
+        said = {
+            Status.MAX_STEPS: "not converged: the gradient is not negligible where the solver stopped",
+            Status.NON_FINITE: "the law or the objective is not finite at any point that was tried",
+            Status.AT_BOUND: "a parameter runs to the edge of its support",
+            Status.FLAT: "the data do not identify a direction of the parameters",
+        }
+        return "; ".join(text for flag, text in said.items() if flag in self) or "OK"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Why a fit may be trusted, or not. Numbers are scalars for a fit and `(n,)` for an ensemble.
+
+    `gradient`: largest cosine-like gradient component |g_j| / sqrt(H_jj value), free of all scales.
+    `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a direction is lost.
+    `deviation`: sandwich standard deviation of each free coordinate (relative, for positive parameters).
+    """
+
+    gradient: Any
+    singular: Any
+    direction: dict[str, float] = field(default_factory=dict)
+    deviation: dict[str, float] = field(default_factory=dict)
+    flat: tuple[str, ...] = ()
+    at_bound: tuple[str, ...] = ()
+    outside_start: tuple[str, ...] = ()
+    starts_drawn: int = 0
+    starts_kept: int = 0
+    starts_agreed: int = 0
+    delta_over_scale: float | None = None
+    residual_scale: float = float("nan")
+    rows_used: int = 0
+    rows_dropped: int = 0
+    assumptions: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+@node()
+class Problem:
+    """What was fitted: law, runs, objective, solver, and the seed of its starts."""
+
+    law: Law
+    runs: Runs
+    objective: Any
+    solver: Any = static()
+    seed: int = static(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fit (`value` has shape ()) or an ensemble of refits (`value` has shape (n,)).
+
+    `params` holds every parameter in natural units, `value` the summed objective, `status` a `Status` (per lane);
+    `point` is the fit that an ensemble came from, `by` what it resampled.
+    """
+
+    params: dict[str, Any]
+    value: Any
+    status: Any
+    certificate: Certificate
+    problem: Problem
+    point: Fit | None = None
+    by: str = ""
+    steps: Any = 0
+
+    def __len__(self) -> int:
+        if np.ndim(self.value) == 0:
+            raise TypeError("one fit has no length; an ensemble from bootstrap(...) has")
+        return len(self.value)
+
+    @property
+    def ok(self) -> Any:
+        """Whether the certificate holds (per lane)."""
+        return np.asarray(self.status) == Status.OK
+
+    @property
+    def law(self) -> Law:
+        """The bound law of one fit; an ensemble has one per resample: use `predict`, `interval(of=...)`, `allocate`."""
+        if np.ndim(self.value):
+            raise TypeError("an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)")
+        return bound(self.problem, self.params)
+
+    def predict(self, *columns: Any, **named: Any) -> np.ndarray:
+        """Values of the law at columns that broadcast to shape S: `(n, *S)` for an ensemble, `S` for one fit."""
+        from ._maps import predict
+
+        return predict(self, columns, named)
+
+    def __repr__(self) -> str:
+        if np.ndim(self.value):
+            return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
+        shown = ", ".join(f"{k}={v:.6g}" for k, v in self.params.items() if np.ndim(v) == 0)
+        return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
+
+
+def bound(problem: Problem, params: dict[str, Any]) -> Law:
+    """The law with these values (one lane), ready to be called with columns; knows the labels of its groups."""
+    tied = dict(problem.law.ties)
+    law = problem.law.fix(**{k: v for k, v in params.items() if k not in tied})
+    return law._note(labels=problem.runs.labels)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval at `level`: arrays `low`, `median`, `high`; `failed` counts what could not be used."""
+
+    low: Any
+    median: Any
+    high: Any
+    level: float
+    kind: str
+    failed: int = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.low, self.median, self.high))
+
+    def __str__(self) -> str:
+        if np.ndim(self.median):
+            return f"Interval of shape {np.shape(self.median)}, {self.level:.0%} {self.kind}"
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}, {self.level:.0%} {self.kind}{failed})"
+
+
+@dataclass(frozen=True)
+class KKT:
+    """First-order conditions of a plan, in the natural coordinates of its columns, free of scale.
+
+    `stationarity`: what is left of the loss gradient after budget and bounds, relative to its largest component;
+    `feasibility`: |cost / budget - 1|; `complementarity`: largest sign violation of a multiplier, relative.
+    """
+
+    stationarity: Any
+    feasibility: Any
+    complementarity: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """A plan: `plan["N"]` is the optimal column, of shape (), (budgets,), (n,) or (n, budgets).
+
+    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `active` which columns sit at a bound (-1, 0, 1),
+    `status` and `certificate` per lane.
+    """
+
+    columns: dict[str, Any]
+    loss: Any
+    cost: Any
+    budget: Any
+    shadow_price: Any
+    active: dict[str, Any]
+    status: Any
+    certificate: KKT
+    remarks: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.columns:
+            raise KeyError(f"no column {name!r} in this plan; there is {', '.join(self.columns)}")
+        return self.columns[name]
+
+    def __repr__(self) -> str:
+        if np.ndim(self.loss):
+            return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
+        shown = ", ".join(f"{k}={float(v):.6g}" for k, v in self.columns.items())
+        return f"<Allocation {shown}, loss {float(self.loss):.6g}, cost {float(self.cost):.4g}>"

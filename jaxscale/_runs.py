@@ -1,0 +1,389 @@
+"""`Runs`: the table of training runs, checked once, where it is made.
+
+Columns are named float64 arrays `(n,)` (or `(n, k)` for shares), beside a target, weights and group columns. The
+constructors (`from_columns`, `from_csv`, `from_frame`) refuse what cannot be meant (missing values, strings, values
+outside a unit's range, two magnitudes in one column) with row and column; `on_bad="drop"` leaves such rows out and
+counts them. A run may have many rows (checkpoints): then a `run` column says which rows belong together, and
+everything that resamples draws whole runs. Nothing is checked in `__post_init__`, which also runs on tracers.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import units as U
+from ._checks import InputError, nearest, refuse, row_list, warn
+from ._tree import Aside, node, static
+from .units import Unit, by_letter, unit_of
+
+_GROUPS = ("run",)  # understood without being named
+_NUMBERS = ("step",)
+
+
+@node()
+class Runs:
+    """A checked table of runs: see `Runs.from_columns`, `Runs.from_csv`, `Runs.from_frame`.
+
+    `weights` count rows (a weight of 2 is the row twice) or give relative precision: the fit only sees their ratio.
+    """
+
+    columns: dict[str, Any]
+    target: Any
+    weights: Any
+    groups: dict[str, Any]
+    target_name: str = static("loss")
+    notes: Aside = static(Aside())
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The values of a column, of the target, or the labels of a group column."""
+        if name in self.columns:
+            return np.asarray(self.columns[name])
+        if name == self.target_name:
+            return np.asarray(self.target)
+        if name in self.groups:
+            return np.asarray(self.labels[name])[self.groups[name]]
+        raise KeyError(f"no column {name!r}.{nearest(name, [*self.columns, self.target_name, *self.groups])}")
+
+    @property
+    def units(self) -> dict[str, Unit]:
+        """Unit of each column and of the target, as declared or taken from its letter."""
+        return dict(self.notes["units"])
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Labels of each group column; `groups` holds their indices."""
+        return dict(self.notes["labels"])
+
+    @property
+    def dropped(self) -> int:
+        """Rows left out by `on_bad="drop"`."""
+        return int(self.notes["dropped"])
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was noticed when the table was read; the report repeats it."""
+        return tuple(self.notes["remarks"])
+
+    @property
+    def clusters(self) -> str | None:
+        """'run' where some run has more than one row: then rows are not independent, and runs are resampled."""
+        if "run" not in self.groups or len(self) == 0:
+            return None
+        return "run" if np.bincount(self.groups["run"]).max() > 1 else None
+
+    def where(self, mask: Any) -> Runs:
+        """The rows where `mask` (n,) is true: `runs.where(runs["loss"] < 5)`."""
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (len(self),):
+            raise refuse(
+                f"where(): a mask of dtype {mask.dtype} and shape {mask.shape} for {len(self)} rows",
+                why="positions or another table's mask were given",
+                change="give one true or false per row, such as runs['loss'] < 5",
+            )
+        if not mask.any():
+            raise refuse(f"where(): none of {len(self)} rows left", why="the condition has another unit", change="the condition")
+        groups, labels = {}, dict(self.notes["labels"])
+        for g, codes in self.groups.items():
+            kept, groups[g] = np.unique(np.asarray(codes)[mask], return_inverse=True)
+            labels[g] = tuple(np.asarray(labels[g])[kept].tolist())
+        return Runs(
+            {k: np.asarray(v)[mask] for k, v in self.columns.items()},
+            None if self.target is None else np.asarray(self.target)[mask],
+            np.asarray(self.weights)[mask],
+            groups,
+            self.target_name,
+            Aside({**self.notes, "labels": labels}),
+        )
+
+    @classmethod
+    def from_columns(
+        cls,
+        *,
+        target: str | None = "loss",
+        weights: Any = None,
+        groups: Mapping[str, Any] | None = None,
+        units: Mapping[str, Any] | None = None,
+        on_bad: str = "raise",
+        **columns: Any,
+    ) -> Runs:
+        """Runs from arrays: `Runs.from_columns(N=N, D=D, loss=loss)`.
+
+        `target` names the observed column (None for `NegLogLik`); `weights` (n,); `groups` maps names to labels (n,);
+        a column called `run` is a group too. `units` declares units (`units={"loss": units.Bits}`), else the letter
+        decides (N, D, C, U, loss). Raises InputError with row and column; `on_bad="drop"` drops and counts instead.
+
+        >>> runs = Runs.from_columns(N=[1e8, 1e9, 4e9], D=[2e9, 2e10, 8e10], loss=[3.1, 2.6, 2.3])
+        >>> len(runs), runs.dropped
+        (3, 0)
+        """
+        groups = dict(groups or {}) | {g: columns.pop(g) for g in _GROUPS if g in columns}
+        return _build(columns, target, weights, groups, dict(units or {}), on_bad, ())
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | Path,
+        *,
+        target: str = "loss",
+        weights: str | None = None,
+        groups: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        units: Mapping[str, Any] | None = None,
+        on_bad: str = "raise",
+        **renamed: str,
+    ) -> Runs:
+        """Runs from a CSV file with a header: `Runs.from_csv("sweep.csv", N="params", D="tokens", target="final_loss")`.
+
+        Keywords rename (`N="params"` reads column `params` as N), `columns` reads under their own names; without
+        either, every column of numbers is read. `run` and `step` are read where they exist. Raises as `from_columns`.
+        """
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if line]
+        if not lines:
+            raise refuse(f"{Path(path).name} is empty", why="an export stopped early", change="the file")
+        header = [h.strip() for h in lines[0]]
+        if double := sorted({h for h in header if header.count(h) > 1}):
+            raise refuse(f"{Path(path).name}: two columns are called {double[0]!r}", why="tables were joined", change="rename one")
+        for i, line in enumerate(lines[1:]):
+            if len(line) != len(header):
+                raise refuse(
+                    f"{Path(path).name} row {i} has {len(line)} cells, the header has {len(header)}",
+                    why="a comma stands inside a value, or the file was cut short",
+                    change="quote that value, or export again",
+                )
+        cells = list(zip(*lines[1:], strict=True)) if len(lines) > 1 else [()] * len(header)
+        table = dict(zip(header, [np.asarray(c, dtype=object) for c in cells], strict=True))
+        return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        *,
+        target: str = "loss",
+        weights: str | None = None,
+        groups: Sequence[str] = (),
+        columns: Sequence[str] = (),
+        units: Mapping[str, Any] | None = None,
+        on_bad: str = "raise",
+        **renamed: str,
+    ) -> Runs:
+        """Runs from a pandas, polars or pyarrow table; arguments and errors as in `from_csv`."""
+        import narwhals as nw
+
+        try:
+            data = nw.from_native(frame, eager_only=True)
+        except (TypeError, nw.exceptions.DuplicateError) as error:
+            raise refuse(
+                f"from_frame: {type(frame).__name__} cannot be read ({error})",
+                why="it is no pandas, polars or pyarrow table, or two of its columns share a name",
+                change="convert it to one of these, or use from_columns",
+            ) from error
+        table = {c: _series(data[c]) for c in data.columns}
+        return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
+
+
+def _series(series: Any) -> np.ndarray:
+    """Values of a frame's column; missing becomes NaN in numbers, None in labels."""
+    if series.dtype.is_numeric():
+        import narwhals as nw
+
+        return np.asarray(series.cast(nw.Float64).to_list(), dtype=object)
+    return np.asarray(series.to_list(), dtype=object)
+
+
+def _from_table(
+    table: Mapping[str, Any],
+    target: str,
+    weights: str | None,
+    groups: Sequence[str],
+    columns: Sequence[str],
+    units: Mapping[str, Any] | None,
+    on_bad: str,
+    renamed: Mapping[str, str],
+) -> Runs:
+    def read(name: str) -> Any:
+        if name not in table:
+            raise refuse(f"no column {name!r} in the table", why="it has another name", change=nearest(name, table).strip())
+        return table[name]
+
+    wanted = {**{c: c for c in columns}, **renamed}
+    group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
+        g: wanted.pop(g) for g in _GROUPS if g in wanted
+    }
+    remarks: tuple[str, ...] = ()
+    if not wanted:
+        other = [c for c in table if c not in (target, weights) and c not in group_names.values()]
+        wanted = {c: c for c in other if _usable(table[c])}
+        if skipped := [c for c in other if c not in wanted]:
+            remarks = (f"columns not read because not every value is a finite number: {', '.join(skipped)}",)
+    else:
+        wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and _usable(table[c])}
+    data = {new: read(old) for new, old in wanted.items()} | {target: read(target)}
+    return _build(
+        data,
+        target,
+        None if weights is None else read(weights),
+        {g: read(c) for g, c in group_names.items()},
+        dict(units or {}),
+        on_bad,
+        remarks,
+    )
+
+
+def _usable(values: Any) -> bool:
+    numbers, bad = _numbers(values)
+    return not bad and bool(np.all(np.isfinite(numbers)))
+
+
+def _numbers(values: Any) -> tuple[np.ndarray, dict[int, str]]:
+    """float64 values, and for each row that is no number what stands there."""
+    array = np.ma.filled(values.astype(np.float64), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64), {}
+    out, bad = np.full(array.shape, np.nan), {}
+    for at, value in np.ndenumerate(array):
+        try:
+            if isinstance(value, bool | np.bool_ | complex):
+                raise TypeError
+            out[at] = np.nan if value is None else float(value)
+        except (TypeError, ValueError):
+            bad.setdefault(at[0], repr(str(value)) if isinstance(value, str) else repr(value))
+    return out, bad
+
+
+def _build(
+    columns: Mapping[str, Any],
+    target: str | None,
+    weights: Any,
+    groups: Mapping[str, Any],
+    units: dict[str, Any],
+    on_bad: str,
+    remarks: Iterable[str],
+) -> Runs:
+    if on_bad not in ("raise", "drop"):
+        raise ValueError(f"on_bad={on_bad!r}: write 'raise' or 'drop'")
+    data = dict(columns)
+    if target is not None and target not in data:
+        raise refuse(f"no target column {target!r}", why="it has another name", change=nearest(target, data).strip())
+    if unknown := [k for k in units if k not in data]:
+        raise refuse(f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip())
+    declared = {k: unit_of(units[k]) if k in units else by_letter("loss" if k == target else k) for k in data}
+    if weights is not None:
+        data["weights"], declared["weights"] = weights, Unit("weight", "", support="nonnegative")
+
+    numbers: dict[str, np.ndarray] = {}
+    faults: dict[int, InputError] = {}
+    lengths = {k: len(np.atleast_1d(np.asarray(v, dtype=object))) for k, v in {**data, **groups}.items()}
+    if len(set(lengths.values())) > 1:
+        raise refuse(f"columns of different length: {lengths}", why="they come from different tables", change="align them by run")
+    for name, values in data.items():
+        numbers[name], bad = _numbers(values)
+        if numbers[name].ndim not in (1, 2):
+            raise refuse(f"column {name!r} has shape {np.shape(values)}", why="it is a scalar or an image", change="give (n,) or (n, k)")
+        _check_column(name, numbers[name], bad, declared[name], faults)
+    n = len(next(iter(numbers.values())))
+    if n == 0:
+        raise refuse("the table has no rows", why="a filter removed all of them", change="the filter or the file")
+    for name, codes in groups.items():
+        for i, label in enumerate(np.asarray(codes, dtype=object).tolist()):
+            if label is None or label != label or label == "":
+                faults.setdefault(i, refuse(f"group {name!r}, row {i}: no label", why="the run lacks it", change="add it or drop the row"))
+    if faults and on_bad == "raise":
+        first = faults[min(faults)]
+        raise type(first)(f"{first}" + (f"\n  ({len(faults)} bad rows in all: {row_list(sorted(faults))})" if len(faults) > 1 else ""))
+    keep = np.array([i not in faults for i in range(n)])
+    if not keep.any():
+        raise next(iter(faults.values()))
+
+    labels, coded = {}, {}
+    for name, values in groups.items():
+        known, coded[name] = np.unique([str(v) for v in np.asarray(values, dtype=object)[keep].tolist()], return_inverse=True)
+        labels[name] = tuple(known.tolist())
+    numbers = {k: _base(v[keep], declared[k]) for k, v in numbers.items()}
+    for name, values in numbers.items():
+        _check_mixed(name, values, declared[name], np.flatnonzero(keep))
+    weight = numbers.pop("weights") if weights is not None else np.ones(int(keep.sum()))
+    if not np.any(weight > 0):
+        raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
+    notes = Aside(units={k: u for k, u in declared.items() if k != "weights"}, labels=labels, dropped=len(faults), remarks=list(remarks))
+    runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
+    notes["remarks"] += _duplicates(runs)
+    return runs
+
+
+def _check_column(name: str, values: np.ndarray, bad: Mapping[int, str], unit: Unit, faults: dict[int, InputError]) -> None:
+    """Add to `faults` the first thing wrong in each row of this column."""
+    flat = values.reshape(len(values), -1)
+    ranges = {"positive": (0.0, "> 0"), "nonnegative": (0.0, ">= 0"), "unit": (0.0, "in 0..1"), "real": (-np.inf, "finite")}
+    low, text = ranges[unit.support]
+    wrong = ~np.isfinite(flat) | (flat < low) | ((flat == low) if unit.support == "positive" else False)
+    wrong |= flat > (1.0 if unit.support == "unit" else unit.limit)
+    for i in np.flatnonzero(wrong.any(axis=1)):
+        v = flat[i][wrong[i]][0]
+        where = f"column {name!r}, row {int(i)}: "
+        if int(i) in bad:
+            fault = refuse(
+                f"{where}{bad[int(i)]}, which is no number",
+                why="an export that writes numbers as text with units, or a failed run",
+                change="convert it, or on_bad='drop' to leave such rows out (they are counted)",
+            )
+        elif not np.isfinite(v):
+            fault = refuse(
+                f"{where}{v}",
+                why="a missing value, or a run that diverged",
+                change="remove the run, or on_bad='drop' to leave such rows out (they are counted)",
+            )
+        elif v > low:
+            fault = refuse(
+                f"{where}{v:g}, above {min(unit.limit, 1.0 if unit.support == 'unit' else np.inf):.3g} {unit.name}",
+                why="perplexity instead of its logarithm" if unit.dimension == "loss" else "another unit",
+                change=f"declare the unit, such as units={{{name!r}: units.{'Perplexity' if unit.dimension == 'loss' else 'Number'}}}",
+            )
+        else:
+            fault = refuse(
+                f"{where}{v:g}, but {unit.name} are {text}",
+                why="a counter that was never filled in (tokens seen: 0), or a logarithm instead of the number",
+                change=f"the value, on_bad='drop', or declare another unit: units={{{name!r}: units.Number}}",
+            )
+        faults.setdefault(int(i), fault)
+
+
+def _base(values: np.ndarray, unit: Unit) -> np.ndarray:
+    """Multiples (billion tokens) become the plain unit; dimensions are only changed by a law that asks for it."""
+    return U.convert(values, unit, Unit(unit.name, unit.dimension)) if unit.mixed and unit.factor != 1.0 else values
+
+
+def _check_mixed(name: str, values: np.ndarray, unit: Unit, rows: np.ndarray) -> None:
+    """Two magnitudes in one column: some rows in tokens, some in billions of tokens."""
+    if not unit.mixed or len(values) < 2:
+        return
+    order = np.argsort(values)
+    jumps = np.diff(np.log10(values[order]))
+    at = int(np.argmax(jumps))
+    if jumps[at] > 5.0:
+        minority = order[: at + 1] if at + 1 <= len(values) / 2 else order[at + 1 :]
+        raise refuse(
+            f"column {name!r}: {values[order[at]]:.3g} and {values[order[at + 1]]:.3g} with nothing between "
+            f"({row_list(sorted(rows[minority].tolist()))} lie apart)",
+            why="some rows are in units, others in billions",
+            change=f"one unit for all rows; if it is meant, declare units={{{name!r}: units.Number}}",
+        )
+
+
+def _duplicates(runs: Runs) -> list[str]:
+    """Exact copies shrink every interval: they are allowed, counted, and said."""
+    parts = [np.reshape(v, (len(runs), -1)) for v in [*runs.columns.values(), *([] if runs.target is None else [runs.target])]]
+    table = np.concatenate([*parts, *[np.reshape(c, (-1, 1)) for c in runs.groups.values()]], axis=1)
+    copies = len(runs) - len(np.unique(table, axis=0))
+    if not copies:
+        return []
+    return [warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column")]

@@ -1,0 +1,61 @@
+"""Frozen dataclasses as JAX trees: numbers are leaves, everything else is the compile key.
+
+`node` registers a frozen dataclass; fields made with `static()` are compared by value when JAX decides whether a
+compiled program can be used again, all other fields are leaves or trees of leaves. `Aside` carries what must travel
+with a node but must never cause a recompilation (names, sources, notes): it equals every other `Aside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+import numpy as np
+
+T = TypeVar("T")
+
+
+def static(default: Any = ..., **kw: Any) -> Any:
+    """A field that belongs to the compile key."""
+    if default is not ...:
+        kw["default"] = default
+    return field(metadata={"static": True}, **kw)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field, static))
+def node(*, eq: bool = False) -> Callable[[type[T]], type[T]]:
+    """Class decorator: frozen dataclass, registered as a pytree."""
+
+    def wrap(cls: type[T]) -> type[T]:
+        cls = dataclass(frozen=True, eq=eq)(cls)
+        names = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+        meta = [f.name for f in fields(cls) if f.metadata.get("static")]  # type: ignore[arg-type]
+        jax.tree_util.register_dataclass(cls, [n for n in names if n not in meta], meta)
+        return cls
+
+    return wrap
+
+
+class Aside(dict[str, Any]):
+    """Notes that travel with a node but stay out of its compile key: equal to every other Aside."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Aside)
+
+    def __ne__(self, other: object) -> bool:
+        return not isinstance(other, Aside)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
+
+
+def traced(*trees: Any) -> bool:
+    """Whether any leaf is a tracer: then the pure core runs and tracers come out."""
+    return any(isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree))
+
+
+def to_numpy(tree: Any) -> Any:
+    """Leaves as NumPy arrays (scalars stay 0-d), which is what every entry point returns."""
+    return jax.tree.map(np.asarray, tree)

@@ -1,0 +1,137 @@
+"""Finding, checking and reading a registered table."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from .._checks import nearest
+from .._runs import Runs
+from ._embedded import public_models, simulated
+from ._registry import REGISTRY, Entry
+
+_CONNECT = 0.7  # seconds a closed network may cost; a server that answers has all the time it needs
+_READ = 60.0
+
+
+def names() -> list[str]:
+    """The tables there are.
+
+    >>> "hoffmann2022" in names()
+    True
+    """
+    return list(REGISTRY)
+
+
+def describe(name: str) -> str:
+    """What a table holds, where it comes from, its licence and what was published about it.
+
+    >>> print(describe("simulated").splitlines()[0])
+    simulated
+    """
+    e = _entry(name)
+    return f"{name}\n  {e.about}\n  source: {e.source}\n  licence: {e.licence}\n  published: {e.published}"
+
+
+def load(name: str, rows: str = "default") -> Runs:
+    """A registered table as `Runs`, N in parameters, D in tokens, loss in nats/token.
+
+    `rows` chooses a variant that `describe(name)` lists. Raises ValueError for an unknown name or variant, and
+    FileNotFoundError where a file is neither under `$JAXSCALE_DATA_DIR` nor to be had, saying what would help.
+
+    >>> len(load("simulated"))
+    60
+    """
+    entry = _entry(name)
+    if rows not in entry.variants:
+        raise ValueError(f"datasets.load({name!r}, rows={rows!r}): there is {', '.join(entry.variants)}")
+    if name == "public_models":
+        return public_models()
+    if name == "simulated":
+        return simulated()
+    return _READERS[name](_path(name, entry, entry.files[rows]), rows)
+
+
+def _entry(name: str) -> Entry:
+    if name not in REGISTRY:
+        raise ValueError(f"no table {name!r}.{nearest(name, REGISTRY)}")
+    return REGISTRY[name]
+
+
+def _path(name: str, entry: Entry, file: str) -> Path:
+    """The file, from the local folder or the cache, with the right hash."""
+    folder = os.environ.get("JAXSCALE_DATA_DIR")
+    if folder and (Path(folder) / file).exists():
+        path = Path(folder) / file
+        seen = hashlib.sha256(path.read_bytes()).hexdigest()
+        if seen != entry.sha256[file]:
+            raise OSError(
+                f"{path} is not the registered file (SHA-256 {seen[:12]}..., expected {entry.sha256[file][:12]}...): "
+                f"it was edited or is another version; remove it or take it out of $JAXSCALE_DATA_DIR"
+            )
+        return path
+    if file not in entry.url:
+        raise FileNotFoundError(
+            f"{name} is local only ({entry.source}). Put {file} under a folder and set JAXSCALE_DATA_DIR to it."
+        )
+    return _fetched(name, entry.url[file], entry.sha256[file], Path(file).name)
+
+
+def _fetched(name: str, url: str, sha256: str, file: str) -> Path:
+    try:
+        import pooch
+    except ImportError as error:
+        raise FileNotFoundError(
+            f"{name} is not under $JAXSCALE_DATA_DIR, and fetching it needs pooch: pip install 'jaxscale[data]'"
+        ) from error
+    pooch.get_logger().setLevel("WARNING")
+    folder = os.environ.get("JAXSCALE_CACHE_DIR") or pooch.os_cache("jaxscale")
+    try:
+        return Path(
+            pooch.retrieve(
+                url,
+                known_hash=f"sha256:{sha256}",
+                fname=f"{sha256[:12]}-{file}",
+                path=folder,
+                downloader=pooch.HTTPDownloader(timeout=(_CONNECT, _READ)),
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise FileNotFoundError(
+            f"{name} could not be fetched from {url} ({type(error).__name__}: {str(error)[:120]}). "
+            f"Without a network, put the file under a folder and set JAXSCALE_DATA_DIR to it."
+        ) from error
+
+
+def _hoffmann2022(path: Path, rows: str) -> Runs:
+    table = Runs.from_csv(path, N="Model Size", C="Training FLOP")
+    said = ["D is not in the file: D = C / (6 N)"]
+    keep = table["loss"] > 0
+    if rows == "default":
+        keep = table["loss"] < sorted(table["loss"])[-5]
+        said.append("the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them")
+    runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / (6.0 * table["N"]), loss=table["loss"])
+    return _saying(runs.where(keep), said)
+
+
+def _misfitting(path: Path, rows: str) -> Runs:
+    groups = ["model", "total_steps", "peak_lr", "sweep"]
+    table = Runs.from_csv(path, columns=["N", "D", "N_no_emb", "peak_lr"], groups=groups)
+    columns = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
+    if rows == "default":
+        return _saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
+    run = ["/".join(map(str, parts)) for parts in zip(*(table[g].tolist() for g in groups), strict=True)]
+    return Runs.from_columns(**columns, run=run)
+
+
+def _datablations(path: Path, rows: str) -> Runs:
+    return Runs.from_csv(path, N="params", D="tokens", U="unique_tokens", target="val_loss")
+
+
+def _saying(runs: Runs, remarks: list[str]) -> Runs:
+    runs.notes["remarks"] = [*remarks, *runs.remarks]
+    return runs
+
+
+_READERS = {"hoffmann2022": _hoffmann2022, "misfitting": _misfitting, "datablations": _datablations}

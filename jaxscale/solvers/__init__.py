@@ -1,0 +1,12 @@
+"""Solvers: frozen specs, built into optax transformations when a program is traced.
+
+A spec says which transformation to build and how long it may run; it hashes by value, so the same spec never
+recompiles. `Newton()` is the default everywhere. `Optax(optax.adam, 1e-2)` or `Optax(optax.lbfgs)` runs any optax
+optimiser through the same driver, with the same certificate: whether it converged is not the solver's opinion.
+"""
+
+from ._driver import Solved, derivatives, derived_oracle, minimise
+from ._newton import Newton
+from ._optax import Optax, as_solver
+
+__all__ = ["Newton", "Optax", "Solved", "as_solver", "derivatives", "derived_oracle", "minimise"]

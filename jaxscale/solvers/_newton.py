@@ -1,0 +1,138 @@
+"""Damped Newton with the exact Hessian, as an optax transformation with lanes last.
+
+One trial per iteration and no line search inside: under `vmap` a nested search makes every lane wait for the slowest.
+The state holds the last accepted point with its value, gradient and Hessian. A trial that is worse (or NaN) is
+rejected, the damping grows and the next trial starts from the accepted point again; a good one shrinks it. Damping is
+added to the diagonal in its own units (Marquardt), mixed with a little of the mean diagonal so that a parameter
+without influence cannot send the step to infinity. Where the damped Hessian is not positive definite it is shifted
+until it is. The longest move of a coordinate is bounded: coordinates are logarithms, and a Newton step
+from a plateau would leave the numbers that a float can hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ._driver import ROUNDING
+
+
+
+class _NewtonState(NamedTuple):
+    x: Any
+    value: Any
+    gradient: Any
+    curvature: Any
+    predicted: Any  # decrease that the quadratic model promised for the present trial
+    damping: Any
+
+
+@dataclass(frozen=True)
+class Newton:
+    """Damped Newton. `damping` is its start, relative to the Hessian's diagonal; `longest` bounds one move.
+
+    >>> Newton(max_steps=50).max_steps
+    50
+    """
+
+    damping: float = 1e-3
+    longest: float = 2.0
+    max_steps: int = 200
+    second_order = True
+
+    def build(self, value: Any) -> optax.GradientTransformationExtraArgs:
+        """The transformation; `update` needs `value=` (T,) and `curvature=` (P, P, T)."""
+        del value
+
+        def init(x: Any) -> _NewtonState:
+            lanes = x.shape[1:]
+            return _NewtonState(
+                x,
+                jnp.full(lanes, jnp.inf, x.dtype),
+                jnp.zeros_like(x),
+                jnp.zeros((x.shape[0], *x.shape), x.dtype),
+                jnp.zeros(lanes, x.dtype),
+                jnp.full(lanes, self.damping, x.dtype),
+            )
+
+        def update(
+            gradient: Any,
+            state: _NewtonState,
+            x: Any = None,
+            *,
+            value: Any,
+            curvature: Any,
+            lower: Any = None,
+            upper: Any = None,
+            **unused: Any,
+        ) -> tuple[Any, _NewtonState]:
+            first = jnp.isinf(state.value)
+            accepted = value <= state.value * (1.0 + ROUNDING)
+            gain = (state.value - value) / jnp.where(state.predicted > 0.0, state.predicted, jnp.inf)
+            change = jnp.where(accepted, jnp.where(gain > 0.5, 0.2, jnp.where(gain > 0.1, 1.0, 2.0)), 4.0)
+            damping = jnp.where(first, state.damping, jnp.clip(state.damping * change, 1e-12, 1e14))
+            trial = x
+            x, value, gradient, curvature = (
+                jnp.where(accepted, new, old)
+                for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
+            )
+            free = jnp.ones_like(x)
+            if lower is not None:  # a coordinate pressed against its edge stays there
+                pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
+                free = jnp.where(pressed, 0.0, 1.0)
+            move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
+            move = move * jnp.minimum(1.0, self.longest / jnp.maximum(jnp.max(jnp.abs(move), 0), 1e-300)) * free
+            if lower is not None:
+                move = jnp.clip(x + move, lower, upper) - x
+            curved = jnp.einsum("pt,pqt,qt->t", move, curvature, move)
+            predicted = -(jnp.sum(gradient * move, 0) + 0.5 * curved)
+            return x + move - trial, _NewtonState(x, value, gradient, curvature, predicted, damping)
+
+        return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
+    """Solve (H + damping * scale) move = -gradient in every lane; scale = |diagonal| and a little of its mean."""
+    diagonal = jnp.abs(jnp.diagonal(curvature).T)  # (P, T)
+    scale = jnp.sqrt(diagonal + 1e-3 * jnp.mean(diagonal, 0) + 1e-300)
+    unit = curvature / (scale[:, None] * scale)  # entries of size 1: damping is relative
+    eye = jnp.eye(len(scale), dtype=scale.dtype)[:, :, None]
+
+    def shifted(plain: Any) -> Any:
+        lowest = jnp.linalg.eigvalsh(jnp.moveaxis(jnp.where(jnp.isfinite(unit), unit, 0.0), -1, 0))[:, 0]
+        extra = jnp.maximum(-1.1 * lowest, 0.0)
+        return jnp.where(jnp.isfinite(plain), plain, solve_positive(unit + (damping + extra) * eye, gradient / scale))
+
+    plain = solve_positive(unit + damping * eye, gradient / scale)
+    move = jax.lax.cond(jnp.all(jnp.isfinite(plain)), lambda m: m, shifted, plain)
+    return -jnp.where(jnp.isfinite(move), move, 0.0) / scale
+
+
+def solve_positive(matrix: Any, right: Any) -> Any:
+    """Solve (P, P, T) systems with right sides (P, T) by Cholesky; NaN where a matrix is not positive definite.
+
+    Written out over entries for few parameters: lanes stay the last axis of elementwise operations, where a batched
+    LAPACK call would spend more time per lane on being called than on the arithmetic.
+    """
+    size = len(right)
+    if size > 8:
+        factor = jnp.linalg.cholesky(jnp.moveaxis(matrix, -1, 0))
+        solved = jax.scipy.linalg.cho_solve((factor, True), jnp.moveaxis(right, -1, 0)[..., None])[..., 0]
+        return jnp.where(jnp.all(jnp.isfinite(solved), -1), jnp.moveaxis(solved, 0, -1), jnp.nan)
+    low: list[list[Any]] = [[None] * size for _ in range(size)]
+    for i in range(size):
+        for j in range(i + 1):
+            left = matrix[i, j] - sum((low[i][k] * low[j][k] for k in range(j)), start=jnp.zeros_like(right[0]))
+            low[i][j] = jnp.sqrt(left) if i == j else left / low[j][j]
+    y: list[Any] = []
+    for i in range(size):
+        y.append((right[i] - sum((low[i][k] * y[k] for k in range(i)), start=jnp.zeros_like(right[0]))) / low[i][i])
+    x: list[Any] = [None] * size
+    for i in reversed(range(size)):
+        x[i] = (y[i] - sum((low[k][i] * x[k] for k in range(i + 1, size)), start=jnp.zeros_like(y[0]))) / low[i][i]
+    solved = jnp.stack(x)
+    return jnp.where(jnp.all(jnp.isfinite(solved), 0), solved, jnp.nan)

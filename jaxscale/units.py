@@ -1,0 +1,94 @@
+"""Units: what the numbers in a column are, so that a mistake of unit can be seen, converted, or at least printed.
+
+A law states the unit of each column and of its value as annotations (`N: Params`); `Runs` states the units of the
+table. Where both speak of the same thing in different units the table is converted; where nothing is said the law's
+unit is assumed, and the report prints that assumption. A unit knows the sign its numbers may have, a limit above
+which they are surely something else, and how to get to the base unit of its dimension.
+
+| letter | meaning                                 | unit     |
+|--------|-----------------------------------------|----------|
+| N      | parameters of the model                 | `Params` |
+| D      | training tokens                         | `Tokens` |
+| C      | training compute                        | `Flop`   |
+| L      | cross-entropy loss per token            | `Nats`   |
+| U      | unique tokens in the data set           | `Tokens` |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit: `factor` turns its numbers into the base unit of `dimension`; `logarithm` says ln comes first."""
+
+    name: str
+    dimension: str
+    support: str = "positive"  # positive, nonnegative, unit (0..1), real
+    rank: int = 0  # 1 for a vector per run (shares of a mixture)
+    factor: float = 1.0
+    logarithm: bool = False
+    limit: float = math.inf  # numbers above are an error: surely another unit
+    mixed: bool = False  # a gap of five decades inside the column is an error: two units in one column
+
+
+Params = Annotated[Any, Unit("parameters (total)", "parameters", mixed=True)]
+NonEmbeddingParams = Annotated[Any, Unit("parameters (non-embedding)", "parameters", mixed=True)]
+ActiveParams = Annotated[Any, Unit("parameters (active)", "parameters", mixed=True)]
+Tokens = Annotated[Any, Unit("tokens", "tokens", mixed=True)]
+Flop = Annotated[Any, Unit("FLOP", "compute")]
+PetaflopDays = Annotated[Any, Unit("petaFLOP-days", "compute", factor=8.64e19)]
+# ln(256,000) = 12.45: no model of a vocabulary in use is worse than 13 nats per token for long; perplexities are.
+Nats = Annotated[Any, Unit("nats/token", "loss", limit=13.0)]
+Bits = Annotated[Any, Unit("bits/token", "loss", factor=math.log(2.0), limit=13.0 / math.log(2.0))]
+Perplexity = Annotated[Any, Unit("perplexity", "loss", logarithm=True)]
+Fraction = Annotated[Any, Unit("fraction (0 to 1)", "fraction", support="unit")]
+Shares = Annotated[Any, Unit("shares of a mixture", "fraction", support="unit", rank=1)]
+Steps = Annotated[Any, Unit("steps", "steps", support="nonnegative")]
+Number = Annotated[Any, Unit("number", "", support="real")]
+
+_LETTERS = {"N": Params, "D": Tokens, "C": Flop, "U": Tokens, "L": Nats, "loss": Nats}
+
+
+def unit_of(annotation: Any) -> Unit:
+    """The `Unit` behind an annotation; `Number` where there is none."""
+    if isinstance(annotation, Unit):
+        return annotation
+    found = [a for a in get_args(annotation) if isinstance(a, Unit)]
+    return found[0] if found else get_args(Number)[1]
+
+
+def by_letter(name: str) -> Unit:
+    """The unit that the notation table gives to a column name; `Number` for any other name."""
+    return unit_of(_LETTERS.get(name, Number))
+
+
+def scaled(unit: Any, factor: float, name: str) -> Unit:
+    """A unit `factor` times as large: `scaled(Tokens, 1e9, "billion tokens")`.
+
+    >>> scaled(Tokens, 1e9, "billion tokens").factor
+    1000000000.0
+    """
+    base = unit_of(unit)
+    return dataclasses.replace(base, name=name, factor=base.factor * factor, limit=base.limit / factor)
+
+
+def billion(unit: Any) -> Unit:
+    """Numbers given in billions of `unit`: `units={"D": billion(Tokens)}`.
+
+    >>> billion(Params).name
+    'billion parameters (total)'
+    """
+    return scaled(unit, 1e9, f"billion {unit_of(unit).name}")
+
+
+def convert(values: np.ndarray, given: Unit, wanted: Unit) -> np.ndarray:
+    """`values` in unit `given`, expressed in unit `wanted` (same dimension)."""
+    base = np.log(values) if given.logarithm else values * given.factor
+    return np.exp(base) if wanted.logarithm else base / wanted.factor
