@@ -28,10 +28,7 @@ class Layout:
         params = {}
         for name, spec, groups, start in self.blocks:
             block = x[start : start + max(groups, 1) * spec.size]
-            if groups:
-                value = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)])
-            else:
-                value = spec.natural(block)
+            value = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)]) if groups else spec.natural(block)
             if offset is not None and spec.support != "simplex":
                 value = value + jnp.reshape(offset[start : start + block.shape[0]], value.shape)
             params[name] = value

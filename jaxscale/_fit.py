@@ -84,7 +84,9 @@ def bootstrap(fit: Fit, resamples: int = 1000, *, by: str | None = None, starts:
     clusters = None
     if by != "rows":
         if by not in runs.groups:
-            raise refuse(f"by={by!r}: no such group column", why="it was read as a number or not at all", change=nearest(by, runs.groups))
+            raise refuse(
+                f"by={by!r}: no such group column", why="it was read as a number or not at all", change=nearest(by, runs.groups)
+            )
         clusters = np.asarray(runs.groups[by])
         if len(np.unique(clusters[np.asarray(runs.weights) > 0])) < 10:
             warn(f"fewer than 10 groups of {by!r}: percentile intervals from so few are too narrow")

@@ -38,9 +38,9 @@ class Law:
     columns: tuple[str, ...] = static()
     column_units: tuple[Unit, ...] = static()
     specs: tuple[tuple[str, Param], ...] = static()
-    ties: tuple[tuple[str, str], ...] = static(())
-    groups: tuple[tuple[str, str], ...] = static(())
-    notes: Aside = static(Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
+    ties: tuple[tuple[str, str], ...] = static(default=())
+    groups: tuple[tuple[str, str], ...] = static(default=())
+    notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     # -- what it is made of -------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ class Law:
         """All parameter values of a bound law; an error names those that are still free."""
         if self.free:
             raise TypeError(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
-        return {k: v for k, v in _complete(self, {}).items()}
+        return _complete(self, {})
 
     @property
     def published(self) -> Mapping[str, Law]:
@@ -202,7 +202,7 @@ class Law:
 
     # -- showing and pickling -----------------------------------------------------------------------------------
     def __repr__(self) -> str:
-        marks = {k: "fixed" for k in self.fixed} | {k: f"= {m}" for k, m in self.ties}
+        marks = dict.fromkeys(self.fixed, "fixed") | {k: f"= {m}" for k, m in self.ties}
         marks |= {k: f"per {g}" for k, g in self.groups}
         shown = ", ".join(f"{k} ({marks[k]})" if k in marks else k for k, _ in self.specs)
         return f"Law {self.name}({', '.join(self.columns)}; {shown}) -> {self.unit.name}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._results import Allocation, Fit, Interval, Status
+from ._results import Allocation, Fit, Status
 from .uncertainty import interval
 
 
@@ -85,15 +85,24 @@ def _certificate(fit: Fit, point: Fit) -> str:
     scale = f"{c.residual_scale:.3g} in {'ln of the target' if problem.objective.log else 'the target, relative to its size'}"
     lines.append(f"  residual scale   {scale} (1.4826 MAD)")
     if c.delta_over_scale is not None:
-        meaning = "close to least squares" if c.delta_over_scale > 2 else "close to least absolute deviations" if c.delta_over_scale < 0.5 else "between the two"
+        meaning = (
+            "close to least squares"
+            if c.delta_over_scale > 2
+            else "close to least absolute deviations"
+            if c.delta_over_scale < 0.5
+            else "between the two"
+        )
         lines.append(f"  delta / scale    {c.delta_over_scale:.2g}: {meaning}")
     if fit is not point:
         bad = {s.name: int(np.sum(np.asarray(fit.status) & s.value != 0)) for s in Status if s}
         listed = ", ".join(f"{n} {name}" for name, n in bad.items() if n)
-        lines.append(f"  refits           {len(fit):,} by {fit.by}, {int(np.sum(fit.ok)):,} OK{'; ' + listed if listed else ''}; none left out")
+        good = f"{int(np.sum(fit.ok)):,} OK" + (f"; {listed}" if listed else "")
+        lines.append(f"  refits           {len(fit):,} by {fit.by}, {good}; none left out")
         if fit.by != "rows":
             count = np.bincount(np.asarray(problem.runs.groups[fit.by]))
-            lines.append(f"  clusters         {len(count)} of up to {count.max()} rows each, drawn whole: their rows are not independent")
+            lines.append(
+                f"  clusters         {len(count)} of up to {count.max()} rows each, drawn whole: their rows are not independent"
+            )
     return "\n".join(lines)
 
 
@@ -123,9 +132,10 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
         for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
             draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
             shown = interval(draws, level=level) if draws.ndim else f"{float(draws):.4g}"
-            lines.append(f"    {name:<12} {shown if isinstance(shown, Interval) else shown}")
+            lines.append(f"    {name:<12} {shown}")
     worst = float(np.nanmax(plan.certificate.stationarity))
-    lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {int(np.sum(np.asarray(plan.status) != 0))} of {np.size(plan.loss)} plans not OK")
+    failed = int(np.sum(np.asarray(plan.status) != 0))
+    lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {failed} of {np.size(plan.loss)} plans not OK")
     return "\n".join([*lines, *(f"  note: {r}" for r in plan.remarks)])
 
 

@@ -75,7 +75,7 @@ class Problem:
     runs: Runs
     objective: Any
     solver: Any = static()
-    seed: int = static(0)
+    seed: int = static(default=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from . import units as U
 from ._checks import InputError, nearest, refuse, row_list, warn
+from ._table import as_numbers, base, check_column, check_mixed, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
 
@@ -36,8 +36,8 @@ class Runs:
     target: Any
     weights: Any
     groups: dict[str, Any]
-    target_name: str = static("loss")
-    notes: Aside = static(Aside())
+    target_name: str = static(default="loss")
+    notes: Aside = static(default=Aside())
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -49,7 +49,7 @@ class Runs:
         if name == self.target_name:
             return np.asarray(self.target)
         if name in self.groups:
-            return np.asarray(self.labels[name])[self.groups[name]]
+            return np.asarray([self.labels[name][code] for code in self.groups[name]])
         raise KeyError(f"no column {name!r}.{nearest(name, [*self.columns, self.target_name, *self.groups])}")
 
     @property
@@ -151,7 +151,9 @@ class Runs:
             raise refuse(f"{Path(path).name} is empty", why="an export stopped early", change="the file")
         header = [h.strip() for h in lines[0]]
         if double := sorted({h for h in header if header.count(h) > 1}):
-            raise refuse(f"{Path(path).name}: two columns are called {double[0]!r}", why="tables were joined", change="rename one")
+            raise refuse(
+                f"{Path(path).name}: two columns are called {double[0]!r}", why="tables were joined", change="rename one"
+            )
         for i, line in enumerate(lines[1:]):
             if len(line) != len(header):
                 raise refuse(
@@ -187,17 +189,8 @@ class Runs:
                 why="it is no pandas, polars or pyarrow table, or two of its columns share a name",
                 change="convert it to one of these, or use from_columns",
             ) from error
-        table = {c: _series(data[c]) for c in data.columns}
+        table = {c: series(data[c]) for c in data.columns}
         return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
-
-
-def _series(series: Any) -> np.ndarray:
-    """Values of a frame's column; missing becomes NaN in numbers, None in labels."""
-    if series.dtype.is_numeric():
-        import narwhals as nw
-
-        return np.asarray(series.cast(nw.Float64).to_list(), dtype=object)
-    return np.asarray(series.to_list(), dtype=object)
 
 
 def _from_table(
@@ -222,11 +215,11 @@ def _from_table(
     remarks: tuple[str, ...] = ()
     if not wanted:
         other = [c for c in table if c not in (target, weights) and c not in group_names.values()]
-        wanted = {c: c for c in other if _usable(table[c])}
+        wanted = {c: c for c in other if usable(table[c])}
         if skipped := [c for c in other if c not in wanted]:
             remarks = (f"columns not read because not every value is a finite number: {', '.join(skipped)}",)
     else:
-        wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and _usable(table[c])}
+        wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
     data = {new: read(old) for new, old in wanted.items()} | {target: read(target)}
     return _build(
         data,
@@ -237,27 +230,6 @@ def _from_table(
         on_bad,
         remarks,
     )
-
-
-def _usable(values: Any) -> bool:
-    numbers, bad = _numbers(values)
-    return not bad and bool(np.all(np.isfinite(numbers)))
-
-
-def _numbers(values: Any) -> tuple[np.ndarray, dict[int, str]]:
-    """float64 values, and for each row that is no number what stands there."""
-    array = np.ma.filled(values.astype(np.float64), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
-    if array.dtype.kind in "iuf":
-        return array.astype(np.float64), {}
-    out, bad = np.full(array.shape, np.nan), {}
-    for at, value in np.ndenumerate(array):
-        try:
-            if isinstance(value, bool | np.bool_ | complex):
-                raise TypeError
-            out[at] = np.nan if value is None else float(value)
-        except (TypeError, ValueError):
-            bad.setdefault(at[0], repr(str(value)) if isinstance(value, str) else repr(value))
-    return out, bad
 
 
 def _build(
@@ -275,7 +247,9 @@ def _build(
     if target is not None and target not in data:
         raise refuse(f"no target column {target!r}", why="it has another name", change=nearest(target, data).strip())
     if unknown := [k for k in units if k not in data]:
-        raise refuse(f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip())
+        raise refuse(
+            f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip()
+        )
     declared = {k: unit_of(units[k]) if k in units else by_letter("loss" if k == target else k) for k in data}
     if weights is not None:
         data["weights"], declared["weights"] = weights, Unit("weight", "", support="nonnegative")
@@ -286,20 +260,26 @@ def _build(
     if len(set(lengths.values())) > 1:
         raise refuse(f"columns of different length: {lengths}", why="they come from different tables", change="align them by run")
     for name, values in data.items():
-        numbers[name], bad = _numbers(values)
+        numbers[name], bad = as_numbers(values)
         if numbers[name].ndim not in (1, 2):
-            raise refuse(f"column {name!r} has shape {np.shape(values)}", why="it is a scalar or an image", change="give (n,) or (n, k)")
-        _check_column(name, numbers[name], bad, declared[name], faults)
+            raise refuse(
+                f"column {name!r} has shape {np.shape(values)}", why="it is a scalar or an image", change="give (n,) or (n, k)"
+            )
+        check_column(name, numbers[name], bad, declared[name], faults)
     n = len(next(iter(numbers.values())))
     if n == 0:
         raise refuse("the table has no rows", why="a filter removed all of them", change="the filter or the file")
     for name, codes in groups.items():
         for i, label in enumerate(np.asarray(codes, dtype=object).tolist()):
             if label is None or label != label or label == "":
-                faults.setdefault(i, refuse(f"group {name!r}, row {i}: no label", why="the run lacks it", change="add it or drop the row"))
+                faults.setdefault(
+                    i, refuse(f"group {name!r}, row {i}: no label", why="the run lacks it", change="add it or drop the row")
+                )
     if faults and on_bad == "raise":
         first = faults[min(faults)]
-        raise type(first)(f"{first}" + (f"\n  ({len(faults)} bad rows in all: {row_list(sorted(faults))})" if len(faults) > 1 else ""))
+        raise type(first)(
+            f"{first}" + (f"\n  ({len(faults)} bad rows in all: {row_list(sorted(faults))})" if len(faults) > 1 else "")
+        )
     keep = np.array([i not in faults for i in range(n)])
     if not keep.any():
         raise next(iter(faults.values()))
@@ -308,75 +288,18 @@ def _build(
     for name, values in groups.items():
         known, coded[name] = np.unique([str(v) for v in np.asarray(values, dtype=object)[keep].tolist()], return_inverse=True)
         labels[name] = tuple(known.tolist())
-    numbers = {k: _base(v[keep], declared[k]) for k, v in numbers.items()}
+    numbers = {k: base(v[keep], declared[k]) for k, v in numbers.items()}
     for name, values in numbers.items():
-        _check_mixed(name, values, declared[name], np.flatnonzero(keep))
+        check_mixed(name, values, declared[name], np.flatnonzero(keep))
     weight = numbers.pop("weights") if weights is not None else np.ones(int(keep.sum()))
     if not np.any(weight > 0):
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
-    notes = Aside(units={k: u for k, u in declared.items() if k != "weights"}, labels=labels, dropped=len(faults), remarks=list(remarks))
+    notes = Aside(
+        units={k: u for k, u in declared.items() if k != "weights"}, labels=labels, dropped=len(faults), remarks=list(remarks)
+    )
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
     notes["remarks"] += _duplicates(runs)
     return runs
-
-
-def _check_column(name: str, values: np.ndarray, bad: Mapping[int, str], unit: Unit, faults: dict[int, InputError]) -> None:
-    """Add to `faults` the first thing wrong in each row of this column."""
-    flat = values.reshape(len(values), -1)
-    ranges = {"positive": (0.0, "> 0"), "nonnegative": (0.0, ">= 0"), "unit": (0.0, "in 0..1"), "real": (-np.inf, "finite")}
-    low, text = ranges[unit.support]
-    wrong = ~np.isfinite(flat) | (flat < low) | ((flat == low) if unit.support == "positive" else False)
-    wrong |= flat > (1.0 if unit.support == "unit" else unit.limit)
-    for i in np.flatnonzero(wrong.any(axis=1)):
-        v = flat[i][wrong[i]][0]
-        where = f"column {name!r}, row {int(i)}: "
-        if int(i) in bad:
-            fault = refuse(
-                f"{where}{bad[int(i)]}, which is no number",
-                why="an export that writes numbers as text with units, or a failed run",
-                change="convert it, or on_bad='drop' to leave such rows out (they are counted)",
-            )
-        elif not np.isfinite(v):
-            fault = refuse(
-                f"{where}{v}",
-                why="a missing value, or a run that diverged",
-                change="remove the run, or on_bad='drop' to leave such rows out (they are counted)",
-            )
-        elif v > low:
-            fault = refuse(
-                f"{where}{v:g}, above {min(unit.limit, 1.0 if unit.support == 'unit' else np.inf):.3g} {unit.name}",
-                why="perplexity instead of its logarithm" if unit.dimension == "loss" else "another unit",
-                change=f"declare the unit, such as units={{{name!r}: units.{'Perplexity' if unit.dimension == 'loss' else 'Number'}}}",
-            )
-        else:
-            fault = refuse(
-                f"{where}{v:g}, but {unit.name} are {text}",
-                why="a counter that was never filled in (tokens seen: 0), or a logarithm instead of the number",
-                change=f"the value, on_bad='drop', or declare another unit: units={{{name!r}: units.Number}}",
-            )
-        faults.setdefault(int(i), fault)
-
-
-def _base(values: np.ndarray, unit: Unit) -> np.ndarray:
-    """Multiples (billion tokens) become the plain unit; dimensions are only changed by a law that asks for it."""
-    return U.convert(values, unit, Unit(unit.name, unit.dimension)) if unit.mixed and unit.factor != 1.0 else values
-
-
-def _check_mixed(name: str, values: np.ndarray, unit: Unit, rows: np.ndarray) -> None:
-    """Two magnitudes in one column: some rows in tokens, some in billions of tokens."""
-    if not unit.mixed or len(values) < 2:
-        return
-    order = np.argsort(values)
-    jumps = np.diff(np.log10(values[order]))
-    at = int(np.argmax(jumps))
-    if jumps[at] > 5.0:
-        minority = order[: at + 1] if at + 1 <= len(values) / 2 else order[at + 1 :]
-        raise refuse(
-            f"column {name!r}: {values[order[at]]:.3g} and {values[order[at + 1]]:.3g} with nothing between "
-            f"({row_list(sorted(rows[minority].tolist()))} lie apart)",
-            why="some rows are in units, others in billions",
-            change=f"one unit for all rows; if it is meant, declare units={{{name!r}: units.Number}}",
-        )
 
 
 def _duplicates(runs: Runs) -> list[str]:

@@ -94,9 +94,9 @@ def amplitudes(job: Job) -> np.ndarray:
     second = np.asarray(_curvatures(job, points))
     chosen: list[int] = []
     eligible = job.layout.each(lambda spec: spec.support in ("positive", "negative", "real"))
-    for j in np.flatnonzero(eligible):
+    for j in np.flatnonzero(eligible).tolist():
         if all(second[i, j] <= 1e-9 for i in [*chosen, j]):
-            chosen.append(int(j))
+            chosen.append(j)
     mask = np.zeros(len(low))
     mask[chosen] = 1.0
     return mask

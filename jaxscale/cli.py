@@ -45,7 +45,10 @@ def demo(output: str, resamples: int, budget: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     largest = float(np.max(6.0 * runs["N"] * runs["D"]))
     budgets = np.geomspace(largest / 1e3, max(budget, largest) * 2, 30)
-    figures = {"loss.png": lambda: jsl.plots.loss(fit), "allocation.png": lambda: jsl.plots.allocation(jsl.allocate(boot, budgets), runs)}
+    figures = {
+        "loss.png": lambda: jsl.plots.loss(fit),
+        "allocation.png": lambda: jsl.plots.allocation(jsl.allocate(boot, budgets), runs),
+    }
     written = ["report.txt", "demo.json"]
     for file, draw in figures.items():
         try:
@@ -55,7 +58,9 @@ def demo(output: str, resamples: int, budget: float) -> None:
             click.echo(f"\n{file} is not drawn: {error}")
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
     seconds = time.perf_counter() - begin
-    (folder / "demo.json").write_text(json.dumps(_summary(jsl, name, fit, boot, plan, seconds), indent=2) + "\n", encoding="utf-8")
+    (folder / "demo.json").write_text(
+        json.dumps(_summary(jsl, name, fit, boot, plan, seconds), indent=2) + "\n", encoding="utf-8"
+    )
     click.echo(f"\nwritten: {', '.join(str(folder / f) for f in written)} ({seconds:.1f} s)")
 
 

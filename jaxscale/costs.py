@@ -57,9 +57,7 @@ def inference(N: Any, tokens: Any) -> Any:
     return 2.0 * N * tokens
 
 
-def transformer_parameters(
-    width: Any, depth: Any, *, vocabulary: Any = 0, feed_forward: Any = 4.0, tied: bool = True
-) -> Any:
+def transformer_parameters(width: Any, depth: Any, *, vocabulary: Any = 0, feed_forward: Any = 4.0, tied: bool = True) -> Any:
     """Parameters of a decoder-only transformer: matrices only, biases and norms left out.
 
     Per layer 4 width^2 (queries, keys, values, output) and 2 feed_forward width^2; plus `vocabulary * width` for the

@@ -42,7 +42,7 @@ class Objective:
         """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of `scale` down."""
         if self.width is None:
             return [self]
-        delta, levels = float(getattr(self, self.width)), []
+        delta, levels = float(getattr(self, self.width)), list[Objective]()
         while delta < 0.03 * scale and len(levels) < 8:
             levels.append(dataclasses.replace(self, **{self.width: delta}))
             delta *= 30.0

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BLUE, _RED, _GREY = "#1f5fa8", "#c2410c", "#6b7280"
+_NEAR = 0.15  # in ln C
 
 
-def _figure(width: float, height: float) -> tuple[Any, Any]:
+def _figure(width: float, height: float) -> tuple[Figure, tuple[Any, Any]]:
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -70,23 +71,32 @@ def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
     left.legend(frameon=False)
     figure.colorbar(points, ax=left, label="N [parameters]", pad=0.01)
 
-    levels = np.geomspace(c.min() * 1.5, c.max() / 1.5, budgets)
-    half = 0.5 * np.log(levels[1] / levels[0])
-    norm_c, cmap_c = mpl.colors.LogNorm(levels[0] / 3, levels[-1] * 1.5), mpl.colormaps["plasma"]
+    levels = _busiest(c, budgets)
+    norm_c, cmap_c = mpl.colors.LogNorm(levels[0] / 3, levels[-1] * 3), mpl.colormaps["plasma"]
     for level in levels:
-        near = np.abs(np.log(c / level)) < half
-        if near.any():
-            line = np.geomspace(n[near].min() / 1.6, n[near].max() * 1.6, 200)
-            right.plot(line, law(line, level / (6 * line)), color=cmap_c(norm_c(level)), linewidth=1.3, label=f"{level:.1e} FLOP")
-            right.scatter(n[near], target[near], color=[cmap_c(norm_c(x)) for x in c[near]], s=16, edgecolor="white", linewidth=0.3, zorder=3)
+        near = np.abs(np.log(c / level)) < _NEAR
+        color = cmap_c(norm_c(level))
+        line = np.geomspace(n[near].min() / 1.5, n[near].max() * 1.5, 200)
+        right.plot(line, law(line, level / (6 * line)), color=color, linewidth=1.3, label=f"{level:.1e} FLOP")
+        right.scatter(n[near], target[near], color=color, s=16, edgecolor="white", linewidth=0.3, zorder=3)
     best = allocate(law, levels)
     right.plot(best["N"], best.loss, "k--", linewidth=1.5, marker="o", markersize=3.5, label="optimum")
     top = target.max() + 0.05 * np.ptp(target)
     for ax in (left, right):
         ax.set_ylim(min(target.min(), np.min(best.loss)) - 0.05 * np.ptp(target), top)
-    right.set(xscale="log", xlabel="N [parameters]", ylabel=f"loss [{law.unit.name}]", title="isoFLOP lines, nearest runs")
+    right.set(xscale="log", xlabel="N [parameters]", ylabel=f"loss [{law.unit.name}]", title="isoFLOP lines, runs within 15 %")
     right.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _busiest(c: np.ndarray, most: int) -> Any:
+    """Up to `most` budgets with the most runs within 15 %, at least a factor of 2 apart, in ascending order."""
+    left, chosen = np.log(c), list[float]()
+    while len(left) and len(chosen) < most:
+        count = (np.abs(left[:, None] - left) < _NEAR).sum(axis=1)
+        chosen.append(left[np.argmax(count)])
+        left = left[np.abs(left - chosen[-1]) > np.log(2.0)]
+    return np.exp(np.sort(chosen))
 
 
 def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.95) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 from .._checks import nearest
 from .._runs import Runs
@@ -118,7 +119,7 @@ def _hoffmann2022(path: Path, rows: str) -> Runs:
 def _misfitting(path: Path, rows: str) -> Runs:
     groups = ["model", "total_steps", "peak_lr", "sweep"]
     table = Runs.from_csv(path, columns=["N", "D", "N_no_emb", "peak_lr"], groups=groups)
-    columns = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
+    columns: dict[str, Any] = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
     if rows == "default":
         return _saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
     run = ["/".join(map(str, parts)) for parts in zip(*(table[g].tolist() for g in groups), strict=True)]

@@ -101,9 +101,7 @@ def minimise(
         still = jnp.max(jnp.abs(x - best), 0) <= step_tolerance
         hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
         done = s.done | flat | still | hopeless
-        return _State(
-            jnp.where(s.done, s.x, x), inner, best, best_value, done, s.steps + ~s.done, s.count + 1
-        )
+        return _State(jnp.where(s.done, s.x, x), inner, best, best_value, done, s.steps + ~s.done, s.count + 1)
 
     start = _State(
         x0,

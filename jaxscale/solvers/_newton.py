@@ -21,7 +21,6 @@ import optax
 from ._driver import ROUNDING
 
 
-
 class _NewtonState(NamedTuple):
     x: Any
     value: Any
@@ -77,8 +76,7 @@ class Newton:
             damping = jnp.where(first, state.damping, jnp.clip(state.damping * change, 1e-12, 1e14))
             trial = x
             x, value, gradient, curvature = (
-                jnp.where(accepted, new, old)
-                for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
+                jnp.where(accepted, new, old) for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
             )
             free = jnp.ones_like(x)
             if lower is not None:  # a coordinate pressed against its edge stays there

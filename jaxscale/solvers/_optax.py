@@ -53,9 +53,7 @@ class Optax:
         def lane(g: Any, state: Any, x: Any, v: Any, own: Any) -> Any:
             return tx.update(g, state, x, value=v, grad=g, value_fn=lambda trial: value(trial, own))
 
-        def update(
-            g: Any, state: Any, x: Any = None, *, value: Any, lanes: Any, curvature: Any = None, **unused: Any
-        ) -> Any:
+        def update(g: Any, state: Any, x: Any = None, *, value: Any, lanes: Any, curvature: Any = None, **unused: Any) -> Any:
             if "lower" in unused:
                 raise TypeError("optax solvers know no bounds on coordinates: use solvers.Newton() here")
             return jax.vmap(lane, in_axes=-1, out_axes=-1)(g, state, x, value, lanes)
