@@ -43,7 +43,10 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         )
     deviation = np.full(len(names), np.nan)
     if Status.NON_FINITE not in status:
-        deviation = sandwich_deviation(measures["hessian"], measures["scores"], edge)
+        deviation = np.fmax(
+            sandwich_deviation(measures["hessian"], measures["scores"], edge),
+            expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge),
+        )
     logarithmic = job.layout.each(lambda s: s.logarithmic)
     wide = [i for i, d in enumerate(deviation) if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE]
     if wide and Status.NON_FINITE not in status:
@@ -60,6 +63,8 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         status |= Status.FLAT
         flat = names
         findings.append("FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge it by")
+    elif spare < 5:
+        findings.append(f"NOTE: only {spare} more runs than free parameters: intervals from so few are too narrow")
 
     residual = measures["residual"][live]
     scale = float(np.median(np.abs(residual - np.median(residual))) * 1.4826)
@@ -92,24 +97,40 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
 
 
 def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """Standard deviation of each coordinate, H^-1 S'S H^-1 over rows; inf where H is singular, nan at an edge.
+    """Standard deviation of each coordinate, H^-1 S'S H^-1 over rows; inf along lost directions, nan at an edge.
 
     Source: Huber 1967; the Hessian takes the row-wise second derivative of the objective (psi' for a Huber loss).
     """
+    used = np.any(scores != 0, axis=1).sum()
+    return _deviation(hessian, scores.T @ scores * used / max(used - len(edge), 1), edge)
+
+
+def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares.
+
+    Where delta is far below the scatter the sandwich rests on the few rows inside delta, and can be too small by luck.
+    """
+    live = weights > 0
+    spread = residual[live] - np.median(residual[live])
+    scale = 1.4826 * np.median(np.abs(spread)) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
+    information = (jacobian[live] * weights[live, None]).T @ jacobian[live] / np.mean(weights[live])
+    return _deviation(information, information * scale**2, edge)
+
+
+def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """sqrt of the diagonal of bread^-1 meat bread^-1 over coordinates that are not at an edge."""
     keep = ~edge
     out = np.full(len(edge), np.nan)
-    h, s = hessian[np.ix_(keep, keep)], scores[:, keep]
-    unit = np.sqrt(np.abs(np.diagonal(h)))
+    h, unit = bread[np.ix_(keep, keep)], np.sqrt(np.abs(np.diagonal(bread)[keep]))
     if not np.all(np.isfinite(h)) or np.any(unit == 0):
         out[keep] = np.inf
         return out
     squares, vectors = np.linalg.eigh(h / unit / unit[:, None])
-    if squares[0] <= 1e-14:
-        out[keep] = np.inf
-        return out
-    inverse = (vectors / squares) @ vectors.T
-    covariance = inverse @ ((s / unit).T @ (s / unit)) @ inverse
-    out[keep] = np.sqrt(np.diagonal(covariance)) / unit
+    lost = squares <= 1e-13
+    inverse = (vectors[:, ~lost] / squares[~lost]) @ vectors[:, ~lost].T
+    covariance = inverse @ (meat[np.ix_(keep, keep)] / unit / unit[:, None]) @ inverse
+    touched = np.any(np.abs(vectors[:, lost]) > 1e-3, axis=1)
+    out[keep] = np.where(touched, np.inf, np.sqrt(np.diagonal(covariance)) / unit)
     return out
 
 

@@ -52,7 +52,8 @@ def fit(law: Law, runs: Runs, *, objective: Any = None, starts: int = 256, solve
     lanes = run_tiles(solve_tile, job, starts, tile_size(ROW_TILE), label="starts")
     value = np.where(np.isfinite(lanes["value"]), lanes["value"], np.inf)
     best = int(np.argmin(value))
-    agreed = int(np.sum(value <= value[best] + 1e-6 * abs(value[best]))) if np.isfinite(value[best]) else 0
+    exact = 1e-20 * np.sum(job.weights * (1.0 if objective.log else job.target**2))  # residuals of 1e-10: rounding
+    agreed = int(np.sum(value <= value[best] + 1e-6 * abs(value[best]) + exact)) if np.isfinite(value[best]) else 0
     lane = jax.tree.map(lambda v: v[best], lanes)
     status, certificate = certify(problem, job, lane)
     certificate = dataclasses.replace(

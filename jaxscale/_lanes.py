@@ -130,10 +130,11 @@ def _finite(matrix: Any) -> Any:
 
 @jax.jit
 def point_measures(job: Job, x: Any) -> dict[str, Any]:
-    """Residuals and scores at one point, for the sandwich covariance of the certificate."""
+    """Residuals, their Jacobian and scores at one point, for the covariances of the certificate."""
     scores = jax.jacfwd(lambda u: job.weights * job.objective(job.predicted(u), job.target))(x)
     return {
         "residual": job.residual(x),
+        "jacobian": jax.jacfwd(job.residual)(x),
         "scores": scores,
         "hessian": jax.hessian(job.value)(x, job.weights, job.objective),
     }

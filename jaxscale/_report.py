@@ -48,7 +48,7 @@ def _parameters(fit: Fit, point: Fit, level: float) -> str:
     if ensemble:
         header += f"   {level:.0%} interval (percentile, {len(fit):,} refits by {fit.by})"
     else:
-        header += "   standard deviation of one log step (sandwich; bootstrap(...) for intervals)"
+        header += "   standard deviation (of ln, where positive); bootstrap(...) for intervals"
     intervals = interval(fit, level=level) if ensemble else {}
     labels, groups, tied = point.problem.runs.labels, dict(law.groups), dict(law.ties)
     lines = [header]

@@ -46,7 +46,8 @@ class Certificate:
 
     `gradient`: largest cosine-like gradient component |g_j| / sqrt(H_jj value), free of all scales.
     `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a direction is lost.
-    `deviation`: sandwich standard deviation of each free coordinate (relative, for positive parameters).
+    `deviation`: standard deviation of each free coordinate (relative, for positive parameters), the larger of sandwich and
+    expected information.
     """
 
     gradient: Any
