@@ -43,10 +43,10 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         )
     deviation = np.full(len(names), np.nan)
     if Status.NON_FINITE not in status:
-        deviation = np.fmax(
-            sandwich_deviation(measures["hessian"], measures["scores"], edge),
-            expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge),
-        )
+        deviation = sandwich_deviation(measures["hessian"], measures["scores"], edge)
+        if problem.objective.observes:
+            expected = expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge)
+            deviation = np.fmax(deviation, expected)
     logarithmic = job.layout.each(lambda s: s.logarithmic)
     wide = [i for i, d in enumerate(deviation) if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE]
     if wide and Status.NON_FINITE not in status:
@@ -68,12 +68,12 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
 
     residual = measures["residual"][live]
     scale = float(np.median(np.abs(residual - np.median(residual))) * 1.4826)
-    exact = bool(np.sqrt(np.mean(residual**2)) < 1e-9)
+    exact = problem.objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
     if exact and spare > 0:
         findings.append("NOTE: residuals are 0: the table looks computed from this law, and standard errors are 0")
     width = problem.objective.width
     ratio = None
-    if width is not None and scale > 0:
+    if width is not None and scale > 1e-9:
         size = 1.0 if problem.objective.log else float(np.sqrt(np.mean(np.asarray(job.target)[live] ** 2)))
         ratio = float(getattr(problem.objective, width)) / (scale * size)
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)

@@ -51,9 +51,11 @@ def fit(law: Law, runs: Runs, *, objective: Any = None, starts: int = 256, solve
         job = dataclasses.replace(job, ranges=dataclasses.replace(job.ranges, amplitude=amplitudes(job)))
     lanes = run_tiles(solve_tile, job, starts, tile_size(ROW_TILE), label="starts")
     value = np.where(np.isfinite(lanes["value"]), lanes["value"], np.inf)
-    best = int(np.argmin(value))
     exact = 1e-20 * np.sum(job.weights * (1.0 if objective.log else job.target**2))  # residuals of 1e-10: rounding
-    agreed = int(np.sum(value <= value[best] + 1e-6 * abs(value[best]) + exact)) if np.isfinite(value[best]) else 0
+    least = np.min(value)
+    agreed = int(np.sum(value <= least + 1e-6 * abs(least) + exact)) if np.isfinite(least) else 0
+    # among lanes that differ by rounding alone, one whose own diagnosis is clean
+    best = int(np.lexsort((value, lanes["status"], value > least + 1e-12 * abs(least)))[0])
     lane = jax.tree.map(lambda v: v[best], lanes)
     status, certificate = certify(problem, job, lane)
     certificate = dataclasses.replace(
@@ -202,7 +204,7 @@ def _columns(law: Law, runs: Runs, objective: Any) -> tuple[dict[str, np.ndarray
             )
         columns[name] = _in_unit(name, np.asarray(runs.columns[name]), runs.units[name], unit)
     if runs.target is None:
-        if not isinstance(objective, obj.NegLogLik):
+        if objective.observes:
             raise refuse("the table has no target", why="it was read with target=None", change="name the observed column")
         return columns, np.zeros(len(runs))
     target = _in_unit(runs.target_name, np.asarray(runs.target), runs.units[runs.target_name], law.unit)

@@ -23,12 +23,18 @@ def _huber(residual: Any, delta: Any) -> Any:
     return inner * (size - 0.5 * inner)
 
 
+def _rounded(residual: Any, smoothing: Any) -> Any:
+    """|residual| with a rounded corner: curved everywhere, which a Newton step can follow where a Huber loss is straight."""
+    return residual**2 / (jnp.sqrt(residual**2 + smoothing**2) + smoothing)
+
+
 @node(eq=True)
 class Objective:
     """Base of the objectives below; `log` says that residuals are taken in ln of the target."""
 
     log: ClassVar[bool] = True
     width: ClassVar[str | None] = None  # the field that holds the width of the quadratic zone, if there is one
+    observes: ClassVar[bool] = True  # whether it compares the law with a target
 
     def residual(self, predicted: Any, observed: Any) -> Any:
         """Per run: `ln predicted - ln observed`, or the plain difference."""
@@ -111,10 +117,10 @@ class Squared(Objective):
 
 @node(eq=True)
 class LogAbs(Objective):
-    """Absolute difference of ln L (median regression), as the limit of a Huber loss.
+    """Absolute difference of ln L (median regression), with its corner rounded within `smoothing` (in ln L).
 
-    The corner is rounded within `smoothing` (in ln L), which changes the sum by at most `smoothing / 2` per run. The
-    gradient of the rounded loss is a subgradient of the sharp one, so a zero of it certifies the optimum.
+    The rounded loss is smaller than the sharp one by at most `smoothing` per run, so its optimum certifies the sharp one
+    to that: the sum of absolute differences there is within `smoothing` per run of the least.
 
     >>> round(float(LogAbs()(2.0, 1.0)), 4)
     0.6931
@@ -124,7 +130,7 @@ class LogAbs(Objective):
     width: ClassVar[str | None] = "smoothing"
 
     def __call__(self, predicted: Any, observed: Any) -> Any:
-        return _huber(self.residual(predicted, observed), self.smoothing) / self.smoothing
+        return _rounded(self.residual(predicted, observed), self.smoothing)
 
 
 @node(eq=True)
@@ -144,7 +150,7 @@ class Quantile(Objective):
     def __call__(self, predicted: Any, observed: Any) -> Any:
         residual = self.residual(predicted, observed)
         # observed above the prediction (residual < 0) costs tau, below it costs 1 - tau
-        return 0.5 * _huber(residual, self.smoothing) / self.smoothing + (0.5 - self.tau) * residual
+        return 0.5 * _rounded(residual, self.smoothing) + (0.5 - self.tau) * residual
 
 
 @node(eq=True)
@@ -158,6 +164,7 @@ class NegLogLik(Objective):
     """
 
     log: ClassVar[bool] = False
+    observes: ClassVar[bool] = False
 
     def residual(self, predicted: Any, observed: Any) -> Any:
         return predicted

@@ -1,0 +1,72 @@
+"""What all benchmarks share: where they ran, how they time, how they print.
+
+A timing is two numbers: what the first call costs beyond a warm one (tracing and compiling), and the fastest of a few
+warm calls, because other work on a machine only ever adds. Every method is one JSON line with its quality beside its
+time, so that no line is a speed alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def place(dtype: Any) -> dict[str, Any]:
+    """Device, cores, dtype, JAX version and commit: what a time means nothing without."""
+    device = jax.devices()[0].device_kind
+    return {"device": device, "cores": cores(), "dtype": str(dtype), "jax": jax.__version__, "commit": commit()}
+
+
+def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
+    """Result of `call`, seconds of its fastest warm run, and the seconds that its first run took beyond that."""
+    jax.clear_caches()  # an earlier call may have compiled the same program
+    _, first = _once(call)
+    runs = [_once(call) for _ in range(repeats)]
+    warm = min(seconds for _, seconds in runs)
+    return runs[-1][0], warm, max(0.0, first - warm)
+
+
+def _once(call: Callable[[], Any]) -> tuple[Any, float]:
+    begin = time.perf_counter()
+    result = jax.block_until_ready(call())
+    return result, time.perf_counter() - begin
+
+
+def arguments(about: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smoke", action="store_true", help="a toy size that only shows that it runs")
+    parser.add_argument("--output", type=Path, help="write the lines to this file as well")
+    return parser
+
+
+def emit(records: Iterable[dict[str, Any]], output: Path | None) -> None:
+    """One JSON line per record, printed and, where wanted, written."""
+    lines = [json.dumps({k: _short(v) for k, v in record.items()}) for record in records]
+    print("\n".join(lines), flush=True)
+    if output:
+        output.write_text("\n".join(lines) + "\n")
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
