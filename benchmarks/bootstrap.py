@@ -66,7 +66,13 @@ def main() -> None:
     options = parser.parse_args()
     resamples, sample = (60, 2) if options.smoke else (options.resamples, min(options.scipy, options.resamples))
     work = prepared(resamples, repeats=1 if options.smoke else 3)
-    outcomes = [with_jaxscale(work), with_optimistix(work), as_published(work, sample), scaled(work, sample)]
+    outcomes = [
+        with_jaxscale(work),
+        with_optimistix(work, "optimistix.BFGS under vmap", tolerance=1e-8, steps=1000),
+        with_optimistix(work, "optimistix.BFGS under vmap, tuned", tolerance=1e-6, steps=256),
+        as_published(work, sample),
+        scaled(work, sample),
+    ]
     records = judged(work, outcomes)
     emit(records, options.output)
     assert records[0]["worst_gap"] <= 1e-8, f"jaxscale missed an optimum: worst gap {records[0]['worst_gap']:.1e}"
@@ -123,9 +129,14 @@ def with_jaxscale(work: Work) -> Outcome:
     return Outcome("jaxscale", points, np.asarray(boot.ok), seconds, compiling, cores(), note)
 
 
-def with_optimistix(work: Work) -> Outcome:
-    """The peer gets its weights ready made, the full-data optimum as start, and as many threads as there are cores."""
-    solver = optx.BFGS(rtol=1e-8, atol=1e-8)
+def with_optimistix(work: Work, method: str, tolerance: float, steps: int) -> Outcome:
+    """The peer gets its weights ready made, the full-data optimum as start, and as many threads as there are cores.
+
+    Its time depends on how it is asked: most refits need about 110 steps, and a few that already stand at rounding walk
+    on to the last step allowed while their whole tile waits. So it runs twice: to rounding with steps to spare, and
+    tuned by hand on this job to the loosest tolerance that still finds every optimum, with its own default of 256 steps.
+    """
+    solver = optx.BFGS(rtol=tolerance, atol=tolerance)
 
     def value(x: Any, weights: Any) -> Any:
         a, b, e, alpha, beta = x
@@ -135,7 +146,7 @@ def with_optimistix(work: Work) -> Outcome:
         return SCALE * jnp.sum(weights * inner * (size - 0.5 * inner))
 
     def refit(weights: Any) -> Any:
-        done = optx.minimise(value, solver, jnp.asarray(work.optimum), weights, max_steps=1000, throw=False)
+        done = optx.minimise(value, solver, jnp.asarray(work.optimum), weights, max_steps=steps, throw=False)
         return done.value, done.result == optx.RESULTS.successful
 
     tile = jax.jit(jax.vmap(refit))
@@ -150,8 +161,8 @@ def with_optimistix(work: Work) -> Outcome:
         return [np.concatenate(leaves)[: len(work.weights)] for leaves in zip(*parts, strict=True)]
 
     (points, ok), seconds, compiling = timed(every, work.repeats)
-    note = f"rtol = atol = 1e-8 on the sum x {SCALE:g}, at most 1000 steps, tiles of {TILE}; resamples not in the time"
-    return Outcome("optimistix.BFGS under vmap", points, ok, seconds, compiling, cores(), note)
+    note = f"rtol = atol = {tolerance:g} on the sum x {SCALE:g}, {steps} steps at most, tiles of {TILE}; no drawing in the time"
+    return Outcome(method, points, ok, seconds, compiling, cores(), note)
 
 
 def tiles(weights: np.ndarray) -> list[np.ndarray]:

@@ -19,7 +19,7 @@ from ._resample import Sampler, resampled
 from ._results import Status
 from ._starts import Ranges, drawn_start
 from ._tree import node, static
-from .solvers import derivatives, minimise
+from .solvers import derivatives, minimise, smallest_eigenpair, solve_positive
 
 LADDER = 8  # objectives on the longest ladder
 SINGULAR = 1e-6  # below this singular value of the column-scaled Jacobian a direction is lost
@@ -100,16 +100,18 @@ def diagnose(job: Job, x: Any, weights: Any) -> dict[str, Any]:
     live = jnp.where(gone, 0.0, 1.0)
     eye = jnp.eye(x.shape[0])
     columns = jacobian * live / jnp.where(gone, 1.0, length)
-    squares, vectors = jnp.linalg.eigh(_finite(columns.T @ columns) + eye * (1.0 - live))
-    singular = jnp.where(jnp.any(dead), 0.0, jnp.sqrt(jnp.maximum(squares[0], 0.0)))
-    direction = jnp.where(jnp.any(dead), jnp.where(dead, 1.0, 0.0), vectors[:, 0] / jnp.where(gone, 1.0, length) * live)
+    square, vector = (v[..., 0] for v in smallest_eigenpair((columns.T @ columns + eye * (1.0 - live))[..., None]))
+    singular = jnp.where(jnp.any(dead), 0.0, jnp.sqrt(square))
+    direction = jnp.where(jnp.any(dead), jnp.where(dead, 1.0, 0.0), vector / jnp.where(gone, 1.0, length) * live)
 
     scale = jnp.sqrt(jnp.abs(jnp.diagonal(hessian))) * live + (1.0 - live)
     g = gradient * live / scale
     h = hessian * live * live[:, None] / (scale * scale[:, None]) + eye * (1.0 - live)
-    curved = jnp.linalg.eigvalsh(_finite(h))[0] > -1e-6  # a minimum, not a saddle
+    step = solve_positive((h + 1e-6 * eye)[..., None], g[:, None])[:, 0]
+    curved = jnp.all(jnp.isfinite(step))  # a minimum (up to 1e-6), not a saddle
+    step = solve_positive((h + 1e-13 * eye)[..., None], g[:, None])[:, 0]
     cosine = jnp.max(jnp.abs(g)) / jnp.sqrt(jnp.where(value > 0, value, 1.0))
-    move = jnp.max(jnp.abs(jnp.linalg.solve(_finite(h), g) / scale * live))
+    move = jnp.max(jnp.abs(step / scale * live))
     finite = jnp.isfinite(value)
     found = curved & ((cosine <= STATIONARY) | (move <= STATIONARY))
 
@@ -121,11 +123,6 @@ def diagnose(job: Job, x: Any, weights: Any) -> dict[str, Any]:
     )
     direction = direction / jnp.max(jnp.abs(direction))
     return {"status": status, "gradient": cosine, "singular": singular, "direction": direction, "edge": edge}
-
-
-def _finite(matrix: Any) -> Any:
-    """LAPACK on some platforms does not return from NaN; such a lane is NON_FINITE anyway."""
-    return jnp.where(jnp.isfinite(matrix), matrix, 0.0)
 
 
 @jax.jit

@@ -310,14 +310,22 @@ def _complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
 def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
     """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
     values = _complete(law, params)
-    grouped = {k: g for k, g in law.groups if np.ndim(values[k]) > len(dict(law.specs)[k].shape)}
+    specs = dict(law.specs)
+    grouped = {k: _of_group(values[k], codes[g]) for k, g in law.groups if np.ndim(values[k]) > len(specs[k].shape)}
 
-    def one(row: dict[str, Any], code: dict[str, Any]) -> Any:
-        own = {k: v[code[grouped[k]]] if k in grouped else v for k, v in values.items()}
-        return jnp.asarray(law.function(*(row[c] for c in law.columns), **own))
+    def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
+        return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))
 
-    used = {g: codes[g] for g in set(grouped.values())}
-    return jax.vmap(one)({c: rows[c] for c in law.columns}, used)
+    return jax.vmap(one)({c: rows[c] for c in law.columns}, grouped)
+
+
+def _of_group(values: Any, codes: Any) -> Any:
+    """Each run's own value (n, ...) from one per group (G, ...), as a sum over groups.
+
+    Not an index: the derivative of a gather is a scatter, which is slow inside lanes.
+    """
+    member = codes[:, None] == jnp.arange(values.shape[0])
+    return jnp.tensordot(member.astype(jnp.result_type(values)), values, 1)
 
 
 def _broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:

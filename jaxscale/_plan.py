@@ -25,7 +25,7 @@ from ._law import Law, evaluate
 from ._results import Status
 from ._roots import root
 from ._tree import node, static
-from .solvers import derivatives, minimise
+from .solvers import derivatives, minimise, solve_positive
 
 _SCREEN = 6  # starting points that are looked at, per column that is searched
 _KKT = 1e-6
@@ -150,7 +150,7 @@ def _turn(problem: Question, budget: Any, e: int) -> tuple[Any, Any]:
         held = ((u <= low[rest]) & (g > 0)) | ((u >= high[rest]) & (g < 0))
         free = jax.lax.stop_gradient(jnp.where(held, 0.0, 1.0))
         h = h * free * free[:, None] + jnp.diag(1.0 - free)
-        move = jnp.linalg.solve(h, g * free) if len(rest) > 1 else g * free / h[0]
+        move = solve_positive(h[..., None], (g * free)[:, None])[:, 0]
         u = u - jnp.where(jnp.isfinite(move) & (jnp.abs(move) < 1e-2), move, 0.0)
         u = jnp.where(held, jax.lax.stop_gradient(jnp.clip(u, low[rest], high[rest])), u)
         z = full(u, args)

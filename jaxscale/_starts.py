@@ -16,6 +16,7 @@ import numpy as np
 
 from ._law import evaluate
 from ._tree import node
+from .solvers import solve_positive
 
 if TYPE_CHECKING:
     from ._lanes import Job
@@ -61,7 +62,9 @@ def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
 
     def drop(_: int, state: Any) -> Any:
         mask, _ = state
-        solved = jnp.linalg.solve(gram * mask * mask[:, None] + eye * (1.0 - mask + 1e-12), right * mask)
+        solved = solve_positive((gram * mask * mask[:, None] + eye * (1.0 - mask + 1e-12))[..., None], (right * mask)[:, None])[
+            :, 0
+        ]
         return jnp.where(free | (solved > 0), mask, 0.0), solved
 
     mask = jnp.where(length > 0, 1.0, 0.0)

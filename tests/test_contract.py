@@ -104,7 +104,9 @@ def test_every_objective_is_minimised_as_well_as_scipy_can(name):
         np.testing.assert_allclose(total(x), fit.value, rtol=1e-10)
         rng = np.random.default_rng(0)
         for _ in range(3):
-            other = minimize(total, x + 0.05 * rng.standard_normal(5), method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-9})
+            other = minimize(
+                total, x + 0.05 * rng.standard_normal(5), method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-9}
+            )
             assert other.fun >= fit.value * (1 - 1e-7) - 1e-15
 
 
@@ -125,7 +127,9 @@ def test_negloglik_takes_the_laws_value_as_the_loss():
     count = rng.poisson(50.0 * x**-0.5).astype(float)
 
     @jsl.law
-    def poisson(x: jsl.units.Number, count: jsl.units.Number, *, a=jsl.positive(1, 1000), b=jsl.positive(0.1, 2)) -> jsl.units.Number:
+    def poisson(
+        x: jsl.units.Number, count: jsl.units.Number, *, a=jsl.positive(1, 1000), b=jsl.positive(0.1, 2)
+    ) -> jsl.units.Number:
         rate = a * x**-b
         return rate - count * jnp.log(rate)
 

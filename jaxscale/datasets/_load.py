@@ -102,7 +102,7 @@ def _fetched(name: str, url: str, sha256: str, file: str) -> Path:
         raise FileNotFoundError(
             f"{name} could not be fetched from {url} ({type(error).__name__}: {str(error)[:120]}). "
             f"Without a network, put the file under a folder and set JAXSCALE_DATA_DIR to it."
-        ) from error
+        ) from None
 
 
 def _hoffmann2022(path: Path, rows: str) -> Runs:

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ._cholesky import solve_positive
 from ._driver import ROUNDING
 
 
@@ -99,38 +100,15 @@ def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
     scale = jnp.sqrt(diagonal + 1e-3 * jnp.mean(diagonal, 0) + 1e-300)
     unit = curvature / (scale[:, None] * scale)  # entries of size 1: damping is relative
     eye = jnp.eye(len(scale), dtype=scale.dtype)[:, :, None]
+    right = gradient / scale
 
-    def shifted(plain: Any) -> Any:
-        lowest = jnp.linalg.eigvalsh(jnp.moveaxis(jnp.where(jnp.isfinite(unit), unit, 0.0), -1, 0))[:, 0]
-        extra = jnp.maximum(-1.1 * lowest, 0.0)
-        return jnp.where(jnp.isfinite(plain), plain, solve_positive(unit + (damping + extra) * eye, gradient / scale))
+    def shift(state: Any) -> Any:
+        move, extra, count = state
+        usable = jnp.all(jnp.isfinite(move), 0)
+        extra = jnp.where(usable, extra, 3.0 * extra)
+        return jnp.where(usable, move, solve_positive(unit + (damping + extra) * eye, right)), extra, count + 1
 
-    plain = solve_positive(unit + damping * eye, gradient / scale)
-    move = jax.lax.cond(jnp.all(jnp.isfinite(plain)), lambda m: m, shifted, plain)
+    # entries are at most 1, so a shift of P is always enough: at most ten rounds from 1e-3
+    start = (solve_positive(unit + damping * eye, right), jnp.full_like(damping, 1e-3 / 3.0), 0)
+    move, _, _ = jax.lax.while_loop(lambda s: ~jnp.all(jnp.isfinite(s[0])) & (s[2] < 12), shift, start)
     return -jnp.where(jnp.isfinite(move), move, 0.0) / scale
-
-
-def solve_positive(matrix: Any, right: Any) -> Any:
-    """Solve (P, P, T) systems with right sides (P, T) by Cholesky; NaN where a matrix is not positive definite.
-
-    Written out over entries for few parameters: lanes stay the last axis of elementwise operations, where a batched
-    LAPACK call would spend more time per lane on being called than on the arithmetic.
-    """
-    size = len(right)
-    if size > 8:
-        factor = jnp.linalg.cholesky(jnp.moveaxis(matrix, -1, 0))
-        solved = jax.scipy.linalg.cho_solve((factor, True), jnp.moveaxis(right, -1, 0)[..., None])[..., 0]
-        return jnp.where(jnp.all(jnp.isfinite(solved), -1), jnp.moveaxis(solved, 0, -1), jnp.nan)
-    low: list[list[Any]] = [[None] * size for _ in range(size)]
-    for i in range(size):
-        for j in range(i + 1):
-            left = matrix[i, j] - sum((low[i][k] * low[j][k] for k in range(j)), start=jnp.zeros_like(right[0]))
-            low[i][j] = jnp.sqrt(left) if i == j else left / low[j][j]
-    y: list[Any] = []
-    for i in range(size):
-        y.append((right[i] - sum((low[i][k] * y[k] for k in range(i)), start=jnp.zeros_like(right[0]))) / low[i][i])
-    x: list[Any] = [None] * size
-    for i in reversed(range(size)):
-        x[i] = (y[i] - sum((low[k][i] * x[k] for k in range(i + 1, size)), start=jnp.zeros_like(y[0]))) / low[i][i]
-    solved = jnp.stack(x)
-    return jnp.where(jnp.all(jnp.isfinite(solved), 0), solved, jnp.nan)

@@ -1,0 +1,79 @@
+"""Small positive definite systems, lanes last, without LAPACK.
+
+Two reasons. A batched LAPACK call spends more time per lane on being called than on the arithmetic of a 5 by 5 matrix.
+And on the CPU backend (seen with jax 0.10.2) such a call splits its batch over the very threads that run our tiles and
+waits for them: two tiles at once then wait for each other for ever. So nothing inside a tile may call LAPACK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+_UNROLLED = 8  # up to this size loops are written out and fuse into few operations
+
+
+def cholesky(matrix: Any) -> Any:
+    """Lower factor (P, P, T) of symmetric matrices (P, P, T); NaN appears where one is not positive definite."""
+    below = jnp.arange(len(matrix))[:, None]
+
+    def column(j: Any, state: Any) -> Any:
+        left, factor = state
+        own = jnp.where(below >= j, left[:, j] / jnp.sqrt(left[j, j]), 0.0)
+        return left - own[:, None] * own, factor.at[:, j].set(own)
+
+    return _loop(len(matrix), column, (matrix, jnp.zeros_like(matrix)))[1]
+
+
+def cholesky_solve(factor: Any, right: Any) -> Any:
+    """Solutions (P, T) for right sides (P, T)."""
+    size = len(right)
+    at = jnp.arange(size)[:, None]
+
+    def forward(j: Any, b: Any) -> Any:
+        y = b[j] / factor[j, j]
+        return jnp.where(at > j, b - factor[:, j] * y, jnp.where(at == j, y, b))
+
+    def backward(k: Any, b: Any) -> Any:
+        j = size - 1 - k
+        x = b[j] / factor[j, j]
+        return jnp.where(at < j, b - factor[j] * x, jnp.where(at == j, x, b))
+
+    return _loop(size, backward, _loop(size, forward, right))
+
+
+def solve_positive(matrix: Any, right: Any) -> Any:
+    """Solutions (P, T); NaN in all of a lane whose matrix (P, P, T) is not positive definite."""
+    solved = cholesky_solve(cholesky(matrix), right)
+    return jnp.where(jnp.all(jnp.isfinite(solved), 0), solved, jnp.nan)
+
+
+def smallest_eigenpair(matrix: Any, rounds: int = 24) -> tuple[Any, Any]:
+    """Smallest eigenvalue (T,) and its vector (P, T) of positive semidefinite matrices with diagonal 1.
+
+    Inverse iteration on the matrix plus 1e-14, so eigenvalues below that come out as rounding. Where the two smallest
+    eigenvalues are close the vector is a mixture of both, which is then as good an answer.
+    """
+    size, lanes = matrix.shape[0], matrix.shape[2]
+    factor = cholesky(matrix + 1e-14 * jnp.eye(size)[:, :, None])
+    start = jnp.cos(1.0 + jnp.arange(size, dtype=matrix.dtype))  # no symmetry that a direction could hide behind
+
+    def step(_: int, v: Any) -> Any:
+        new = cholesky_solve(factor, v)
+        return new / jnp.sqrt(jnp.sum(new**2, 0))
+
+    v = jax.lax.fori_loop(0, rounds, step, jnp.broadcast_to(start[:, None], (size, lanes)))
+    usable = jnp.all(jnp.isfinite(v), 0)  # a factor that fails by rounding belongs to a singular matrix
+    value = jnp.sum(v * jnp.sum(matrix * v, 1), 0)
+    return jnp.where(usable, jnp.maximum(value, 0.0), 0.0), jnp.where(usable, v, start[:, None])
+
+
+def _loop(count: int, body: Callable[[Any, Any], Any], state: Any) -> Any:
+    if count > _UNROLLED:
+        return jax.lax.fori_loop(0, count, body, state)
+    for j in range(count):
+        state = body(j, state)
+    return state
