@@ -14,14 +14,14 @@ _GRID = {"N": np.repeat(_N, 7), "D": np.tile(_D, 7)}
 
 # name -> (law, true parameters, columns)
 LAWS = {
-    "chinchilla": (jsl.laws.chinchilla, dict(E=1.7, A=400.0, B=1100.0, alpha=0.34, beta=0.33), _GRID),
-    "kaplan": (jsl.laws.kaplan, dict(Nc=6.4e13, Dc=1.8e13, alpha_N=0.076, alpha_D=0.103), _GRID),
+    "chinchilla": (jsl.laws.chinchilla, {"E": 1.7, "A": 400.0, "B": 1100.0, "alpha": 0.34, "beta": 0.33}, _GRID),
+    "kaplan": (jsl.laws.kaplan, {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103}, _GRID),
     "busbridge": (
         jsl.laws.busbridge,
-        dict(E=1.22, A=3355.0, B=18186.0, alpha=0.408, beta=0.431, gamma=0.452),
+        {"E": 1.22, "A": 3355.0, "B": 18186.0, "alpha": 0.408, "beta": 0.431, "gamma": 0.452},
         {"N": np.repeat(np.geomspace(2e7, 2e10, 12), 12), "D": np.tile(np.geomspace(5e8, 1e12, 12), 12)},
     ),
-    "power_law": (jsl.laws.power_law, dict(E=0.5, C0=6e22, alpha=0.074), {"C": np.geomspace(1e17, 1e23, 30)}),
+    "power_law": (jsl.laws.power_law, {"E": 0.5, "C0": 6e22, "alpha": 0.074}, {"C": np.geomspace(1e17, 1e23, 30)}),
 }
 
 OBJECTIVES = {

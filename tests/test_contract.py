@@ -74,7 +74,7 @@ def test_docstring_states_units_source_and_what_is_ours(name):
 
 @laws
 def test_noise_free_runs_give_the_truth_back(name):
-    law, true, columns = LAWS[name]
+    law, true, _columns = LAWS[name]
     fit = jsl.fit(law, noisy(name, 0.0))
     assert fit.ok, fit.certificate.findings
     assert any("residuals are 0" in f for f in fit.certificate.findings)
