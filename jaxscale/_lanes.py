@@ -126,6 +126,12 @@ def diagnose(job: Job, x: Any, weights: Any) -> dict[str, Any]:
 
 
 @jax.jit
+def point_derivatives(job: Job, x: Any) -> tuple[Any, Any, Any]:
+    """Value, gradient and Hessian of the certified objective at one point, with the table's own weights."""
+    return derivatives(lambda u: job.value(u, job.weights, job.objective), x)
+
+
+@jax.jit
 def point_measures(job: Job, x: Any) -> dict[str, Any]:
     """Residuals, their Jacobian and scores at one point, for the covariances of the certificate."""
     scores = jax.jacfwd(lambda u: job.weights * job.objective(job.predicted(u), job.target))(x)

@@ -83,3 +83,7 @@ def _summary(jsl: Any, name: str, fit: Any, boot: Any, plan: Any, seconds: float
         "loss": three(jsl.interval(plan.loss)),
         "seconds": round(seconds, 2),
     }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,10 @@
 """Tests run with x64 off, so that a float32 leak shows; CI fails if a test on a real table was skipped."""
 
 import os
+from pathlib import Path
+
+# Workers, and the processes that tests start, share compiled programs.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "jax"))
 
 import pytest
 

@@ -140,7 +140,7 @@ def test_one_value_per_group_recovers_each():
 
 def test_results_are_numpy_float64_and_x64_stays_off(simulated):
     assert not jax.config.jax_enable_x64
-    assert all(isinstance(v, np.ndarray) and v.dtype == np.float64 for v in simulated.params.values())
+    assert all(isinstance(v, np.ndarray | np.float64) and v.dtype == np.float64 for v in simulated.params.values())
     with pytest.raises(TypeError, match="nothing like it"):
         jsl.fit(chinchilla, simulated.problem.runs, solver=type("S", (), {"__repr__": lambda s: "nothing like it"})())
     assert not jax.config.jax_enable_x64

@@ -372,7 +372,7 @@ def test_without_target_nothing_is_observed():
 
 def test_an_unknown_column_is_a_key_error_with_advice():
     runs = Runs.from_columns(**table(), run=list("abcdef"))
-    with pytest.raises(KeyError, match="no column 'los'.*Did you mean 'loss'"):
+    with pytest.raises(KeyError, match=r"no column 'los'.*Did you mean 'loss'"):
         runs["los"]
 
 

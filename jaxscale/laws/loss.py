@@ -24,7 +24,7 @@ def chinchilla(N: Params, D: Tokens, *, E=positive(0.5, 3), A=positive(1, 1e5), 
 # The paper prints two digits (406.4, 410.7, 1.69, .34, .28), which move N* by 25 %: these are the digits of its source.
 chinchilla = chinchilla.publish(
     "hoffmann2022", source="arXiv 2203.15556, digits of the TeX source as used by Epoch's replication", evidence="DIGEST, CODE",
-    E=1.6933713, A=406.40103, B=410.72278, alpha=0.33917084, beta=0.2849083,
+    E=1.6933736809989528, A=406.4010175194737, B=410.7228269450398, alpha=0.33917084, beta=0.2849083,
 ).publish(
     "besiroglu2024", source="arXiv 2404.10102, abstract and table 1", evidence="CODE, DIGEST",
     E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658,

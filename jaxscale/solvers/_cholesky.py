@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-_UNROLLED = 8  # up to this size loops are written out and fuse into few operations
+_UNROLLED = 2  # written out up to this size (plans); above, that costs seconds of compilation and gains nothing
 
 
 def cholesky(matrix: Any) -> Any:

@@ -1,0 +1,221 @@
+"""`allocate` against the catalogue's closed forms, scipy, brute force and finite differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxscale as jsl
+from jaxscale import costs
+from jaxscale.laws import busbridge, chinchilla
+
+HOFFMANN = chinchilla.published["hoffmann2022"]
+BESIROGLU = chinchilla.published["besiroglu2024"]
+BUSBRIDGE = busbridge.published["busbridge2025"]
+
+
+def closed_form(law, c, q=1.0):
+    """q-family: L = E + [(A N^-alpha)^(1/q) + (B D^-beta)^(1/q)]^q at 6 N D = C."""
+    p = {k: float(v) for k, v in law.params.items()}
+    g = (p["alpha"] * p["A"] ** (1 / q) / (p["beta"] * p["B"] ** (1 / q))) ** (q / (p["alpha"] + p["beta"]))
+    share = p["beta"] / (p["alpha"] + p["beta"])
+    return g * (c / 6) ** share, (c / 6) ** (1 - share) / g
+
+
+@pytest.mark.parametrize(
+    ("law", "budget", "N", "D", "loss"),
+    [
+        (HOFFMANN, 5.76e23, 4.03609e10, 2.37854e12, 1.918412),
+        (HOFFMANN, 1e21, 2.216955e9, 7.51782e10, 2.295491),
+        (BESIROGLU, 1e21, 2.77846e9, 5.99853e10, None),
+        (BESIROGLU, 5.76e23, 7.22487e10, 1.32874e12, 1.974441),
+        (BUSBRIDGE, 1e20, 9.35627e8, 1.78134e10, 2.39478),
+        (BUSBRIDGE, 5.76e23, 7.99571e10, 1.20064e12, 1.73726),
+    ],
+)
+def test_published_laws(law, budget, N, D, loss):
+    plan = jsl.allocate(law, budget)
+    assert plan.status == 0
+    assert plan["N"] == pytest.approx(N, rel=3e-6)  # the catalogue prints six digits
+    assert plan["D"] == pytest.approx(D, rel=3e-6)
+    if loss is not None:
+        assert plan.loss == pytest.approx(loss, rel=3e-6)
+    if law is not BUSBRIDGE:
+        np.testing.assert_allclose([plan["N"], plan["D"]], closed_form(law, budget), rtol=1e-9)
+    np.testing.assert_allclose(plan.cost, budget, rtol=1e-12)
+    assert max(plan.certificate.stationarity, plan.certificate.feasibility, plan.certificate.complementarity) < 1e-9
+
+
+def test_busbridge_is_chinchilla_with_other_letters():
+    """(A/N^a + B/D^b)^gamma has the optimum of its inner sum."""
+    p = BUSBRIDGE.params
+    inner = chinchilla.fix(E=1.0, A=p["A"], B=p["B"], alpha=p["alpha"], beta=p["beta"])
+    np.testing.assert_allclose(jsl.allocate(BUSBRIDGE, 1e22)["N"], jsl.allocate(inner, 1e22)["N"], rtol=1e-9)
+
+
+def test_budgets_and_shapes():
+    budgets = np.geomspace(1e17, 1e27, 300)
+    plan = jsl.allocate(BESIROGLU, budgets)
+    assert plan["N"].shape == (300,)
+    assert np.all(plan.status == 0)
+    np.testing.assert_allclose([plan["N"], plan["D"]], closed_form(BESIROGLU, budgets), rtol=1e-9)
+
+
+def test_an_ensemble_gives_one_plan_per_refit_and_budget(simulated):
+    boot = jsl.bootstrap(simulated, 200)
+    budgets = np.geomspace(1e20, 1e24, 5)
+    plan = jsl.allocate(boot, budgets)
+    assert plan["D"].shape == (200, 5)
+    p = boot.params
+    g = (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / (p["alpha"] + p["beta"]))
+    want = g[:, None] * (budgets / 6) ** (p["beta"] / (p["alpha"] + p["beta"]))[:, None]
+    np.testing.assert_allclose(plan["N"], want, rtol=1e-8)
+    np.testing.assert_allclose(jsl.allocate(simulated, 1e21)["N"], jsl.allocate(simulated.law, 1e21)["N"], rtol=1e-12)
+
+
+def test_exponent_of_the_optimum_by_automatic_differentiation():
+    for law in (HOFFMANN, BESIROGLU):
+        a, b = float(law.params["alpha"]), float(law.params["beta"])
+        with jax.enable_x64(True):
+            for budget in (1e19, 5.76e23):
+                slope = jax.grad(lambda c, law=law: jnp.log(jsl.allocate(law, jnp.exp(c))["N"]))(np.log(budget))
+                assert abs(slope - b / (a + b)) < 1e-6
+
+
+def test_derivatives_against_finite_differences():
+    """In the budget, a price, a bound column's partner, and every parameter of the law."""
+
+    def finite(f, x, step):
+        return (f(x * (1 + step)) - f(x * (1 - step))) / (2 * x * step)
+
+    with jax.enable_x64(True):
+
+        def lifetime(t):
+            return jsl.allocate(HOFFMANN, 1e22, cost=costs.Lifetime(t))["N"]
+
+        np.testing.assert_allclose(jax.grad(lifetime)(1e12), finite(lifetime, 1e12, 1e-4), rtol=1e-5)
+
+        def loss(c):
+            return jsl.allocate(HOFFMANN, c).loss
+
+        np.testing.assert_allclose(jax.grad(loss)(1e22), finite(loss, 1e22, 1e-4), rtol=1e-5)
+        np.testing.assert_allclose(-jax.grad(loss)(1e22), jsl.allocate(HOFFMANN, 1e22).shadow_price, rtol=1e-9)
+        for k, v in HOFFMANN.params.items():
+
+            def optimum(x, k=k):
+                return jsl.allocate(HOFFMANN.fix(**{k: x}), 1e22)["D"]
+
+            if k != "E":
+                np.testing.assert_allclose(jax.grad(optimum)(float(v)), finite(optimum, float(v), 1e-4), rtol=1e-5)
+        by_law = jax.grad(lambda law: jsl.allocate(law, 1e22)["D"])(HOFFMANN)
+        np.testing.assert_allclose(by_law.fixed["alpha"], jax.grad(optimum_of_alpha)(float(HOFFMANN.params["alpha"])), rtol=1e-9)
+
+
+def optimum_of_alpha(x):
+    return jsl.allocate(HOFFMANN.fix(alpha=x), 1e22)["D"]
+
+
+def test_under_jit_and_vmap():
+    with jax.enable_x64(True):
+        budgets = jnp.asarray([1e20, 1e22])
+        np.testing.assert_allclose(
+            jax.jit(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets), jsl.allocate(HOFFMANN, [1e20, 1e22])["N"]
+        )
+        np.testing.assert_allclose(
+            jax.vmap(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets), closed_form(HOFFMANN, budgets)[0], rtol=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "active"),
+    [
+        ({"D": (None, 1.5e12)}, {"N": 0, "D": 1}),
+        ({"D": (1e13, None)}, {"N": 0, "D": -1}),
+        ({"N": (None, 2e10)}, {"N": 1, "D": 0}),
+        ({"N": (1e8, 1e13), "D": (1e9, 1e14)}, {"N": 0, "D": 0}),
+        ({"N": (1e11, 1e13), "D": (1e9, 1e14)}, {"N": -1, "D": 0}),
+    ],
+)
+def test_bounds_against_scipy(bounds, active):
+    from scipy.optimize import minimize_scalar
+
+    plan = jsl.allocate(HOFFMANN, 1e24, bounds=bounds)
+    assert plan.status == 0, plan.certificate
+    assert {k: int(v) for k, v in plan.active.items()} == active
+    low, high = (np.array([(bounds.get(k, (None, None))[i] or (1e3, 1e25)[i]) for k in ("N", "D")]) for i in (0, 1))
+    a, b = np.log(max(low[0], 1e24 / 6 / high[1])), np.log(min(high[0], 1e24 / 6 / low[1]))
+    oracle = minimize_scalar(
+        lambda t: float(HOFFMANN(np.exp(t), 1e24 / 6 / np.exp(t))), bounds=(a, b), method="bounded", options={"xatol": 1e-10}
+    )
+    ends = [float(HOFFMANN(np.exp(t), 1e24 / 6 / np.exp(t))) for t in (a, b)]
+    assert plan.loss <= min(oracle.fun, *ends) * (1 + 1e-10)
+    for k in ("N", "D"):
+        lo, hi = bounds.get(k, (None, None))
+        assert (lo or 0) * (1 - 1e-9) <= plan[k] <= (hi or np.inf) * (1 + 1e-9)
+
+
+def test_a_budget_beyond_all_bounds_is_not_spent():
+    plan = jsl.allocate(HOFFMANN, 1e26, bounds={"N": (None, 1e10), "D": (None, 1e12)})
+    assert (plan["N"], plan["D"]) == (pytest.approx(1e10), pytest.approx(1e12))
+    assert plan.cost < 1e26
+    assert plan.status == 0
+
+
+def test_infeasible_plans_say_so():
+    plan = jsl.allocate(HOFFMANN, 1e20, bounds={"N": (1e11, None), "D": (1e12, None)})
+    assert jsl.Status(int(plan.status)) == jsl.Status.NON_FINITE
+    assert np.isnan(plan["N"])
+    assert "no feasible point" in plan.remarks[0]
+
+
+def test_inference_aware_optimum_meets_its_first_order_condition():
+    """Sardana et al. 2023: alpha A N^-alpha / (beta B D^-beta) = 1 + D_inf / (3 D) (derived in the catalogue)."""
+    p = {k: float(v) for k, v in HOFFMANN.params.items()}
+    for tokens in (1e11, 2e12, 1e13):
+        plan = jsl.allocate(HOFFMANN, 1e23, cost=costs.Lifetime(tokens))
+        left = p["alpha"] * p["A"] * plan["N"] ** -p["alpha"] / (p["beta"] * p["B"] * plan["D"] ** -p["beta"])
+        np.testing.assert_allclose(left, 1 + tokens / (3 * plan["D"]), rtol=1e-8)
+    plain = jsl.allocate(HOFFMANN, 1e23, cost=lambda N, D: 6 * N * D + 2 * N * 1e13)
+    np.testing.assert_allclose(plain["N"], plan["N"], rtol=1e-9)
+
+
+def test_a_column_that_may_be_zero_is_searched_in_its_box():
+    """A law whose best sparsity is 0 at small and inside at large N: brute force on a grid is the oracle."""
+
+    @jsl.law
+    def sparse(N: jsl.units.Params, D: jsl.units.Tokens, S: jsl.units.Fraction, *, a=jsl.positive()) -> jsl.units.Nats:
+        return a * (300.0 * N**-0.3 * (1 + (S - 0.1 * jnp.log(N / 1e9)) ** 2) + 500.0 * D**-0.3)
+
+    law = sparse.fix(a=1.0)
+    for budget in (1e19, 1e23):
+        plan = jsl.allocate(law, budget, bounds={"S": (0.0, 0.95)})
+        assert plan.status == 0, plan.certificate
+        n = np.geomspace(1e7, 1e12, 400)[:, None]
+        grid = law(n, budget / 6 / n, np.linspace(0, 0.95, 96))
+        assert plan.loss <= grid.min() * (1 + 1e-9)
+        assert plan.loss >= grid.min() * (1 - 1e-3)
+    assert jsl.allocate(law, 1e18, bounds={"S": (0.0, 0.95)})["S"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"over": ("N", "D", "U")}, "no column 'U'"),
+        ({"bounds": {"d": (1, 2)}}, "no column 'd'"),
+        ({"cost": lambda N, D, U: N * D * U}, "nothing says what U is"),
+        ({"over": ("N",)}, "nothing says what D is"),
+        ({"bounds": {"D": (1e13, 1e12)}}, "swapped"),
+        ({"over": ("N",), "given": {"D": 1e12}, "cost": lambda D: D}, "none of which is chosen"),
+    ],
+)
+def test_questions_that_are_not_well_put(arguments, message):
+    with pytest.raises(jsl.InputError, match=message):
+        jsl.allocate(HOFFMANN, 1e21, **arguments)
+
+
+def test_a_free_law_and_a_bad_budget_are_refused():
+    with pytest.raises(TypeError, match="are free"):
+        jsl.allocate(chinchilla, 1e21)
+    for budget in (-1.0, 0.0, np.nan, [[1e20]]):
+        with pytest.raises(jsl.InputError, match="budget"):
+            jsl.allocate(HOFFMANN, budget)

@@ -1,0 +1,139 @@
+"""The registry: local files by hash, fetching from a loopback server, honest errors, nothing third-party inside."""
+
+import hashlib
+import http.server
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import jaxscale as jsl
+from jaxscale.datasets import _load
+from jaxscale.datasets._registry import REGISTRY
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "rows", "n"),
+    [
+        ("hoffmann2022", "default", 240),
+        ("hoffmann2022", "all", 245),
+        ("datablations", "default", 182),
+        ("datablations", "all", 296),
+    ],
+)
+def test_tables_have_the_rows_they_should(name, rows, n):
+    assert len(jsl.datasets.load(name, rows=rows)) == n
+
+
+@pytest.mark.real
+def test_misfitting_knows_its_runs():
+    with pytest.warns(jsl.JaxscaleWarning, match="exact copies"):
+        runs = jsl.datasets.load("misfitting", rows="all")
+    assert len(runs) == 4852
+    assert runs.clusters == "run"
+    assert len(runs.labels["run"]) == 240
+
+
+@pytest.mark.real
+def test_derived_tokens_are_said():
+    runs = jsl.datasets.load("hoffmann2022")
+    np.testing.assert_allclose(runs["D"], runs["C"] / (6 * runs["N"]))
+    assert any("D = C / (6 N)" in r for r in runs.remarks)
+
+
+def test_embedded_tables():
+    assert len(jsl.datasets.load("simulated")) == 60
+    runs = jsl.datasets.load("public_models")
+    assert len(runs) == 30
+    assert len(runs.labels["family"]) == 6
+
+
+def test_every_entry_says_where_it_comes_from():
+    for name, entry in REGISTRY.items():
+        text = jsl.datasets.describe(name)
+        assert all(part in text for part in ("source:", "licence:", "published:"))
+        assert set(entry.url) <= set(entry.sha256)
+        assert all("/main/" not in url and "/master/" not in url for url in entry.url.values()), "a branch is no fixed commit"
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match="Did you mean 'hoffmann2022'"):
+        jsl.datasets.load("hoffman2022")
+    with pytest.raises(ValueError, match="there is default, all"):
+        jsl.datasets.load("misfitting", rows="last")
+
+
+def test_local_only_and_altered_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXSCALE_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"local only.*JAXSCALE_DATA_DIR"):
+        jsl.datasets.load("datablations")
+    (tmp_path / "datablations").mkdir()
+    (tmp_path / "datablations" / "datablations_fit182.csv").write_text("params,tokens\n1,2\n")
+    with pytest.raises(OSError, match="not the registered file"):
+        jsl.datasets.load("datablations")
+
+
+TABLE = (
+    "Model Size,Training FLOP,loss\n"
+    + "\n".join(f"{n},{c},{2 + 0.1 * i}" for i, (n, c) in enumerate([(1e8, 1e19)] * 3 + [(2e8, 1e20)] * 5))
+    + "\n"
+)
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """One file on a loopback server, registered with its hash; counts requests."""
+    hits = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            hits.append(self.path)
+            body = TABLE.encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    monkeypatch.delenv("JAXSCALE_DATA_DIR", raising=False)
+    monkeypatch.setenv("JAXSCALE_CACHE_DIR", str(tmp_path / "cache"))
+    file = "chinchilla_epoch/svg_extracted_data.csv"
+    entry = REGISTRY["hoffmann2022"]
+    monkeypatch.setitem(entry.url, file, f"http://127.0.0.1:{server.server_port}/data.csv")
+    monkeypatch.setitem(entry.sha256, file, hashlib.sha256(TABLE.encode()).hexdigest())
+    yield hits, entry, file
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*exact copies")
+def test_fetched_once_then_cached(served):
+    hits, _, _ = served
+    assert len(jsl.datasets.load("hoffmann2022", rows="all")) == 8
+    assert len(jsl.datasets.load("hoffmann2022", rows="all")) == 8
+    assert len(hits) == 1
+
+
+def test_a_wrong_hash_is_refused(served, monkeypatch):
+    _, entry, file = served
+    monkeypatch.setitem(entry.sha256, file, "0" * 64)
+    with pytest.raises(FileNotFoundError, match="could not be fetched"):
+        jsl.datasets.load("hoffmann2022")
+
+
+def test_a_closed_network_fails_within_three_seconds(served, monkeypatch):
+    _, entry, file = served
+    monkeypatch.setitem(entry.url, file, "http://127.0.0.1:9/data.csv")  # nothing listens there
+    begin = time.perf_counter()
+    with pytest.raises(FileNotFoundError, match="JAXSCALE_DATA_DIR"):
+        jsl.datasets.load("hoffmann2022")
+    assert time.perf_counter() - begin < 3
+    assert _load._CONNECT < 1

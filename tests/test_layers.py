@@ -1,0 +1,89 @@
+"""Imports point down, and each optional package is known to one file only."""
+
+import ast
+from pathlib import Path
+
+import jaxscale
+
+ROOT = Path(jaxscale.__file__).parent
+LAYERS = [
+    {"_checks", "_tree", "units"},
+    {"_params", "objectives", "costs", "_table", "_roots", "_tiles"},
+    {"_runs", "_law", "solvers", "_resample"},
+    {"_coordinates", "_starts", "_results", "laws"},
+    {"_lanes", "_plan", "_maps", "_certify"},
+    {"_fit", "_allocate", "datasets", "uncertainty"},
+    {"_report", "plots"},
+    {"__init__", "cli"},
+]
+LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
+OWNERS = {"matplotlib": {"plots"}, "click": {"cli"}, "pooch": {"datasets"}, "tqdm": {"_tiles"}, "narwhals": {"_runs", "_table"}}
+
+
+def modules():
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path, path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """(top-level name, whether it runs when the module is imported) for every import of the file."""
+    tree = ast.parse(path.read_text())
+    depth = len(path.relative_to(ROOT).parts)
+    eager = {id(n) for top in tree.body if isinstance(top, ast.Import | ast.ImportFrom) for n in ast.walk(top)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            if node.level == depth:
+                names = [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
+                yield from ((f".{n}", id(node) in eager) for n in names)
+            elif node.level == 0:
+                yield node.module.split(".")[0], id(node) in eager
+        elif isinstance(node, ast.Import):
+            yield from ((a.name.split(".")[0], id(node) in eager) for a in node.names)
+
+
+def test_every_module_has_a_layer():
+    assert {name for _, name in modules()} == set(LAYER)
+
+
+def test_imports_point_down():
+    for path, name in modules():
+        if name in ("__init__", "cli"):
+            continue
+        for target, eager in imports(path):
+            if target.startswith(".") and eager and target[1:] != name:
+                assert LAYER[target[1:]] < LAYER[name] or (LAYER[target[1:]] == LAYER[name] and target[1:] != name), (
+                    path.name,
+                    target,
+                )
+
+
+def test_packages_have_owners():
+    for path, name in modules():
+        for target, eager in imports(path):
+            if target in OWNERS:
+                assert name in OWNERS[target], (path.name, target)
+                assert target == "click" or not eager, f"{path.name} imports {target} when it is imported"
+            assert target not in ("chex", "optimistix", "scipy", "pandas", "polars"), (path.name, target)
+
+
+def test_modules_stay_readable():
+    long = {path.name: n for path, _ in modules() if (n := len(path.read_text().splitlines())) > 350}
+    assert not long
+
+
+def test_nothing_in_a_tile_calls_lapack():
+    """See solvers/_cholesky: on the CPU two such tiles at once can wait for each other for ever."""
+    import jax
+    import numpy as np
+    from cases import noisy
+
+    import jaxscale as jsl
+    from jaxscale import _fit, _lanes
+    from jaxscale._results import Problem
+
+    problem = Problem(
+        jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
+    )
+    with jax.enable_x64(True):
+        text = _lanes.solve_tile.lower(np.arange(4, dtype=np.int32), _fit.prepare(problem, 4)).as_text()
+    assert "lapack" not in text

@@ -1,0 +1,110 @@
+"""Everything that is shown runs: README, docstrings, notebooks, benchmarks, the demo; and what it prints is checked."""
+
+import doctest
+import importlib
+import io
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+import jaxscale
+
+ROOT = Path(__file__).parent.parent
+MODULES = [m.name for m in pkgutil.walk_packages(jaxscale.__path__, "jaxscale.")]
+
+
+def same(printed, shown):
+    """Equal words; numbers equal to 2 per mille (the last digits may differ between versions of JAX)."""
+    number = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
+    assert number.sub("#", printed).split() == number.sub("#", shown).split()
+    for a, b in zip(number.findall(printed), number.findall(shown), strict=True):
+        assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=2e-3), (a, b)
+
+
+def test_the_readme_runs_as_printed():
+    blocks = re.findall(r"```python\n(.*?)```\n(?:```text\n(.*?)```)?", (ROOT / "README.md").read_text(), flags=re.S)
+    assert len(blocks) >= 3
+    scope = {"__name__": "readme"}
+    for code, shown in blocks:
+        out = io.StringIO()
+        with redirect_stdout(out):
+            exec(compile(code, "README.md", "exec"), scope)
+        same(out.getvalue(), shown)
+
+
+@pytest.mark.parametrize("name", [m for m in MODULES if m != "jaxscale.cli"])
+def test_docstring_examples(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module)
+    assert result.failed == 0
+
+
+def test_examples_of_laws():
+    from jaxscale import laws
+
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+    for name in laws.__all__:
+        law = getattr(laws, name)
+        for case in finder.find(law.function, name, globs={name: law}):
+            assert case.examples, f"{name} has no example"
+            runner.run(case)
+    assert runner.summarize().failed == 0
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+def test_notebooks(notebook):
+    env = {**os.environ, "SMALL": "1", "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, str(notebook)], capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "capped" in done.stdout
+
+
+def test_the_benchmark_of_refits():
+    done = subprocess.run(
+        [sys.executable, "benchmarks/bootstrap.py", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert {"jaxscale", "optimistix.BFGS under vmap", "scipy as in Epoch's script"} <= {r["method"] for r in records}
+    for record in records:
+        assert {"method", "seconds", "compile_seconds", "worst_gap"} <= set(record)
+    assert next(r for r in records if r["method"] == "jaxscale")["worst_gap"] <= 1e-8
+
+
+def test_the_demo(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "200", "--output", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads((tmp_path / "demo.json").read_text())
+    assert found["status"] == "OK"
+    assert found["starts"]["agreed"] >= 0.95 * found["starts"]["drawn"]
+    low, middle, high = found["plan"]["N"]
+    assert 1e10 < low < middle < high < 3e11
+    assert (tmp_path / "report.txt").read_text() in done.stdout + "\n"
+    for figure in ("loss.png", "allocation.png"):
+        assert (tmp_path / figure).stat().st_size > 20_000
+
+
+def test_the_demo_without_the_table_says_so(tmp_path):
+    env = {k: v for k, v in os.environ.items() if k != "JAXSCALE_DATA_DIR"}
+    env |= {
+        "JAXSCALE_CACHE_DIR": str(tmp_path / "cache"),
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+    }
+    command = [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "50", "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Using the embedded simulated sweep instead" in done.stdout
+    assert json.loads((tmp_path / "demo.json").read_text())["table"] == "simulated"

@@ -1,0 +1,58 @@
+"""Nothing recompiles when only data, delta, seed, fixed values, budget or prices change."""
+
+import jax
+import numpy as np
+from cases import noisy
+
+import jaxscale as jsl
+from jaxscale import _allocate, _fit, _lanes, _plan, costs
+from jaxscale.laws import chinchilla
+
+
+def counted(monkeypatch, module, name, function, user):
+    """Replace a jitted function by one that counts its traces."""
+    traces = []
+
+    def count(*args):
+        traces.append(1)
+        return function.__wrapped__(*args)
+
+    jitted = jax.jit(count)
+    monkeypatch.setattr(user, name, jitted)
+    return traces
+
+
+def test_fits_and_refits_share_one_trace(monkeypatch):
+    traces = counted(monkeypatch, _lanes, "solve_tile", _lanes.solve_tile, _fit)
+    a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
+    fit = jsl.fit(chinchilla, a)
+    assert len(traces) == 1
+    jsl.fit(chinchilla, b)  # data
+    jsl.fit(chinchilla, b.where(np.arange(49) < 48).where(np.arange(48) > -1))  # as many rows after padding
+    jsl.fit(chinchilla, a, objective=jsl.objectives.LogHuber(1e-2))  # delta
+    jsl.fit(chinchilla, a, seed=5, starts=64)  # seed, number of starts
+    jsl.fit(chinchilla.start(A=(1, 1e6)), a)  # start ranges
+    jsl.bootstrap(fit, 50)
+    jsl.bootstrap(fit, 40, seed=3)
+    assert len(traces) <= 2  # 48 rows are another padded length than 49
+    before = len(traces)
+    jsl.fit(chinchilla.fix(alpha=0.34), a)
+    assert len(traces) == before + 1  # one free parameter less is another program
+    jsl.fit(chinchilla.fix(alpha=0.35), a)
+    assert len(traces) == before + 1
+
+
+def test_plans_share_one_trace(monkeypatch):
+    traces = counted(monkeypatch, _plan, "plan_tile", _plan.plan_tile, _allocate)
+    law = chinchilla.published["hoffmann2022"]
+    jsl.allocate(law, 1e21)
+    jsl.allocate(law, np.geomspace(1e20, 1e24, 7))
+    jsl.allocate(chinchilla.published["besiroglu2024"], 1e22)
+    jsl.allocate(law.fix(alpha=0.4), 1e22)
+    assert len(traces) == 1
+    for tokens, price in ((1e11, 1.0), (1e12, 2.0)):
+        jsl.allocate(law, 1e22, cost=costs.Lifetime(tokens, inference_price=price))
+    assert len(traces) == 2
+    for cap in (1e12, 2e12):
+        jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
+    assert len(traces) == 3
