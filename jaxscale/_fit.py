@@ -146,8 +146,8 @@ def _polished(job: Job, lane: dict[str, Any]) -> dict[str, Any]:
         value, g, h = best
         with np.errstate(all="ignore"):
             cosine = np.max(np.abs(g[keep]) / np.sqrt(np.abs(np.diagonal(h)[keep]) * np.abs(value)), initial=0.0)
-        params = jax.device_get(job.layout.unpack(x))
-    return {**lane, "x": x, "value": value, "params": params, "gradient": np.fmin(cosine, lane["gradient"])}
+        params = jax.tree.map(lambda v: np.asarray(v)[()], job.layout.unpack(x))
+    return {**lane, "x": x, "value": np.float64(value), "params": params, "gradient": np.fmin(cosine, lane["gradient"])}
 
 
 def everything(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...]) -> dict[str, np.ndarray]:
