@@ -40,7 +40,7 @@ def fit(law: Law, runs: Runs, *, objective: Any = None, starts: int = 256, solve
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
     >>> bool(best.ok), round(float(best.params["alpha"]), 2)
-    (True, 0.34)
+    (True, 0.36)
 
     Source of the objective: Hoffmann et al. 2022 eq. 3. Starts by projection, the ladder and the certificate are ours.
     """

@@ -90,8 +90,7 @@ class Law:
             shape = np.shape(v)
             if shape[len(shape) - len(spec.shape) :] != spec.shape or len(shape) > len(spec.shape) + 1:
                 raise TypeError(f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} expected")
-            low, high = spec.edges
-            if not traced(v) and not np.all((np.asarray(v) >= low) & (np.asarray(v) <= high)):
+            if not traced(v) and not spec.contains(np.asarray(v, np.float64)):
                 raise ValueError(f"{self.name}.fix({k}={v}): {k} is {spec.support}, it lies in {spec.edges}")
         new = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in values.items()}
         groups = tuple(g for g in self.groups if not (g[0] in new and np.ndim(new[g[0]]) == len(self._spec(g[0]).shape)))
@@ -103,8 +102,10 @@ class Law:
         for k, master in masters.items():
             if self._spec(k) != self._spec(master):
                 raise TypeError(f"{self.name}.tie({k}={master!r}): their supports differ")
-            if master == k or master in dict(self.ties) or master in masters:
+            if master == k or master in dict(self.ties) or master in masters or k in dict(self.ties).values():
                 raise TypeError(f"{self.name}.tie({k}={master!r}): tie to a parameter that is not tied itself")
+            if k in dict(self.groups):
+                raise TypeError(f"{self.name}.tie({k}={master!r}): {k} has one value per group; make {master} per group")
         fixed = {k: v for k, v in self.fixed.items() if k not in masters}
         ties = {**dict(self.ties), **masters}
         return dataclasses.replace(self, ties=tuple(sorted(ties.items())), fixed=fixed)
@@ -113,6 +114,8 @@ class Law:
         """A law with one value per group: `law.per(E="family")`; `family` must be a group column of the runs."""
         for k in columns:
             self._spec(k)
+            if k in dict(self.ties):
+                raise TypeError(f"{self.name}.per({k}=...): {k} is tied to {dict(self.ties)[k]}; make that one per group")
         fixed = {k: v for k, v in self.fixed.items() if k not in columns}
         groups = {**dict(self.groups), **columns}
         return dataclasses.replace(self, groups=tuple(sorted(groups.items())), fixed=fixed)
@@ -129,6 +132,10 @@ class Law:
         missing = [k for k, _ in self.specs if k not in values]
         if missing:
             raise TypeError(f"{self.name}.publish({name!r}): {', '.join(missing)} not given")
+        for k, v in values.items():
+            if np.shape(v) != self._spec(k).shape:
+                raise TypeError(f"{self.name}.publish({name!r}): {k} has shape {np.shape(v)}")
+        self.fix(**values)  # unknown names and values outside the support are errors now, not when the set is used
         entry = {"values": values, "source": source, "evidence": evidence}
         return self._note(published={**self.notes.get("published", {}), name: entry})
 
@@ -141,7 +148,9 @@ class Law:
         """
         rows, params, codes = self._arguments(columns, keywords)
         if traced(rows, params, codes, self.fixed):
-            return _broadcast(self, rows, params, codes)
+            # copies: JAX 0.10 ties an array that a jitted function closes over to the precision it was first used in
+            own, rows, params, codes = jax.tree.map(lambda v: v if traced(v) else np.array(v), (self, rows, params, codes))
+            return _broadcast(own, rows, params, codes)
         with jax.enable_x64(True):
             out = to_numpy(_broadcast_jit(self, to_numpy64(rows), to_numpy64(params), codes))
         return out[()]
@@ -163,7 +172,13 @@ class Law:
             elif k in specs and k not in dict(self.ties):
                 params[k] = v
             else:
-                reason = " twice" if k in rows else f" ({k} is tied)" if k in specs else nearest(k, [*specs, *self.columns])
+                reason = (
+                    " twice"
+                    if k in rows
+                    else f" ({k} is tied)"
+                    if k in specs
+                    else f", which it does not know.{nearest(k, [*specs, *self.columns])}"
+                )
                 raise TypeError(f"{self.name}() got {k!r}{reason}")
         if missing := [k for k in [*self.columns, *sorted(groups)] if k not in rows and k not in codes]:
             raise TypeError(f"{self.name}() needs a value for the column {', '.join(missing)}")
@@ -179,12 +194,18 @@ class Law:
                     f"{self.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values; "
                     f"a law is called with the parameters of one fit. Use fit.predict(...) for an ensemble."
                 )
+            if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
+                raise TypeError(f"{self.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected")
+            if per and k in (grouped := dict(self.groups)) and np.ndim(v) > len(specs[k].shape):
+                _check_codes(self.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
         return rows, params, codes
 
     def _codes(self, group: str, value: Any) -> Any:
         labels = self.notes.get("labels", {}).get(group)
-        if traced(value) or np.asarray(value).dtype.kind in "iu" or labels is None:
+        if traced(value) or np.asarray(value).dtype.kind in "iu":
             return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
+        if labels is None:
+            raise ValueError(f"{self.name}(): {group}={value!r}: labels are known to the law of a fit; give codes 0, 1, ... here")
         known = list(labels)
         for label in np.ravel(np.asarray(value)).tolist():
             if str(label) not in known:
@@ -228,6 +249,11 @@ class Law:
         return _restore, (module, name, state)
 
 
+def _check_codes(name: str, group: str, codes: Any, count: int) -> None:
+    if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
+        raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
+
+
 def _find(module: str, name: str) -> Law:
     found = importlib.import_module(module)
     for part in name.split("."):
@@ -249,6 +275,7 @@ def law(function: Callable[..., Any]) -> Law:
 
     Raises TypeError where the signature is not of that form, naming the argument and what to write.
 
+    >>> from jaxscale import law, positive
     >>> from jaxscale.units import Nats, Tokens
     >>> @law
     ... def power(D: Tokens, *, E=positive(1, 3), B=positive(1, 1e5), beta=positive(0.1, 1)) -> Nats:
@@ -310,8 +337,9 @@ def _complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
 def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
     """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
     values = _complete(law, params)
-    specs = dict(law.specs)
-    grouped = {k: _of_group(values[k], codes[g]) for k, g in law.groups if np.ndim(values[k]) > len(specs[k].shape)}
+    specs, groups = dict(law.specs), dict(law.groups)
+    groups |= {k: groups[master] for k, master in law.ties if master in groups}
+    grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
 
     def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
         return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))

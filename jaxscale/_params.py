@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,12 @@ class Param:
     shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.support == "simplex" and self.shape[0] < 1:
+            raise ValueError(f"simplex({self.shape[0]}): there is no share")
         if not self.low < self.high:
             raise ValueError(f"start range ({self.low}, {self.high}): the low end must lie below the high end")
+        if not math.isfinite(self.low) or not math.isfinite(self.high):
+            raise ValueError(f"start range ({self.low}, {self.high}): starts are drawn in it, so it must be finite")
         if not (self.edges[0] <= self.low and self.high <= self.edges[1]):
             raise ValueError(f"start range ({self.low}, {self.high}) leaves the support {self.edges}")
         if self.support in ("positive", "negative") and self.low * self.high == 0.0:
@@ -38,6 +43,12 @@ class Param:
     def size(self) -> int:
         """How many coordinates it has."""
         return self.shape[0] - 1 if self.support == "simplex" else math.prod(self.shape)
+
+    def contains(self, value: Any) -> bool:
+        """Whether finite NumPy values lie in the support (edges included)."""
+        low, high = self.edges
+        inside = bool(np.all(np.isfinite(value) & (value >= low) & (value <= high)))
+        return inside and (self.support != "simplex" or bool(np.all(value >= 0) and np.allclose(value.sum(-1), 1.0, atol=1e-6)))
 
     @property
     def logarithmic(self) -> bool:
@@ -51,7 +62,7 @@ class Param:
         u = jnp.reshape(u, self.shape)
         if self.support == "between":
             low, high = self.edges
-            return low + (high - low) * jax.nn.sigmoid(u)
+            return jnp.clip(low + (high - low) * jax.nn.sigmoid(u), low, high)  # rounding may step over an edge
         return {"positive": jnp.exp, "negative": lambda v: -jnp.exp(v), "real": lambda v: v}[self.support](u)
 
     def coordinates(self, value: Any) -> Any:
@@ -70,9 +81,9 @@ class Param:
         """`(low, high)` in coordinates."""
         if self.support == "simplex":
             return self.low, self.high
-        if self.support == "between":  # the outermost hundredth is left out: there the coordinate is flat
-            a, b = self.edges
-            low, high = (max(self.low, a + 0.01 * (b - a)), min(self.high, b - 0.01 * (b - a)))
+        if self.support == "between":  # an edge itself has no coordinate: stay a hundredth of the range away
+            (a, b), away = self.edges, 0.01 * (self.high - self.low)
+            low, high = max(self.low, a + away), min(self.high, b - away)
             return math.log((low - a) / (b - low)), math.log((high - a) / (b - high))
         if self.support == "real":
             return self.low, self.high

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._checks import InputError, nearest, refuse, row_list, warn
-from ._table import as_numbers, base, check_column, check_mixed, series, usable
+from ._table import as_numbers, check_column, check_mixed, in_plain, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
 
@@ -209,18 +209,19 @@ def _from_table(
         return table[name]
 
     wanted = {**{c: c for c in columns}, **renamed}
+    observed = wanted.pop(target, target)  # the target may be renamed too
     group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
         g: wanted.pop(g) for g in _GROUPS if g in wanted
     }
     remarks: tuple[str, ...] = ()
     if not wanted:
-        other = [c for c in table if c not in (target, weights) and c not in group_names.values()]
+        other = [c for c in table if c not in (observed, weights) and c not in group_names.values()]
         wanted = {c: c for c in other if usable(table[c])}
         if skipped := [c for c in other if c not in wanted]:
             remarks = (f"columns not read because not every value is a finite number: {', '.join(skipped)}",)
     else:
         wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
-    data = {new: read(old) for new, old in wanted.items()} | {target: read(target)}
+    data = {new: read(old) for new, old in wanted.items()} | {target: read(observed)}
     return _build(
         data,
         target,
@@ -251,27 +252,30 @@ def _build(
             f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip()
         )
     declared = {k: unit_of(units[k]) if k in units else by_letter("loss" if k == target else k) for k in data}
+    key = "weights" if "weights" not in data else "weights (given)"
     if weights is not None:
-        data["weights"], declared["weights"] = weights, Unit("weight", "", support="nonnegative")
+        data[key], declared[key] = weights, Unit("weight", "", support="nonnegative")
 
     numbers: dict[str, np.ndarray] = {}
     faults: dict[int, InputError] = {}
     lengths = {k: len(np.atleast_1d(np.asarray(v, dtype=object))) for k, v in {**data, **groups}.items()}
     if len(set(lengths.values())) > 1:
         raise refuse(f"columns of different length: {lengths}", why="they come from different tables", change="align them by run")
+    if not any(lengths.values()):
+        raise refuse("the table has no rows", why="a filter removed all of them", change="the filter or the file")
     for name, values in data.items():
         numbers[name], bad = as_numbers(values)
-        if numbers[name].ndim not in (1, 2):
+        if numbers[name].ndim != 1 and (name in (target, key) or numbers[name].ndim != 2 or numbers[name].shape[1] < 2):
             raise refuse(
-                f"column {name!r} has shape {np.shape(values)}", why="it is a scalar or an image", change="give (n,) or (n, k)"
+                f"column {name!r} has shape {np.shape(values)}",
+                why="it is a scalar or a table",
+                change="give (n,), or (n, k) for shares",
             )
         check_column(name, numbers[name], bad, declared[name], faults)
     n = len(next(iter(numbers.values())))
-    if n == 0:
-        raise refuse("the table has no rows", why="a filter removed all of them", change="the filter or the file")
     for name, codes in groups.items():
         for i, label in enumerate(np.asarray(codes, dtype=object).tolist()):
-            if label is None or label != label or label == "":
+            if label is None or label == "" or (isinstance(label, float) and label != label):
                 faults.setdefault(
                     i, refuse(f"group {name!r}, row {i}: no label", why="the run lacks it", change="add it or drop the row")
                 )
@@ -288,15 +292,15 @@ def _build(
     for name, values in groups.items():
         known, coded[name] = np.unique([str(v) for v in np.asarray(values, dtype=object)[keep].tolist()], return_inverse=True)
         labels[name] = tuple(known.tolist())
-    numbers = {k: base(v[keep], declared[k]) for k, v in numbers.items()}
+    said = [*remarks, *(f"{k} converted from {u.name}" for k, u in declared.items() if u.plain)]
+    for name, values in numbers.items():
+        numbers[name], declared[name] = in_plain(values[keep], declared[name])
     for name, values in numbers.items():
         check_mixed(name, values, declared[name], np.flatnonzero(keep))
-    weight = numbers.pop("weights") if weights is not None else np.ones(int(keep.sum()))
+    weight = numbers.pop(key) if weights is not None else np.ones(int(keep.sum()))
     if not np.any(weight > 0):
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
-    notes = Aside(
-        units={k: u for k, u in declared.items() if k != "weights"}, labels=labels, dropped=len(faults), remarks=list(remarks)
-    )
+    notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
     notes["remarks"] += _duplicates(runs)
     return runs

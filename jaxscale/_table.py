@@ -17,12 +17,11 @@ from .units import Unit
 
 
 def series(series: Any) -> np.ndarray:
-    """Values of a frame's column; missing becomes NaN in numbers, None in labels."""
-    if series.dtype.is_numeric():
-        import narwhals as nw
-
-        return np.asarray(series.cast(nw.Float64).to_list(), dtype=object)
-    return np.asarray(series.to_list(), dtype=object)
+    """Values of a frame's column as they are (whole numbers stay whole); missing ones become None."""
+    values = np.empty(len(series), dtype=object)
+    values[:] = series.to_list()
+    values[np.asarray(series.is_null().to_list(), dtype=bool)] = None
+    return values
 
 
 def usable(values: Any) -> bool:
@@ -32,15 +31,22 @@ def usable(values: Any) -> bool:
 
 def as_numbers(values: Any) -> tuple[np.ndarray, dict[int, str]]:
     """float64 values, and for each row that is no number what stands there."""
-    array = np.ma.filled(values.astype(np.float64), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+    masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    try:
+        array = np.asarray(np.ma.getdata(values) if masked is not None else values)
+    except ValueError:  # lists of different length
+        array = np.asarray([None if np.ndim(v) else v for v in values], dtype=object)
+        return np.full(len(array), np.nan), {i: repr(v) for i, v in enumerate(values) if np.ndim(v)}
     if array.dtype.kind in "iuf":
-        return array.astype(np.float64), {}
+        return np.where(masked, np.nan, array.astype(np.float64)) if masked is not None else array.astype(np.float64), {}
     out, bad = np.full(array.shape, np.nan), dict[int, str]()
     for at, value in np.ndenumerate(array):
+        if value is None or (masked is not None and masked[at]):
+            continue
         try:
-            if isinstance(value, bool | np.bool_ | complex):
+            if isinstance(value, bool | np.bool_ | complex | np.complexfloating):
                 raise TypeError
-            out[at] = np.nan if value is None else float(value)
+            out[at] = float(value)
         except (TypeError, ValueError):
             bad.setdefault(at[0], repr(str(value)) if isinstance(value, str) else repr(value))
     return out, bad
@@ -78,14 +84,16 @@ def check_column(name: str, values: np.ndarray, bad: Mapping[int, str], unit: Un
             fault = refuse(
                 f"{where}{v:g}, but {unit.name} are {text}",
                 why="a counter that was never filled in (tokens seen: 0), or a logarithm instead of the number",
-                change=f"the value, on_bad='drop', or declare another unit: units={{{name!r}: units.Number}}",
+                change="give a weight of 0 or more"
+                if unit.name == "weight"
+                else f"the value, on_bad='drop', or declare another unit: units={{{name!r}: units.Number}}",
             )
         faults.setdefault(int(i), fault)
 
 
-def base(values: np.ndarray, unit: Unit) -> np.ndarray:
-    """Multiples (billion tokens) become the plain unit; dimensions are only changed by a law that asks for it."""
-    return U.convert(values, unit, Unit(unit.name, unit.dimension)) if unit.mixed and unit.factor != 1.0 else values
+def in_plain(values: np.ndarray, unit: Unit) -> tuple[np.ndarray, Unit]:
+    """Multiples (billion tokens) become the plain unit; other units change only for a law that asks for it."""
+    return (values, unit) if unit.plain is None else (U.convert(values, unit, unit.plain), unit.plain)
 
 
 def check_mixed(name: str, values: np.ndarray, unit: Unit, rows: np.ndarray) -> None:

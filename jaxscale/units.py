@@ -36,6 +36,7 @@ class Unit:
     logarithm: bool = False
     limit: float = math.inf  # numbers above are an error: surely another unit
     mixed: bool = False  # a gap of five decades inside the column is an error: two units in one column
+    plain: Unit | None = None  # of a multiple (billion tokens): the unit that `Runs` keeps
 
 
 Params = Annotated[Any, Unit("parameters (total)", "parameters", mixed=True)]
@@ -76,7 +77,8 @@ def scaled(unit: Any, factor: float, name: str) -> Unit:
     1000000000.0
     """
     base = unit_of(unit)
-    return dataclasses.replace(base, name=name, factor=base.factor * factor, limit=base.limit / factor)
+    plain = base.plain or base
+    return dataclasses.replace(base, name=name, factor=base.factor * factor, limit=base.limit / factor, plain=plain)
 
 
 def billion(unit: Any) -> Unit:

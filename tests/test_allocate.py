@@ -83,36 +83,33 @@ def test_exponent_of_the_optimum_by_automatic_differentiation():
 
 
 def test_derivatives_against_finite_differences():
-    """In the budget, a price, a bound column's partner, and every parameter of the law."""
+    """Of N, D and the loss with respect to budget, a price and every parameter, at a lifetime cost."""
+    params = {k: float(v) for k, v in HOFFMANN.params.items()}
+    at = {"budget": 1e22, "tokens": 1e12, **params}
 
-    def finite(f, x, step):
-        return (f(x * (1 + step)) - f(x * (1 - step))) / (2 * x * step)
+    def plan(at):
+        law = HOFFMANN.fix(**{k: at[k] for k in params})
+        found = jsl.allocate(law, at["budget"], cost=costs.Lifetime(at["tokens"]))
+        return found["N"], found["D"], found.loss, found.shadow_price
 
     with jax.enable_x64(True):
-
-        def lifetime(t):
-            return jsl.allocate(HOFFMANN, 1e22, cost=costs.Lifetime(t))["N"]
-
-        np.testing.assert_allclose(jax.grad(lifetime)(1e12), finite(lifetime, 1e12, 1e-4), rtol=1e-5)
-
-        def loss(c):
-            return jsl.allocate(HOFFMANN, c).loss
-
-        np.testing.assert_allclose(jax.grad(loss)(1e22), finite(loss, 1e22, 1e-4), rtol=1e-5)
-        np.testing.assert_allclose(-jax.grad(loss)(1e22), jsl.allocate(HOFFMANN, 1e22).shadow_price, rtol=1e-9)
-        for k, v in HOFFMANN.params.items():
-
-            def optimum(x, k=k):
-                return jsl.allocate(HOFFMANN.fix(**{k: x}), 1e22)["D"]
-
-            if k != "E":
-                np.testing.assert_allclose(jax.grad(optimum)(float(v)), finite(optimum, float(v), 1e-4), rtol=1e-5)
-        by_law = jax.grad(lambda law: jsl.allocate(law, 1e22)["D"])(HOFFMANN)
-        np.testing.assert_allclose(by_law.fixed["alpha"], jax.grad(optimum_of_alpha)(float(HOFFMANN.params["alpha"])), rtol=1e-9)
+        slopes = jax.jacrev(lambda at: plan(at)[:3])({k: jnp.asarray(v) for k, v in at.items()})
+    for k, v in at.items():
+        up, down = (plan({**at, k: v * (1 + s)}) for s in (1e-4, -1e-4))
+        for i in range(3):
+            finite = (up[i] - down[i]) / (2e-4 * v)
+            np.testing.assert_allclose(slopes[i][k], finite, rtol=1e-5, atol=1e-9 * abs(up[i] / v))
+    np.testing.assert_allclose(-slopes[2]["budget"], plan(at)[3], rtol=1e-9)
 
 
-def optimum_of_alpha(x):
-    return jsl.allocate(HOFFMANN.fix(alpha=x), 1e22)["D"]
+def test_gradient_with_respect_to_a_law():
+    """A law is a tree of numbers: its own gradient is a law of slopes; the closed form is the oracle."""
+    p = {k: float(v) for k, v in HOFFMANN.params.items()}
+    with jax.enable_x64(True):
+        by_law = jax.grad(lambda law: jnp.log(jsl.allocate(law, 1e22)["N"]))(HOFFMANN)
+    # ln N* = ln G + ..., and d ln G / d ln A = 1 / (alpha + beta)
+    np.testing.assert_allclose(by_law.fixed["A"] * p["A"], 1 / (p["alpha"] + p["beta"]), rtol=1e-9)
+    np.testing.assert_allclose(by_law.fixed["B"] * p["B"], -1 / (p["alpha"] + p["beta"]), rtol=1e-9)
 
 
 def test_under_jit_and_vmap():

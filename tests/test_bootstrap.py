@@ -84,7 +84,7 @@ def test_pairs_weights_are_multinomial():
     n = 16
     weights = np.r_[np.ones(12), np.zeros(4)]
     with jax.enable_x64(True):
-        drawn = sampler(weights, None, None)
+        drawn = jax.tree.map(jax.numpy.asarray, sampler(weights, None, None))
         keys = jax.random.split(jax.random.key(1), 20_000)
         w = np.asarray(jax.vmap(lambda k: resampled(k, weights, drawn))(keys))
     assert w.shape == (20_000, n)
@@ -99,7 +99,7 @@ def test_clusters_are_drawn_whole_and_strata_are_kept():
     clusters = np.repeat(np.arange(6), [1, 2, 3, 4, 5, 1])
     strata = np.repeat([0, 1], [6, 10])
     with jax.enable_x64(True):
-        drawn = sampler(np.ones(16), clusters, strata)
+        drawn = jax.tree.map(jax.numpy.asarray, sampler(np.ones(16), clusters, strata))
         w = np.asarray(jax.vmap(lambda k: resampled(k, np.ones(16), drawn))(jax.random.split(jax.random.key(2), 500)))
     for c in range(6):
         own = w[:, clusters == c]

@@ -683,7 +683,7 @@ def test_frames_rename_and_leave_unused_columns_alone(make):
     runs = Runs.from_frame(make(data), N="params", D="tokens", target="final", run="name", units=declared)
     assert set(runs.columns) == {"N", "D"}
     np.testing.assert_allclose(runs["D"], [2e9, 2e10, 8e10])
-    assert (runs.clusters, runs.dropped, runs.remarks) == ("run", 0, ())
+    assert (runs.clusters, runs.dropped, runs.remarks) == ("run", 0, ("D converted from billion tokens",))
     every = Runs.from_frame(make(data), target="final")
     assert set(every.columns) == {"params", "tokens"}
     assert every.remarks[0].endswith(": mmlu, name, done")
