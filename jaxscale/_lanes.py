@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from ._coordinates import Layout
-from ._law import Law, evaluate
+from ._evaluate import evaluate
+from ._law import Law
 from ._resample import Sampler, resampled
 from ._results import Status
 from ._starts import Ranges, drawn_start

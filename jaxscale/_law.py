@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._checks import nearest
+from ._evaluate import broadcast, broadcast_jit, complete, to_numpy64
 from ._params import Param
 from ._tree import Aside, node, static, to_numpy, traced
 from .units import Unit, unit_of
@@ -66,7 +67,7 @@ class Law:
         """All parameter values of a bound law; an error names those that are still free."""
         if self.free:
             raise TypeError(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
-        return _complete(self, {})
+        return complete(self, {})
 
     @property
     def published(self) -> Mapping[str, Law]:
@@ -150,9 +151,9 @@ class Law:
         if traced(rows, params, codes, self.fixed):
             # copies: JAX 0.10 ties an array that a jitted function closes over to the precision it was first used in
             own, rows, params, codes = jax.tree.map(lambda v: v if traced(v) else np.array(v), (self, rows, params, codes))
-            return _broadcast(own, rows, params, codes)
+            return broadcast(own, rows, params, codes)
         with jax.enable_x64(True):
-            out = to_numpy(_broadcast_jit(self, to_numpy64(rows), to_numpy64(params), codes))
+            out = to_numpy(broadcast_jit(self, to_numpy64(rows), to_numpy64(params), codes))
         return out[()]
 
     def _arguments(self, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -323,55 +324,3 @@ def _check_shape(law: Law) -> None:
             f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; "
             f"it must return one number: write the formula of a single run"
         )
-
-
-# -- evaluation: the pure core --------------------------------------------------------------------------------------
-def _complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
-    """Free values plus fixed and tied ones, in the order of the signature."""
-    known = {**law.fixed, **params}
-    for k, master in law.ties:
-        known[k] = known[master]
-    return {k: known[k] for k, _ in law.specs}
-
-
-def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
-    """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
-    values = _complete(law, params)
-    specs, groups = dict(law.specs), dict(law.groups)
-    groups |= {k: groups[master] for k, master in law.ties if master in groups}
-    grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
-
-    def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
-        return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))
-
-    return jax.vmap(one)({c: rows[c] for c in law.columns}, grouped)
-
-
-def _of_group(values: Any, codes: Any) -> Any:
-    """Each run's own value (n, ...) from one per group (G, ...), as a sum over groups.
-
-    Not an index: the derivative of a gather is a scatter, which is slow inside lanes.
-    """
-    member = codes[:, None] == jnp.arange(values.shape[0])
-    return jnp.tensordot(member.astype(jnp.result_type(values)), values, 1)
-
-
-def _broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
-    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(codes, 0)
-    both = {k: jnp.asarray(v) for k, v in {**rows, **codes}.items()}
-    runs = {k: v.shape[: v.ndim - ranks[k]] for k, v in both.items()}
-    shape = jnp.broadcast_shapes(*runs.values())
-    flat = {
-        k: jnp.reshape(jnp.broadcast_to(v, shape + v.shape[v.ndim - ranks[k] :]), (-1, *v.shape[v.ndim - ranks[k] :]))
-        for k, v in both.items()
-    }
-    out = evaluate(law, {c: flat[c] for c in law.columns}, params, {g: flat[g] for g in codes})
-    return jnp.reshape(out, shape)
-
-
-_broadcast_jit = jax.jit(_broadcast)
-
-
-def to_numpy64(tree: Any) -> Any:
-    """Leaves as float64 NumPy arrays."""
-    return jax.tree.map(lambda v: np.asarray(v, np.float64), tree)

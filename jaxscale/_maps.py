@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._law import Law, _broadcast
+from ._evaluate import broadcast
+from ._law import Law
 from ._results import Fit, bound
 from ._tiles import POINT_TILE, run_tiles, tile_size
 from ._tree import traced
@@ -34,7 +35,7 @@ def predict(fit: Fit, columns: tuple[Any, ...], named: dict[str, Any]) -> np.nda
 @jax.jit
 def _predict(law: Law, params: dict[str, Any], rows: dict[str, Any], codes: dict[str, Any]) -> Any:
     free = {k: v for k, v in params.items() if k in law.free}
-    return jax.vmap(lambda own: _broadcast(law, rows, own, codes))(free)
+    return jax.vmap(lambda own: broadcast(law, rows, own, codes))(free)
 
 
 def over_ensemble(fit: Fit, of: Callable[[Law], Any]) -> Any:

@@ -21,7 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._law import Law, evaluate
+from ._evaluate import evaluate
+from ._law import Law
 from ._results import Status
 from ._roots import root
 from ._tree import node, static

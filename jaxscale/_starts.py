@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._law import evaluate
+from ._evaluate import evaluate
 from ._tree import node
 from .solvers import solve_positive
 

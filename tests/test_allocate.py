@@ -108,8 +108,8 @@ def test_gradient_with_respect_to_a_law():
     with jax.enable_x64(True):
         by_law = jax.grad(lambda law: jnp.log(jsl.allocate(law, 1e22)["N"]))(HOFFMANN)
     # ln N* = ln G + ..., and d ln G / d ln A = 1 / (alpha + beta)
-    np.testing.assert_allclose(by_law.fixed["A"] * p["A"], 1 / (p["alpha"] + p["beta"]), rtol=1e-9)
-    np.testing.assert_allclose(by_law.fixed["B"] * p["B"], -1 / (p["alpha"] + p["beta"]), rtol=1e-9)
+    np.testing.assert_allclose(float(by_law.fixed["A"]) * p["A"], 1 / (p["alpha"] + p["beta"]), rtol=1e-9)
+    np.testing.assert_allclose(float(by_law.fixed["B"]) * p["B"], -1 / (p["alpha"] + p["beta"]), rtol=1e-9)
 
 
 def test_under_jit_and_vmap():

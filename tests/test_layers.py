@@ -9,7 +9,7 @@ ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
     {"_checks", "_tree", "units"},
     {"_params", "objectives", "costs", "_table", "_roots", "_tiles"},
-    {"_runs", "_law", "solvers", "_resample"},
+    {"_runs", "_evaluate", "_law", "solvers", "_resample"},
     {"_coordinates", "_starts", "_results", "laws"},
     {"_lanes", "_plan", "_maps", "_certify"},
     {"_fit", "_allocate", "datasets", "uncertainty"},
