@@ -63,7 +63,10 @@ def allocate(
     """
     fitted = law if isinstance(law, Fit) else None
     ensemble = fitted is not None and np.ndim(fitted.value) == 1
-    own: Law = fitted.problem.law if fitted is not None else law  # type: ignore[assignment]
+    if fitted is None:
+        own: Law = law  # type: ignore[assignment]
+    else:
+        own = fitted.problem.law._note(labels=fitted.problem.runs.labels)
     shape, cost, given, codes, low, high = _put(own, cost, over, given or {}, bounds or {}, solver)
     if fitted is None and own.free:
         raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
@@ -113,6 +116,12 @@ def _put(
     for name in [*over, *bounds]:
         if name not in units:
             raise refuse(f"allocate: {law.name} has no column {name!r}", why="a typing slip", change=nearest(name, units).strip())
+    if unnamed := sorted(groups - set(codes)):
+        raise refuse(
+            f"allocate: {law.name} has one value per {unnamed[0]!r}, and nothing says for which group to plan",
+            why="the law was fitted per group",
+            change=f"given={{{unnamed[0]!r}: 'name of the group'}}",
+        )
     if missing := [c for c in [*law.columns, *reads] if c not in over and c not in given]:
         raise refuse(
             f"allocate: nothing says what {missing[0]} is",
@@ -168,6 +177,10 @@ def _allocation(plan: dict[str, Any], shape: Shape, budget: Any) -> Allocation:
         none = int(np.sum(np.asarray(plan["status"]) & Status.NON_FINITE.value != 0))
         if none:
             remarks.append(f"{none} plans have no feasible point: the bounds cost more than the budget")
+        with np.errstate(invalid="ignore"):
+            unspent = int(np.sum(np.asarray(plan["cost"]) < 0.999 * np.asarray(budget)))
+        if unspent:
+            remarks.append(f"{unspent} plans leave part of the budget unspent: every column is at its upper bound")
         if failed > none:
             remarks.append(
                 f"{failed - none} plans fail their KKT conditions: no interior optimum, or a budget that does not bind"

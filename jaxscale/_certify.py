@@ -43,10 +43,7 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         )
     deviation = np.full(len(names), np.nan)
     if Status.NON_FINITE not in status:
-        deviation = sandwich_deviation(measures["hessian"], measures["scores"], edge)
-        if problem.objective.observes:
-            expected = expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge)
-            deviation = np.fmax(deviation, expected)
+        deviation = _deviations(problem, job, measures, edge)
     logarithmic = job.layout.each(lambda s: s.logarithmic)
     wide = [i for i, d in enumerate(deviation) if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE]
     if wide and Status.NON_FINITE not in status:
@@ -96,6 +93,23 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
     )
 
 
+def _deviations(problem: Problem, job: Job, measures: dict[str, Any], edge: np.ndarray) -> np.ndarray:
+    """The larger of sandwich and expected information; the sandwich only where enough rows carry its curvature.
+
+    Where delta is far below the scatter, few rows lie inside it, and a sandwich that rests on fewer than ten of them per
+    parameter can be far too small or far too large by luck.
+    """
+    sandwich = sandwich_deviation(measures["hessian"], measures["scores"], edge)
+    objective, live = problem.objective, np.asarray(job.weights) > 0
+    if not objective.observes:
+        return sandwich
+    expected = expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge)
+    size = 1.0 if objective.log else np.sqrt(np.mean(np.asarray(job.target)[live] ** 2))
+    within = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
+    inside = np.sum(np.abs(measures["residual"][live]) <= within)
+    return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
+
+
 def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray) -> np.ndarray:
     """Standard deviation of each coordinate, H^-1 S'S H^-1 over rows; inf along lost directions, nan at an edge.
 
@@ -106,10 +120,7 @@ def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray
 
 
 def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares.
-
-    Where delta is far below the scatter the sandwich rests on the few rows inside delta, and can be too small by luck.
-    """
+    """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares."""
     live = weights > 0
     spread = residual[live] - np.median(residual[live])
     scale = 1.4826 * np.median(np.abs(spread)) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))

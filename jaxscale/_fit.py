@@ -20,7 +20,7 @@ from ._coordinates import Layout, layout
 from ._lanes import LADDER, Job, point_derivatives, solve_tile
 from ._law import Law
 from ._resample import sampler
-from ._results import Fit, Problem, Status
+from ._results import Fit, Problem
 from ._runs import Runs
 from ._starts import Ranges, amplitudes
 from ._tiles import ROW_TILE, run_tiles, tile_size
@@ -94,7 +94,7 @@ def bootstrap(fit: Fit, resamples: int = 1000, *, by: str | None = None, starts:
         if len(np.unique(clusters[np.asarray(runs.weights) > 0])) < 10:
             warn(f"fewer than 10 groups of {by!r}: percentile intervals from so few are too narrow")
     if not fit.ok:
-        warn(f"the fit is not OK ({Status(int(fit.status)).message}); its refits inherit that")
+        warn(f"the fit is not OK; its refits inherit that. {'; '.join(fit.certificate.findings)}")
     job = prepare(fit.problem, starts)
     strata = None
     for column in sorted(set(dict(law.groups).values())):  # every resample must keep every group

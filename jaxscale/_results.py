@@ -47,7 +47,7 @@ class Certificate:
     `gradient`: largest cosine-like gradient component |g_j| / sqrt(H_jj value), free of all scales.
     `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a direction is lost.
     `deviation`: standard deviation of each free coordinate (relative, for positive parameters), the larger of sandwich and
-    expected information.
+    expected information (the latter alone where fewer than ten rows per parameter lie inside delta).
     """
 
     gradient: Any
@@ -122,7 +122,7 @@ class Fit:
     def __repr__(self) -> str:
         if np.ndim(self.value):
             return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
-        shown = ", ".join(f"{k}={v:.6g}" for k, v in self.params.items() if np.ndim(v) == 0)
+        shown = ", ".join(f"{k}={v:.6g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.params.items())
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
 
 
@@ -147,7 +147,7 @@ class Interval:
     def __iter__(self) -> Iterator[Any]:
         return iter((self.low, self.median, self.high))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         if np.ndim(self.median):
             return f"Interval of shape {np.shape(self.median)}, {self.level:.0%} {self.kind}"
         failed = f", {self.failed} failed" if self.failed else ""
@@ -194,4 +194,5 @@ class Allocation:
         if np.ndim(self.loss):
             return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
         shown = ", ".join(f"{k}={float(v):.6g}" for k, v in self.columns.items())
-        return f"<Allocation {shown}, loss {float(self.loss):.6g}, cost {float(self.cost):.4g}>"
+        said = "".join(f"; {r}" for r in self.remarks)
+        return f"<Allocation {shown}, loss {float(self.loss):.6g}, cost {float(self.cost):.4g}{said}>"

@@ -42,6 +42,13 @@ class Runs:
     def __len__(self) -> int:
         return len(self.weights)
 
+    def __repr__(self) -> str:
+        columns = {**self.columns, **({} if self.target is None else {self.target_name: self.target})}
+        shown = [
+            f"{k} {np.min(v):.3g} .. {np.max(v):.3g}" if np.ndim(v) == 1 else f"{k} {np.shape(v)}" for k, v in columns.items()
+        ]
+        return f"<Runs {len(self)} rows: {', '.join(shown)}" + "".join(f"; {len(v)} {g}s" for g, v in self.labels.items()) + ">"
+
     def __getitem__(self, name: str) -> np.ndarray:
         """The values of a column, of the target, or the labels of a group column."""
         if name in self.columns:
@@ -162,7 +169,7 @@ class Runs:
                     change="quote that value, or export again",
                 )
         cells = list(zip(*lines[1:], strict=True)) if len(lines) > 1 else [()] * len(header)
-        table = dict(zip(header, [np.asarray(c, dtype=object) for c in cells], strict=True))
+        table = dict(zip(header, [np.asarray([v.strip() or None for v in c], dtype=object) for c in cells], strict=True))
         return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
 
     @classmethod

@@ -78,6 +78,14 @@ def test_the_benchmark_of_refits():
     assert next(r for r in records if r["method"] == "jaxscale")["worst_gap"] <= 1e-8
 
 
+def test_the_benchmark_of_plans():
+    done = subprocess.run(
+        [sys.executable, "benchmarks/allocate.py", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[0])["worst_gap"] < 1e-8
+
+
 def test_the_demo(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "200", "--output", str(tmp_path)],
