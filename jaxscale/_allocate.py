@@ -16,7 +16,7 @@ import numpy as np
 
 from . import costs as _costs
 from ._checks import nearest, refuse
-from ._law import Law
+from ._law import Law, check_codes
 from ._plan import Question, Shape, plan_tile, plans
 from ._results import KKT, Allocation, Fit, Status, bound
 from ._tiles import POINT_TILE, bucket, run_tiles, tile_size
@@ -85,6 +85,9 @@ def allocate(
         values = {k: np.asarray(v) if ensemble else np.asarray(v)[None] for k, v in fitted.params.items() if k not in tied}
         own = bound(fitted.problem, {k: v[0] for k, v in values.items()})
     draws = len(fitted) if fitted is not None and ensemble else 1
+    for parameter, group in own.groups:
+        if np.ndim(own.fixed[parameter]) > len(dict(own.specs)[parameter].shape):
+            check_codes(own.name, group, codes[group], len(own.fixed[parameter]))
     flat = budgets.reshape(-1)
     job = (
         Question(own, cost, to_numpy(given), codes, low, high, shape),
@@ -116,6 +119,12 @@ def _put(
     for name in [*over, *bounds]:
         if name not in units:
             raise refuse(f"allocate: {law.name} has no column {name!r}", why="a typing slip", change=nearest(name, units).strip())
+    if both := [c for c in over if c in given]:
+        raise refuse(f"allocate: {both[0]} is given and chosen", why="it is in over= and in given=", change="name it once")
+    if odd := [c for c in given if c not in units and c not in reads]:
+        raise refuse(f"allocate: nothing reads given {odd[0]!r}", why="a typing slip", change=nearest(odd[0], units).strip())
+    if idle := [c for c in bounds if c in units and c not in over]:
+        raise refuse(f"allocate: {idle[0]} has bounds and is not chosen", why="it is given", change="drop its bounds")
     if unnamed := sorted(groups - set(codes)):
         raise refuse(
             f"allocate: {law.name} has one value per {unnamed[0]!r}, and nothing says for which group to plan",

@@ -43,7 +43,9 @@ def _of_group(values: Any, codes: Any) -> Any:
     Not an index: the derivative of a gather is a scatter, which is slow inside lanes.
     """
     member = codes[:, None] == jnp.arange(values.shape[0])
-    return jnp.tensordot(member.astype(jnp.result_type(values)), values, 1)
+    total = jnp.tensordot(member.astype(jnp.result_type(values)), values, 1)
+    known = jnp.reshape(jnp.any(member, 1), (-1,) + (1,) * (values.ndim - 1))
+    return jnp.where(known, total, jnp.nan)  # a code of no group is no parameter of 0
 
 
 def broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:

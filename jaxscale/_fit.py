@@ -44,6 +44,8 @@ def fit(law: Law, runs: Runs, *, objective: Any = None, starts: int = 256, solve
 
     Source of the objective: Hoffmann et al. 2022 eq. 3. Starts by projection, the ladder and the certificate are ours.
     """
+    if starts < 1:
+        raise ValueError(f"starts={starts}: at least one is needed")
     objective = obj.LogHuber() if objective is None else objective
     problem = Problem(law, runs, objective, as_solver(solver or Newton()), seed)
     job = prepare(problem, starts)
@@ -82,6 +84,8 @@ def bootstrap(fit: Fit, resamples: int = 1000, *, by: str | None = None, starts:
     """
     if np.ndim(fit.value):
         raise TypeError("bootstrap() takes one fit; this is already an ensemble (use its .point)")
+    if resamples < 1 or starts < 1:
+        raise ValueError(f"resamples={resamples}, starts={starts}: at least one of each is needed")
     runs, law = fit.problem.runs, fit.problem.law
     by = by or runs.clusters or "rows"
     clusters = None
@@ -100,6 +104,8 @@ def bootstrap(fit: Fit, resamples: int = 1000, *, by: str | None = None, starts:
     for column in sorted(set(dict(law.groups).values())):  # every resample must keep every group
         own = np.asarray(runs.groups[column])
         strata = own if strata is None else strata * (own.max() + 1) + own
+    if strata is not None and clusters is not None:
+        _check_strata(by, clusters, strata, np.asarray(runs.weights) > 0)
     pad = len(job.weights) - len(runs)
     drawn = sampler(
         job.weights,
@@ -121,6 +127,23 @@ def bootstrap(fit: Fit, resamples: int = 1000, *, by: str | None = None, starts:
     certificate = dataclasses.replace(fit.certificate, gradient=lanes["gradient"], singular=lanes["singular"])
     params = everything(law, lanes["params"], (resamples,))
     return Fit(params, lanes["value"], lanes["status"], certificate, fit.problem, fit, by, lanes["steps"])
+
+
+def _check_strata(by: str, clusters: np.ndarray, strata: np.ndarray, live: np.ndarray) -> None:
+    """Groups of the law must be kept by every resample: clusters lie inside them, and some have more than one."""
+    pairs = np.unique(np.stack([clusters[live], strata[live]]), axis=1)
+    if len(np.unique(pairs[0])) < pairs.shape[1]:
+        raise refuse(
+            f"by={by!r}: some {by} has rows in several groups of the law",
+            why="the law has parameters per group, and a resample must keep every group",
+            change="by='rows', or a column whose groups lie inside those of the law",
+        )
+    if np.max(np.unique(pairs[1], return_counts=True)[1]) == 1:
+        raise refuse(
+            f"by={by!r}: each group of the law has one {by} to draw, so every resample would be the table itself",
+            why="it resamples by the column that the law's parameters are per",
+            change="by='rows' or by='run'",
+        )
 
 
 def _polished(job: Job, lane: dict[str, Any]) -> dict[str, Any]:
@@ -173,6 +196,13 @@ def prepare(problem: Problem, starts: int) -> Job:
                 change=f"groups=[{group!r}] in Runs.from_csv.{nearest(group, runs.groups)}",
             )
         sizes[group] = len(runs.labels[group])
+        given = law.fixed.get(parameter)
+        if given is not None and np.ndim(given) > len(dict(law.specs)[parameter].shape) and len(given) != sizes[group]:
+            raise refuse(
+                f"{parameter} is fixed to {len(given)} values, the table has {sizes[group]} groups of {group!r}",
+                why="the values belong to another table",
+                change=f"one value for each of {', '.join(runs.labels[group])}",
+            )
     lay = layout(law, sizes)
     _check_rows(law, runs, columns, lay)
     size = _row_bucket(len(runs))
@@ -215,6 +245,7 @@ def _numbers(objective: Any) -> Any:
 
 def _stacked(ladder: list[Any]) -> Any:
     """The objectives of a ladder as one, with a leading axis of fixed length; unused places come first."""
+    assert len(ladder) <= LADDER, "Objective.smoother has more levels than a job has room for"
     padded = [ladder[0]] * (LADDER - len(ladder)) + ladder
     return jax.tree.map(lambda *v: np.stack([np.asarray(u, np.float64) for u in v]), *padded)
 
@@ -264,7 +295,8 @@ def _in_unit(name: str, values: np.ndarray, given: Any, wanted: Any) -> np.ndarr
 
 
 def _check_rows(law: Law, runs: Runs, columns: dict[str, np.ndarray], lay: Layout) -> None:
-    table = np.concatenate([np.reshape(v, (len(runs), -1)) for v in columns.values()], axis=1)
+    codes = [np.asarray(runs.groups[g]) for g in dict.fromkeys(dict(law.groups).values())]
+    table = np.concatenate([np.reshape(v, (len(runs), -1)) for v in [*columns.values(), *codes]], axis=1)
     distinct = len(np.unique(table[np.asarray(runs.weights) > 0], axis=0))
     if lay.size == 0:
         raise refuse(f"{law.name} has nothing left to fit", why="every parameter is fixed", change="call it as a function")

@@ -86,7 +86,8 @@ def solve_tile(index: Any, job: Job) -> dict[str, Any]:
     lanes = (x0, jnp.zeros_like(x0[0]), jnp.zeros(x0.shape[1:], jnp.int32))
     x, value, steps = jax.lax.fori_loop(LADDER - job.levels, LADDER, stage, lanes)
     out = jax.vmap(lambda u, w: diagnose(job, u, w), in_axes=-1)(x, weights)
-    return {"x": x.T, "params": jax.vmap(job.layout.unpack)(x.T), "value": value, "steps": steps, **out}
+    lost = jnp.where(jnp.isfinite(value), x, jnp.nan)  # a lane without a finite point has no parameters, not its start's
+    return {"x": x.T, "params": jax.vmap(job.layout.unpack)(lost.T), "value": value, "steps": steps, **out}
 
 
 def diagnose(job: Job, x: Any, weights: Any) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Law:
             if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
                 raise TypeError(f"{self.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected")
             if per and k in (grouped := dict(self.groups)) and np.ndim(v) > len(specs[k].shape):
-                _check_codes(self.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
+                check_codes(self.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
         return rows, params, codes
 
     def _codes(self, group: str, value: Any) -> Any:
@@ -250,7 +250,7 @@ class Law:
         return _restore, (module, name, state)
 
 
-def _check_codes(name: str, group: str, codes: Any, count: int) -> None:
+def check_codes(name: str, group: str, codes: Any, count: int) -> None:
     if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
         raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
 

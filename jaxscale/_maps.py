@@ -1,6 +1,6 @@
-"""Maps over an ensemble: every refit becomes a bound law, a function of that law is evaluated for all of them in tiles.
+"""Maps over an ensemble: every refit becomes a bound law, a function of that law is evaluated for all of them.
 
-`predict`, `interval(of=...)` and `allocate` go through here or do the same: what is mapped over are the parameters,
+`predict` maps at once, `interval(of=...)` and `allocate` in tiles: what is mapped over are the parameters,
 never a `Fit`.
 """
 

@@ -131,7 +131,7 @@ def _turn(problem: Question, budget: Any, e: int) -> tuple[Any, Any]:
     else:
         at_rest = jax.lax.stop_gradient(args)
         log = jnp.asarray(problem.shape.log)[rest]
-        a = jnp.where(jnp.isfinite(low[rest]), low[rest], jnp.where(log, 0.0, 0.0))
+        a = jnp.where(jnp.isfinite(low[rest]), low[rest], 0.0)
         b = jnp.where(jnp.isfinite(high[rest]), high[rest], jnp.where(log, jnp.maximum(at_rest[1], a), 1.0))
         points = a + _spread(len(rest)) * (b - a)  # (screen, k - 1)
         first = jax.vmap(lambda u: value(u, at_rest))(points)
@@ -178,7 +178,8 @@ def _judge(problem: Question, budget: Any, z: Any, feasible: Any) -> dict[str, A
     price = jnp.where(jnp.any(inside), jnp.max(jnp.where(inside, -slope / jnp.where(inside, per, 1.0), -jnp.inf)), 0.0)
     left = (slope + price * per) / size
     stationarity = jnp.max(jnp.where(at_low | at_high, 0.0, jnp.abs(left)))
-    wrong_sign = jnp.max(jnp.maximum(jnp.where(at_low, -left, 0.0), jnp.where(at_high, left, 0.0)))
+    only_low, only_high = at_low & ~at_high, at_high & ~at_low  # at both: a column that was given, of any sign
+    wrong_sign = jnp.max(jnp.maximum(jnp.where(only_low, -left, 0.0), jnp.where(only_high, left, 0.0)))
     complementarity = jnp.maximum(jnp.maximum(wrong_sign, 0.0), jnp.maximum(-price / size, 0.0))
     slack = jnp.log(budget) - spent
     feasibility = jnp.where(jnp.any(inside), jnp.abs(slack), jnp.maximum(-slack, 0.0))

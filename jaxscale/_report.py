@@ -48,7 +48,7 @@ def _parameters(fit: Fit, point: Fit, level: float) -> str:
     if ensemble:
         header += f"   {level:.0%} interval (percentile, {len(fit):,} refits by {fit.by})"
     else:
-        header += "   standard deviation (of ln, where positive); bootstrap(...) for intervals"
+        header += "   standard deviation (of its coordinate: ln where positive); bootstrap(...) for intervals"
     intervals = interval(fit, level=level) if ensemble else {}
     labels, groups, tied = point.problem.runs.labels, dict(law.groups), dict(law.ties)
     lines = [header]
@@ -66,7 +66,8 @@ def _parameters(fit: Fit, point: Fit, level: float) -> str:
                 note = f"{_number(np.asarray(own.low)[at])} .. {_number(np.asarray(own.high)[at])}{unusual}"
             else:
                 sd = point.certificate.deviation.get(full, float("nan"))
-                note = "none: at its edge" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
+                note = "not known" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
+                note = "none: at its edge" if full in point.certificate.at_bound else note
             lines.append(f"{full:<12}{_number(v):>14}   {note}")
     return "\n".join(lines)
 
@@ -127,11 +128,12 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
     runs = point.problem.runs
     flop = 6.0 * runs["N"] * runs["D"] if {"N", "D"} <= set(runs.columns) else None
     for i, budget in enumerate(budgets):
-        ratio = f", {budget / flop.max():.3g} times the largest run (6 N D)" if flop is not None else ""
+        ratio = f", {budget / flop.max():.3g} times 6 N D of the largest run" if flop is not None else ""
         lines.append(f"  budget {budget:.4g}{ratio}")
         for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
             draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
-            shown = interval(draws, level=level) if draws.ndim else f"{float(draws):.4g}"
+            none = not np.any(np.isfinite(draws))
+            shown = "no feasible plan" if none else interval(draws, level=level) if draws.ndim else f"{float(draws):.4g}"
             lines.append(f"    {name:<12} {shown}")
     worst = float(np.nanmax(plan.certificate.stationarity))
     failed = int(np.sum(np.asarray(plan.status) != 0))

@@ -7,6 +7,7 @@ computes: results print, index, and hand out bound laws.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -129,8 +130,8 @@ class Fit:
 def bound(problem: Problem, params: dict[str, Any]) -> Law:
     """The law with these values (one lane), ready to be called with columns; knows the labels of its groups."""
     tied = dict(problem.law.ties)
-    law = problem.law.fix(**{k: v for k, v in params.items() if k not in tied})
-    return law._note(labels=problem.runs.labels)
+    fixed = {k: v for k, v in params.items() if k not in tied}
+    return dataclasses.replace(problem.law, fixed=fixed)._note(labels=problem.runs.labels)
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,11 @@ class Interval:
 
 @dataclass(frozen=True)
 class KKT:
-    """First-order conditions of a plan, in the natural coordinates of its columns, free of scale.
+    """First-order conditions of a plan, free of scale: per relative change of positive columns, natural for the others.
 
     `stationarity`: what is left of the loss gradient after budget and bounds, relative to its largest component;
-    `feasibility`: |cost / budget - 1|; `complementarity`: largest sign violation of a multiplier, relative.
+    `feasibility`: |ln cost - ln budget|, or the
+    overspending where the budget does not bind; `complementarity`: largest sign violation of a multiplier, relative.
     """
 
     stationarity: Any

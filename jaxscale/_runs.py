@@ -29,7 +29,8 @@ _NUMBERS = ("step",)
 class Runs:
     """A checked table of runs: see `Runs.from_columns`, `Runs.from_csv`, `Runs.from_frame`.
 
-    `weights` count rows (a weight of 2 is the row twice) or give relative precision: the fit only sees their ratio.
+    `weights` multiply the loss of a row: a weight of 2 fits like the row twice, and only their ratio matters. Resampling
+    draws rows whatever their weight.
     """
 
     columns: dict[str, Any]

@@ -44,7 +44,7 @@ def drawn_start(key: Any, job: Job, weights: Any) -> Any:
     rest = predicted - slope @ jnp.where(r.amplitude > 0, size, 0.0)
     unit = job.target if job.objective.log else jnp.sqrt(jnp.mean(job.target**2))
     found = _nonnegative(slope / jnp.reshape(unit, (-1, 1)), (job.target - rest) / unit, weights, r.sign == 0)
-    projected = jnp.where(r.sign == 0, found, jnp.log(jnp.where(found > 0, found, 1.0)))
+    projected = jnp.where(r.sign == 0, found, jnp.log(found))  # not finite where it failed: then the drawn value stays
     use = (r.amplitude > 0) & jnp.isfinite(projected)
     return jnp.where(use, projected, x)
 

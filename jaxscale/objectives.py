@@ -49,7 +49,7 @@ class Objective:
         if self.width is None:
             return [self]
         delta, levels = float(getattr(self, self.width)), list[Objective]()
-        while delta < 0.03 * scale and len(levels) < 8:
+        while delta < 0.03 * scale and len(levels) < 7:  # eight with the last: `_lanes.LADDER`
             levels.append(dataclasses.replace(self, **{self.width: delta}))
             delta *= 30.0
         levels.append(dataclasses.replace(self, **{self.width: delta}))

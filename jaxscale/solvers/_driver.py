@@ -91,7 +91,7 @@ def minimise(
     def step(s: _State) -> _State:
         v, g, h = evaluate(s.x)
         # ties too: where rounding hides the value, the later point of a converging solver is the better one
-        better = ~s.done & (v <= s.best_value * (1.0 + ROUNDING))
+        better = ~s.done & ((v <= s.best_value) | (v <= s.best_value + ROUNDING * jnp.abs(s.best_value)))
         best, best_value = jnp.where(better, s.x, s.best), jnp.where(better, v, s.best_value)
         # a component that pushes out of the box at its edge is no reason to go on
         outward = ((s.x <= lower) & (g > 0)) | ((s.x >= upper) & (g < 0))

@@ -71,7 +71,7 @@ class Newton:
             **unused: Any,
         ) -> tuple[Any, _NewtonState]:
             first = jnp.isinf(state.value)
-            accepted = value <= state.value * (1.0 + ROUNDING)
+            accepted = (value <= state.value) | (value <= state.value + ROUNDING * jnp.abs(state.value))
             gain = (state.value - value) / jnp.where(state.predicted > 0.0, state.predicted, jnp.inf)
             change = jnp.where(accepted, jnp.where(gain > 0.5, 0.2, jnp.where(gain > 0.1, 1.0, 2.0)), 4.0)
             damping = jnp.where(first, state.damping, jnp.clip(state.damping * change, 1e-12, 1e14))
@@ -108,7 +108,7 @@ def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
         extra = jnp.where(usable, extra, 3.0 * extra)
         return jnp.where(usable, move, solve_positive(unit + (damping + extra) * eye, right)), extra, count + 1
 
-    # entries are at most 1, so a shift of P is always enough: at most ten rounds from 1e-3
+    # where the diagonal is not negligible entries are about 1, and a shift of P is enough: ten rounds from 1e-3
     start = (solve_positive(unit + damping * eye, right), jnp.full_like(damping, 1e-3 / 3.0), 0)
     move, _, _ = jax.lax.while_loop(lambda s: ~jnp.all(jnp.isfinite(s[0])) & (s[2] < 12), shift, start)
     return -jnp.where(jnp.isfinite(move), move, 0.0) / scale
