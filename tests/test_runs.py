@@ -618,7 +618,7 @@ def test_a_weight_column_does_not_replace_another_column(tmp_path):
         (RENAMED, {"N": "param", "target": "final_loss"}, r"(?s)no column 'param' in the table.*Did you mean 'params'"),
         (RENAMED, {"target": "final_loss", "weights": "w"}, r"no column 'w' in the table"),
         (RENAMED, {"target": "final_loss", "groups": ["family"]}, r"no column 'family' in the table"),
-        ("N,loss\n1e8,3\n1e9,\n", {"N": "N"}, r"column 'loss', row 1: ''" + DROP),
+        ("N,loss\n1e8,3\n1e9,\n", {"N": "N"}, r"column 'loss', row 1: nan" + DROP),
         ("N,loss\n1e8,3\n\n1.3B,2\n", {"N": "N"}, r"column 'N', row 1: '1\.3B', which is no number" + DROP),
     ],
 )
