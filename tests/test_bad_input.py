@@ -163,7 +163,7 @@ def test_public_models_do_not_identify_five_parameters():
 
 
 def test_jittered_ratio_is_flagged_when_noise_hides_it():
-    """D/N with 5 % jitter, 20 sweeps of 40 rows here; 100 sweeps gave 98 flagged at .005, 10 at .001, 0 at .0003.
+    """D/N with 5 % jitter, 20 sweeps of 40 rows here; 100 sweeps gave 92 flagged at .005 and 3 at .001.
 
     With a true rate of at least .7 a correct test fails on fewer than 9 of 20 with probability 0.1 %.
     """
