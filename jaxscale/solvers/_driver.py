@@ -22,12 +22,11 @@ ROUNDING = 4e-16  # a value that is higher by rounding alone is not worse
 
 
 class Solved(NamedTuple):
-    """Best point of each lane: `x` (P, T), `value` (T,), trial `steps` (T,), and whether the step limit ended it."""
+    """Best point of each lane: `x` (P, T), `value` (T,) and trial `steps` (T,)."""
 
     x: Any
     value: Any
     steps: Any
-    limited: Any
 
 
 def derived_oracle(value: Value, *, second_order: bool = True) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
@@ -113,4 +112,4 @@ def minimise(
         0,
     )
     end = jax.lax.while_loop(lambda s: (s.count < solver.max_steps) & ~jnp.all(s.done), step, start)
-    return Solved(end.best, end.best_value, end.steps, ~end.done)
+    return Solved(end.best, end.best_value, end.steps)
