@@ -23,8 +23,8 @@ from _common import arguments, cores, emit, place, timed
 from scipy.optimize import minimize
 
 import jaxscale as jsl
-from jaxscale._fit import prepare
-from jaxscale._resample import resampled
+from jaxscale._prepare import prepare
+from jaxscale._resample import lane_key, resampled, root_key
 
 DELTA = 1e-3
 SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
@@ -90,12 +90,11 @@ def prepared(resamples: int, repeats: int) -> Work:
 
 def same_weights(fit: Any, resamples: int, seed: int = 0) -> np.ndarray:
     """The weights that `jsl.bootstrap(fit, resamples, by="rows", seed=seed)` makes inside its lanes."""
-    job = prepare(fit.problem, 1)
+    job, root = prepare([[fit.problem]], 1), root_key(seed, 1)
+    table = jax.tree.map(lambda v: v[0], job.table)
     with jax.enable_x64(True):
-        key = jax.random.fold_in(jax.random.key(seed), 1)
-        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(resamples, dtype=np.int32))
-        draw = jax.jit(jax.vmap(resampled, in_axes=(0, None, None)))
-        return np.asarray(draw(keys, job.weights, job.sampler))[:, : len(fit.problem.runs)]
+        draw = jax.jit(jax.vmap(lambda i: resampled(lane_key(root, 0, i), table.weights, table.sampler)))
+        return np.asarray(draw(np.arange(resamples, dtype=np.int32)))[:, : len(fit.problem.runs)]
 
 
 def epoch_coordinates(params: Any) -> np.ndarray:

@@ -17,9 +17,10 @@ import numpy as np
 from . import costs as _costs
 from ._checks import nearest, refuse
 from ._law import Law, check_codes
+from ._maps import flat
 from ._plan import Question, Shape, plan_tile, plans
 from ._results import KKT, Allocation, Fit, Status, bound
-from ._tiles import POINT_TILE, bucket, run_tiles, tile_size
+from ._tiles import bucket, run_points
 from ._tree import node, static, to_numpy, traced
 from .solvers import Newton, as_solver
 
@@ -62,7 +63,6 @@ def allocate(
     Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
     """
     fitted = law if isinstance(law, Fit) else None
-    ensemble = fitted is not None and np.ndim(fitted.value) == 1
     if fitted is None:
         own: Law = law  # type: ignore[assignment]
     else:
@@ -82,21 +82,22 @@ def allocate(
         values = {k: np.asarray(v)[None] for k, v in own.fixed.items()}
     else:
         tied = dict(own.ties)
-        values = {k: np.asarray(v) if ensemble else np.asarray(v)[None] for k, v in fitted.params.items() if k not in tied}
+        values = {k: v for k, v in flat(fitted).items() if k not in tied}
         own = bound(fitted.problem, {k: v[0] for k, v in values.items()})
-    draws = len(fitted) if fitted is not None and ensemble else 1
+    lead = np.shape(fitted.value) if fitted is not None else ()
+    draws = int(np.prod(lead, dtype=int))
     for parameter, group in own.groups:
         if np.ndim(own.fixed[parameter]) > len(dict(own.specs)[parameter].shape):
             check_codes(own.name, group, codes[group], len(own.fixed[parameter]))
-    flat = budgets.reshape(-1)
+    budgets_flat = budgets.reshape(-1)
     job = (
         Question(own, cost, to_numpy(given), codes, low, high, shape),
         {k: _padded(v, 4096) for k, v in values.items()},
-        _padded(flat, 1024),
-        np.int32(len(flat)),
+        _padded(budgets_flat, 1024),
+        np.int32(len(budgets_flat)),
     )
-    plan = run_tiles(plan_tile, job, draws * len(flat), tile_size(POINT_TILE), label="plans")
-    lead = (draws,) * ensemble + budgets.shape
+    plan = run_points(plan_tile, job, draws * len(budgets_flat), label="plans")
+    lead += budgets.shape
     return _allocation(jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), plan), shape, budgets)
 
 

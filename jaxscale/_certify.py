@@ -14,19 +14,21 @@ from typing import Any
 import jax
 import numpy as np
 
-from ._lanes import SINGULAR, Job, point_measures
+from ._judge import SINGULAR
+from ._lanes import Job, Table
 from ._results import Certificate, Problem, Status
 
 WIDE = math.log(100.0)  # a 95 % interval wider than a factor of 100 is no knowledge of the parameter
 
 
-def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, Certificate]:
-    """Status and certificate of the best lane."""
+def certify(
+    problem: Problem, job: Job, cell: int, lane: dict[str, Any], measures: dict[str, np.ndarray]
+) -> tuple[Status, Certificate]:
+    """Status and certificate of the best lane of a cell, with what `_lanes.measured` says of it."""
     law, runs = problem.law, problem.runs
     names = job.layout.names({k: runs.labels[g] for k, g in law.groups})
-    live = np.asarray(job.weights) > 0
-    with jax.enable_x64(True):
-        measures = jax.device_get(point_measures(job, lane["x"]))
+    table: Table = jax.tree.map(lambda v: v[cell // int(job.objectives)], job.table)
+    live = table.weights > 0
     status = Status(int(lane["status"]))
     findings, flat, at_bound = [], [], []
     edge = np.asarray(lane["edge"])
@@ -43,7 +45,7 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         )
     deviation = np.full(len(names), np.nan)
     if Status.NON_FINITE not in status:
-        deviation = _deviations(problem, job, measures, edge)
+        deviation = _deviations(problem, table, measures, edge)
     logarithmic = job.layout.each(lambda s: s.logarithmic)
     wide = [i for i, d in enumerate(deviation) if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE]
     if wide and Status.NON_FINITE not in status:
@@ -51,7 +53,7 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         flat += [names[i] for i in wide if names[i] not in flat]
         factors = ", ".join(f"{names[i]} (by a factor of {_factor(deviation[i])})" for i in wide)
         findings.append(f"FLAT: the 95 % interval is wider than a factor of 100 for {factors}")
-    for sentence, touched in design_findings(problem, job):
+    for sentence, touched in design_findings(problem, job, table):
         status |= Status.FLAT
         flat += [n for n in touched if n not in flat]
         findings.append(sentence)
@@ -71,7 +73,7 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
     width = problem.objective.width
     ratio = None
     if width is not None and scale > 1e-9:
-        size = 1.0 if problem.objective.log else float(np.sqrt(np.mean(np.asarray(job.target)[live] ** 2)))
+        size = 1.0 if problem.objective.log else float(np.sqrt(np.mean(table.target[live] ** 2)))
         ratio = float(getattr(problem.objective, width)) / (scale * size)
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)
     drawn = np.asarray(job.ranges.amplitude) == 0
@@ -80,7 +82,7 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
         gradient=float(lane["gradient"]),
         singular=float(lane["singular"]),
         direction=dict(zip(names, np.asarray(lane["direction"]).tolist(), strict=True)),
-        deviation=dict(zip(names, deviation.tolist(), strict=True)),
+        deviation=dict(zip(names, (deviation * job.unit).tolist(), strict=True)),
         flat=tuple(flat),
         at_bound=tuple(at_bound),
         outside_start=tuple(outside),
@@ -93,18 +95,18 @@ def certify(problem: Problem, job: Job, lane: dict[str, Any]) -> tuple[Status, C
     )
 
 
-def _deviations(problem: Problem, job: Job, measures: dict[str, Any], edge: np.ndarray) -> np.ndarray:
+def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: np.ndarray) -> np.ndarray:
     """The larger of sandwich and expected information; the sandwich only where enough rows carry its curvature.
 
     Where delta is far below the scatter, few rows lie inside it, and a sandwich that rests on fewer than ten of them per
     parameter can be far too small or far too large by luck.
     """
     sandwich = sandwich_deviation(measures["hessian"], measures["scores"], edge)
-    objective, live = problem.objective, np.asarray(job.weights) > 0
+    objective, live = problem.objective, table.weights > 0
     if not objective.observes:
         return sandwich
-    expected = expected_deviation(measures["jacobian"], measures["residual"], np.asarray(job.weights), edge)
-    size = 1.0 if objective.log else np.sqrt(np.mean(np.asarray(job.target)[live] ** 2))
+    expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
+    size = 1.0 if objective.log else np.sqrt(np.mean(table.target[live] ** 2))
     within = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
     inside = np.sum(np.abs(measures["residual"][live]) <= within)
     return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
@@ -145,12 +147,12 @@ def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndar
     return out
 
 
-def design_findings(problem: Problem, job: Job) -> list[tuple[str, tuple[str, ...]]]:
+def design_findings(problem: Problem, job: Job, table: Table) -> list[tuple[str, tuple[str, ...]]]:
     """Columns of the law that move in exact lockstep: one is a power of the other times a constant."""
-    law, live = problem.law, np.asarray(job.weights) > 0
+    law, live = problem.law, table.weights > 0
     logs = {}
     for name in law.columns:
-        values = np.asarray(job.rows[name])[live]
+        values = table.rows[name][live]
         if values.ndim == 1 and np.all(values > 0) and np.ptp(values) > 0:
             centred = np.log(values) - np.mean(np.log(values))
             logs[name] = centred / np.sqrt(np.sum(centred**2))

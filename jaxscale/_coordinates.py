@@ -23,15 +23,12 @@ class Layout:
     blocks: tuple[tuple[str, Param, int, int], ...]
     size: int
 
-    def unpack(self, x: Any, offset: Any = None) -> dict[str, Any]:
-        """Coordinates (P,) -> natural values by name; `offset` (P,) is added to the elementwise ones."""
+    def unpack(self, x: Any) -> dict[str, Any]:
+        """Coordinates (P,) -> natural values by name."""
         params = {}
         for name, spec, groups, start in self.blocks:
             block = x[start : start + max(groups, 1) * spec.size]
-            value = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)]) if groups else spec.natural(block)
-            if offset is not None and spec.support != "simplex":
-                value = value + jnp.reshape(offset[start : start + block.shape[0]], value.shape)
-            params[name] = value
+            params[name] = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)]) if groups else spec.natural(block)
         return params
 
     def pack(self, params: dict[str, Any]) -> Any:

@@ -1,145 +1,231 @@
-"""A lane: one solve of one law on one weighted table from one start; a tile solves many of them at once.
+"""A lane: one solve of one law on one weighted table from one start; a block solves thousands of them.
 
-The job holds what all lanes share. A lane is made from its integer: resample number and start number give a key, the
-key gives the weights and the start. `solve_tile` is the one compiled program of `fit` and `bootstrap`, which differ only
-in numbers: whether lanes resample, how many starts each has, whether the first is warm, how far up the ladder of
-smoother objectives they begin. It ends with a diagnosis of each lane at its best point, where statuses come from.
+A lane is made from its integer: it names data set, objective, resample and start, and these give a key, the key gives
+weights and start. What all lanes share is the `Job`. A block has a fixed number of slots, in which lanes take their
+steps side by side. Lanes need between 5 and 200 steps, so a slot whose lane has stopped is given to the next waiting
+one (`_turnover`); without that two thirds of all steps would be taken by lanes that are done. Each lane walks up its
+own ladder of objectives, from a smooth one to the one that is certified. Lanes never see each other: a lane's bits
+depend neither on its slot nor on its neighbours. Whether a best point is an optimum is not decided here (`_judge`).
+
+`solve_block` is the one compiled program of `fit` and `bootstrap`, which differ only in numbers.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from ._coordinates import Layout
-from ._evaluate import evaluate
+from ._kernel import Kernel, kernel, sums
 from ._law import Law
-from ._resample import Sampler, resampled
-from ._results import Status
-from ._starts import Ranges, drawn_start
+from ._resample import Sampler, lane_key, resampled
+from ._starts import Ranges, drawn_starts
+from ._tiles import COMPILER, Tile
 from ._tree import node, static
-from .solvers import derivatives, minimise, smallest_eigenpair, solve_positive
+from .solvers import Search, advance, begin
 
 LADDER = 8  # objectives on the longest ladder
-SINGULAR = 1e-6  # below this singular value of the column-scaled Jacobian a direction is lost
-STATIONARY = 1e-6  # largest scaled gradient component, or remaining Newton step, of a converged lane
+
+
+@node()
+class Table:
+    """Rows of one data set `(n, ...)`, or of several stacked `(S, n, ...)`."""
+
+    rows: dict[str, Any]
+    codes: dict[str, Any]
+    target: Any
+    weights: Any
+    sampler: Sampler
 
 
 @node()
 class Job:
-    """All that a tile needs besides its integers."""
+    """All that a block needs besides its integers. A cell is a data set with an objective: `dataset * objectives + o`."""
 
     law: Law
-    rows: dict[str, Any]
-    target: Any
-    codes: dict[str, Any]
-    weights: Any
-    objective: Any  # the one that is certified
-    ladder: Any  # the same from the smoothest to itself, stacked; `levels` of them are used, the last ones
-    levels: Any
+    table: Table  # leaves (S, n, ...)
+    ladder: Any  # objectives, leaves (cells, LADDER), smoothest first; the last `levels` are used, the very last is certified
+    levels: Any  # (cells,)
     ranges: Ranges
+    unit: Any  # (P,) size of one coordinate
     key: Any
-    sampler: Sampler
     resample: Any  # False: every lane has the table's own weights
-    warm: Any  # coordinates (P,) of the first start, where `warmed`
-    warmed: Any
+    given: Any  # (cells, K, P) coordinates of the first starts, `known` of them
+    known: Any
     starts: Any  # per resample
+    resamples: Any
+    objectives: Any  # per data set
     layout: Layout = static()
     solver: Any = static()
 
-    def predicted(self, x: Any) -> Any:
-        """Values (n,) of the law at coordinates x (P,)."""
-        return evaluate(self.law, self.rows, self.layout.unpack(x), self.codes)
 
-    def value(self, x: Any, weights: Any, objective: Any) -> Any:
-        """The weighted sum that is minimised."""
-        return jnp.sum(weights * objective(self.predicted(x), self.target))
+class _Slots(NamedTuple):
+    """What stands in the slots; every leaf ends in T."""
 
-    def residual(self, x: Any) -> Any:
-        """Residuals (n,): in ln of the target, or relative to its size for objectives in its own units."""
-        r = self.objective.residual(self.predicted(x), self.target)
-        live = self.weights > 0
-        size = jnp.sqrt(jnp.sum(jnp.where(live, self.target**2, 0.0)) / jnp.sum(live))
-        return r if self.objective.log else r / jnp.where(size > 0, size, 1.0)
+    search: Search
+    level: Any  # of the ladder
+    tried: Any  # steps on this level
+    cell: Any
+    at: Any  # which lane of the block; `block` where the slot is empty
+    weights: Any  # (n, T)
+    table: Any  # features and target (n, T), where lanes have tables of their own
 
 
-@jax.jit
-def solve_tile(index: Any, job: Job) -> dict[str, Any]:
-    """Solve lanes `index` (T,): resample `index // starts`, start `index % starts`. Leaves have the lane first."""
-
-    def make(i: Any) -> tuple[Any, Any]:
-        key = jax.random.fold_in(job.key, i // job.starts)
-        weights = jnp.where(job.resample, resampled(key, job.weights, job.sampler), job.weights)
-        x = drawn_start(jax.random.fold_in(key, 1 + i % job.starts), job, weights)
-        return jnp.where(job.warmed & (i % job.starts == 0), job.warm, x), weights
-
-    x0, weights = jax.vmap(make, out_axes=-1)(index)
-
-    def stage(level: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        x, _, steps = state
-        objective = jax.tree.map(lambda v: v[level], job.ladder)
-        out = minimise(lambda u, w: job.value(u, w, objective), x, weights, job.solver)
-        return jnp.where(jnp.isfinite(out.value), out.x, x), out.value, steps + out.steps
-
-    lanes = (x0, jnp.zeros_like(x0[0]), jnp.zeros(x0.shape[1:], jnp.int32))
-    x, value, steps = jax.lax.fori_loop(LADDER - job.levels, LADDER, stage, lanes)
-    out = jax.vmap(lambda u, w: diagnose(job, u, w), in_axes=-1)(x, weights)
-    lost = jnp.where(jnp.isfinite(value), x, jnp.nan)  # a lane without a finite point has no parameters, not its start's
-    return {"x": x.T, "params": jax.vmap(job.layout.unpack)(lost.T), "value": value, "steps": steps, **out}
+class _State(NamedTuple):
+    slots: _Slots
+    next: Any  # the first lane that still waits
+    rounds: Any
+    x: Any  # (P, block + 1) results; the last place takes what belongs nowhere
+    value: Any
+    steps: Any
 
 
-def diagnose(job: Job, x: Any, weights: Any) -> dict[str, Any]:
-    """Status of a point and the measures behind it; see `Certificate` for what they mean."""
-    value, gradient, hessian = derivatives(lambda u: job.value(u, weights, job.objective), x)
-    jacobian = jax.jacfwd(job.residual)(x) * jnp.sqrt(weights / jnp.sum(weights))[:, None]
-    length = jnp.sqrt(jnp.sum(jacobian**2, 0))
-    gone = ~(length > 1e-6 * jnp.max(length))  # no influence on any run (or NaN)
-    away = (x < job.ranges.low) | (x > job.ranges.high)
-    edge, dead = gone & away, gone & ~away
-
-    live = jnp.where(gone, 0.0, 1.0)
-    eye = jnp.eye(x.shape[0])
-    columns = jacobian * live / jnp.where(gone, 1.0, length)
-    square, vector = (v[..., 0] for v in smallest_eigenpair((columns.T @ columns + eye * (1.0 - live))[..., None]))
-    singular = jnp.where(jnp.any(dead), 0.0, jnp.sqrt(square))
-    direction = jnp.where(jnp.any(dead), jnp.where(dead, 1.0, 0.0), vector / jnp.where(gone, 1.0, length) * live)
-
-    scale = jnp.sqrt(jnp.abs(jnp.diagonal(hessian))) * live + (1.0 - live)
-    g = gradient * live / scale
-    h = hessian * live * live[:, None] / (scale * scale[:, None]) + eye * (1.0 - live)
-    step = solve_positive((h + 1e-6 * eye)[..., None], g[:, None])[:, 0]
-    curved = jnp.all(jnp.isfinite(step))  # a minimum (up to 1e-6), not a saddle
-    step = solve_positive((h + 1e-13 * eye)[..., None], g[:, None])[:, 0]
-    cosine = jnp.max(jnp.abs(g)) / jnp.sqrt(jnp.where(value > 0, value, 1.0))
-    move = jnp.max(jnp.abs(step / scale * live))
-    finite = jnp.isfinite(value)
-    found = curved & ((cosine <= STATIONARY) | (move <= STATIONARY))
-
-    status = (
-        jnp.where(found & finite, 0, Status.MAX_STEPS.value)
-        | jnp.where(finite, 0, Status.NON_FINITE.value)
-        | jnp.where(jnp.any(edge), Status.AT_BOUND.value, 0)
-        | jnp.where(singular < SINGULAR, Status.FLAT.value, 0)
-    )
-    direction = direction / jnp.max(jnp.abs(direction))
-    return {"status": status, "gradient": cosine, "singular": singular, "direction": direction, "edge": edge}
+@functools.partial(jax.jit, static_argnames="tile", compiler_options=COMPILER)
+def solve_block(first: Any, count: Any, job: Job, tile: Tile) -> dict[str, Any]:
+    """Solve lanes `first` to `first + count - 1`, at most `tile.block` of them: best points, lanes first."""
+    block = _block(first, count, job, tile)
+    state = block.retired(jax.lax.while_loop(block.going, block.step, block.empty()))
+    return {"x": state.x[:, :-1].T, "value": state.value[:-1], "steps": state.steps[:-1], "rounds": state.rounds}
 
 
-@jax.jit
-def point_derivatives(job: Job, x: Any) -> tuple[Any, Any, Any]:
-    """Value, gradient and Hessian of the certified objective at one point, with the table's own weights."""
-    return derivatives(lambda u: job.value(u, job.weights, job.objective), x)
+@dataclass(frozen=True)
+class _Block:
+    """What stays the same while a block runs."""
+
+    first: Any
+    count: Any
+    job: Job
+    tile: Tile
+    kernel: Kernel
+    tables: list[Any]  # features and target, (S, n)
+    tx: Any
+
+    @property
+    def many(self) -> bool:
+        """Whether lanes can have different tables, which are then copied into their slots."""
+        return bool(self.job.table.target.shape[0] > 1)
+
+    def empty(self) -> _State:
+        """No lane yet."""
+        size, slots, block = self.job.layout.size, self.tile.slots, self.tile.block
+        search = begin(jnp.zeros((size, slots)), self.tx)._replace(done=jnp.ones(slots, bool))
+        level, tried, cell = (jnp.zeros(slots, jnp.int32) for _ in range(3))
+        at, n = jnp.full(slots, block, jnp.int32), self.job.table.target.shape[1]
+        table = [jnp.zeros((n, slots), v.dtype) for v in self.tables] if self.many else []
+        results = jnp.zeros((size, block + 1)), jnp.full(block + 1, jnp.inf), jnp.zeros(block + 1, jnp.int32)
+        return _State(_Slots(search, level, tried, cell, at, jnp.zeros((n, slots)), table), jnp.int32(0), jnp.int32(0), *results)
+
+    def going(self, state: _State) -> Any:
+        """Whether some lane still waits or walks."""
+        return (state.next < self.count) | ~jnp.all(state.slots.search.done)
+
+    def step(self, state: _State) -> _State:
+        """Fill slots if enough of them stand idle, else take one trial in all of them."""
+        room = (state.next < self.count) & (jnp.sum(state.slots.search.done) >= _fresh(self.tile))
+        after: _State = jax.lax.cond(room, self.turnover, self.trial, state)
+        return after
+
+    def trial(self, state: _State) -> _State:
+        """One trial in every slot; lanes that have stopped go up their ladder."""
+        slots, solver = state.slots, self.job.solver
+        objective = jax.tree.map(lambda v: v[slots.cell, slots.level], self.job.ladder)
+        *features, target = slots.table if self.many else [v[0][:, None] for v in self.tables]
+
+        def evaluate(x: Any) -> Any:
+            return sums(self.kernel, x, self.job.unit, features, target, slots.weights, objective, rows=self.tile.rows)
+
+        search = advance(slots.search, evaluate, self.tx, (slots.table, slots.weights, objective))
+        tried = slots.tried + 1
+        ended = search.done | (tried >= solver.max_steps)
+        up = ended & (slots.level < LADDER - 1) & jnp.isfinite(search.best_value)
+        again = begin(search.best, self.tx)._replace(steps=search.steps)
+        search = jax.tree.map(lambda new, old: jnp.where(up, new, old), again, search._replace(done=ended))
+        slots = slots._replace(search=search, level=slots.level + up, tried=jnp.where(up, 0, tried))
+        return state._replace(slots=slots, rounds=state.rounds + 1)
+
+    def turnover(self, state: _State) -> _State:
+        """Write down lanes that have stopped, and give some of their slots to waiting ones."""
+        state, job, count = self.retired(state), self.job, _fresh(self.tile)
+        slots = state.slots
+        (idle,) = jnp.nonzero(slots.search.done, size=count, fill_value=self.tile.slots)
+        lane = state.next + jnp.arange(count, dtype=jnp.int32)
+        live = (lane < self.count) & (idle < self.tile.slots)
+        place = jnp.where(live, idle, self.tile.slots)
+        x, weights, dataset, cell = self.made(self.first + jnp.where(live, lane, 0))
+
+        def put(old: Any, new: Any) -> Any:
+            return old.at[..., place].set(new, mode="drop")
+
+        fresh = put(jnp.zeros(self.tile.slots, bool), True)
+        search = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(put(slots.search.x, x), self.tx), slots.search)
+        table = [put(old, v[dataset].T) for old, v in zip(slots.table, self.tables, strict=True)] if self.many else []
+        cell, tried = put(slots.cell, cell), jnp.where(fresh, 0, slots.tried)
+        level = jnp.where(fresh, LADDER - job.levels[cell], slots.level)
+        slots = _Slots(search, level, tried, cell, put(slots.at, lane), put(slots.weights, weights), table)
+        return state._replace(slots=slots, next=state.next + jnp.sum(live, dtype=jnp.int32))
+
+    def made(self, lane: Any) -> tuple[Any, Any, Any, Any]:
+        """Start (P, T), weights (n, T), data set and cell of lanes (T,)."""
+        job = self.job
+        weights, dataset, cell = weighed(job, lane)
+        _, _, resample, start = _numbers(job, lane)
+        given = job.given[cell, jnp.minimum(start, job.given.shape[1] - 1)].T
+
+        def draw(_: Any) -> Any:
+            keys = jax.vmap(lambda d, r, s: jax.random.fold_in(lane_key(job.key, d, r), 1 + s))(dataset, resample, start)
+            objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
+            table = [v[dataset].T for v in self.tables]
+            return drawn_starts(keys, self.kernel, job.unit, table, weights, objective, job.ranges)
+
+        x = jax.lax.cond(job.starts > job.known, draw, lambda _: given, None)
+        return jnp.where(start < job.known, given, x), weights, dataset, cell
+
+    def retired(self, state: _State) -> _State:
+        """Results of the lanes that have stopped, in their places."""
+        search = state.slots.search
+        at = jnp.where(search.done, state.slots.at, self.tile.block)
+        x, value = state.x.at[:, at].set(search.best), state.value.at[at].set(search.best_value)
+        return state._replace(x=x, value=value, steps=state.steps.at[at].set(search.steps))
 
 
-@jax.jit
-def point_measures(job: Job, x: Any) -> dict[str, Any]:
-    """Residuals, their Jacobian and scores at one point, for the covariances of the certificate."""
-    scores = jax.jacfwd(lambda u: job.weights * job.objective(job.predicted(u), job.target))(x)
-    return {
-        "residual": job.residual(x),
-        "jacobian": jax.jacfwd(job.residual)(x),
-        "scores": scores,
-        "hessian": jax.hessian(job.value)(x, job.weights, job.objective),
-    }
+def _fresh(tile: Tile) -> int:
+    """Slots that are filled at once: enough to make it worth while, few enough not to stand idle for long."""
+    return max(1, tile.slots // 8)
+
+
+def _block(first: Any, count: Any, job: Job, tile: Tile) -> _Block:
+    law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
+    tables = [*law_kernel.table(job.table.rows, job.table.codes), job.table.target]
+
+    def value(x: Any, own: Any) -> Any:
+        """One lane's objective, for solvers that search along a line themselves."""
+        table, weights, objective = own
+        alone = [v[:, None] for v in table] or [v[0][:, None] for v in tables]
+        return sums(law_kernel, x[:, None], job.unit, alone[:-1], alone[-1], weights[:, None], objective, rows=tile.rows)[0][0]
+
+    return _Block(first, count, job, tile, law_kernel, tables, job.solver.build(value))
+
+
+def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
+    """Data set, cell, resample and start of a lane."""
+    start, rest = lane % job.starts, lane // job.starts
+    resample, cell = rest % job.resamples, rest // job.resamples
+    return cell // job.objectives, cell, resample, start
+
+
+def weighed(job: Job, lane: Any) -> tuple[Any, Any, Any]:
+    """Weights (n, T), data set and cell of lanes (T,)."""
+    dataset, cell, resample, _ = _numbers(job, lane)
+
+    def draw(_: Any) -> Any:
+        keys = jax.vmap(lane_key, (None, 0, 0))(job.key, dataset, resample)
+        return jax.vmap(lambda key, d: resampled(key, job.table.weights[d], jax.tree.map(lambda v: v[d], job.table.sampler)))(
+            keys, dataset
+        )
+
+    weights = jax.lax.cond(job.resample, draw, lambda _: job.table.weights[dataset], None)
+    return weights.T, dataset, cell

@@ -12,12 +12,14 @@ changing them never recompiles, and they can be differentiated. A `Law` itself c
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
 import importlib
 import inspect
 import pickle
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -238,6 +240,8 @@ class Law:
             "notes": dict(self.notes),
             "fixed": {k: np.asarray(v) for k, v in self.fixed.items()},
         }
+        if _BY_VALUE.get():
+            return _rebuilt, (self.function, self.columns, self.column_units, state)
         try:
             found = _find(module, name)
         except (ImportError, AttributeError) as error:
@@ -266,6 +270,23 @@ def _find(module: str, name: str) -> Law:
 
 def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
     return dataclasses.replace(_find(module, name), **{**state, "notes": Aside(state["notes"])})
+
+
+_BY_VALUE: contextvars.ContextVar[bool] = contextvars.ContextVar("by_value", default=False)
+
+
+@contextlib.contextmanager
+def by_value() -> Iterator[None]:
+    """Laws pickle with their function inside: for a pickler that can do that, and laws that no worker can import."""
+    token = _BY_VALUE.set(True)
+    try:
+        yield
+    finally:
+        _BY_VALUE.reset(token)
+
+
+def _rebuilt(function: Any, columns: tuple[str, ...], units: tuple[Unit, ...], state: dict[str, Any]) -> Law:
+    return Law(function, columns, units, **{**state, "notes": Aside(state["notes"])})
 
 
 def law(function: Callable[..., Any]) -> Law:

@@ -15,21 +15,31 @@ import numpy as np
 from ._evaluate import broadcast
 from ._law import Law
 from ._results import Fit, bound
-from ._tiles import POINT_TILE, run_tiles, tile_size
+from ._tiles import run_points
 from ._tree import traced
+
+
+def flat(fit: Fit) -> dict[str, np.ndarray]:
+    """Parameters with all axes of an ensemble (refits, tables, objectives) made one."""
+    axes = np.ndim(fit.value)
+    if fit.cells is not None and fit.problem.law.groups:
+        raise TypeError("tables with groups of their own are mapped one by one: use fits[0], fits[1], ...")
+    return {k: np.reshape(v, (-1, *np.shape(v)[axes:])) for k, v in fit.params.items()}
 
 
 def predict(fit: Fit, columns: tuple[Any, ...], named: dict[str, Any]) -> np.ndarray:
     """See `Fit.predict`."""
     if np.ndim(fit.value) == 0:
         return np.asarray(fit.law(*columns, **named))
-    first = bound(fit.problem, {k: v[0] for k, v in fit.params.items()})
+    params = flat(fit)
+    first = bound(fit.problem, {k: v[0] for k, v in params.items()})
     rows, _, codes = first._arguments(columns, named)
     if traced(rows, codes):
         raise TypeError("predict() is for numbers; to differentiate, call the bound law of one fit")
     with jax.enable_x64(True):
         rows = jax.tree.map(lambda v: np.asarray(v, np.float64), rows)
-        return np.asarray(_predict(fit.problem.law, fit.params, rows, codes))
+        found = np.asarray(_predict(fit.problem.law, params, rows, codes))
+    return found.reshape(*np.shape(fit.value), *found.shape[1:])
 
 
 @jax.jit
@@ -46,5 +56,4 @@ def over_ensemble(fit: Fit, of: Callable[[Law], Any]) -> Any:
     def tile(index: Any, params: Any) -> Any:
         return jax.vmap(lambda i: of(bound(fit.problem, {k: v[i] for k, v in params.items()})))(index)
 
-    n = len(fit)
-    return run_tiles(tile, free, n, tile_size(POINT_TILE), label="ensemble")
+    return run_points(tile, free, len(fit), label="ensemble")

@@ -23,6 +23,7 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     >>> print(jsl.report(best).splitlines()[0])
     chinchilla(N, D) -> nats/token, 60 runs
     """
+    fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
     parts = [_head(point), _parameters(fit, point, level), _certificate(fit, point), _table(fit, point)]
     if plan is not None:

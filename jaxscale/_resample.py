@@ -49,6 +49,21 @@ def sampler(weights: np.ndarray, clusters: np.ndarray | None, strata: np.ndarray
     return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count))
 
 
+def root_key(seed: int, stream: int = 0) -> np.ndarray:
+    """A seed and a stream as plain numbers, which travel to other processes."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed={seed}: a number from 0 to 2^63 - 1")
+    return np.asarray([seed >> 32, seed & 0xFFFFFFFF, stream], np.uint32)
+
+
+def lane_key(root: Any, dataset: Any, resample: Any) -> Any:
+    """The key of one resample of one data set, whatever the number of either, and whatever JAX's default generator."""
+    key = jax.random.wrap_key_data(root[:2], impl="threefry2x32")
+    for number in (root[2], dataset, resample):
+        key = jax.random.fold_in(key, number)
+    return key
+
+
 def resampled(key: Any, weights: Any, drawn: Sampler) -> Any:
     """Weights (n,) of one pairs resample: each row's weight times how often its unit was drawn."""
     n = weights.shape[0]

@@ -85,7 +85,9 @@ class Fit:
     """A fit (`value` has shape ()) or an ensemble of refits (`value` has shape (n,)).
 
     `params` holds every parameter in natural units, `value` the summed objective, `status` a `Status` (per lane);
-    `point` is the fit that an ensemble came from, `by` what it resampled.
+    `point` is the fit that an ensemble came from, `by` what it resampled, `work` what the lanes cost and where they ran.
+    Where several tables or objectives were fitted at once, `cells` holds the fit of each (`fits[3]`, `fits[3, 1]`), and
+    arrays have the axes (refits, tables, objectives), those that there are.
     """
 
     params: dict[str, Any]
@@ -96,11 +98,28 @@ class Fit:
     point: Fit | None = None
     by: str = ""
     steps: Any = 0
+    work: Any = None
+    cells: Any = None
+    several: tuple[bool, bool] = (False, False)
 
     def __len__(self) -> int:
         if np.ndim(self.value) == 0:
             raise TypeError("one fit has no length; an ensemble from bootstrap(...) has")
         return len(self.value)
+
+    def __getitem__(self, cell: Any) -> Fit:
+        """The fit (or the ensemble) of one table and objective, where several were fitted at once: `fits[3]`, `fits[3, 1]`."""
+        if self.cells is None:
+            raise TypeError("this fit has one table and one objective: there is nothing to pick")
+        picked = self.cells[cell]
+        if not isinstance(picked, Fit):
+            raise TypeError(f"fits[...] picks one of {self.cells.shape} tables and objectives: give {self.cells.ndim} integers")
+        return picked
+
+    def one_cell(self, verb: str) -> None:
+        """Raise where several tables or objectives were fitted at once, for verbs that are about one."""
+        if self.cells is not None:
+            raise TypeError(f"{verb} takes one table and objective; this holds {self.cells.size}: use fits[0], fits[1], ...")
 
     @property
     def ok(self) -> Any:
@@ -110,6 +129,7 @@ class Fit:
     @property
     def law(self) -> Law:
         """The bound law of one fit; an ensemble has one per resample: use `predict`, `interval(of=...)`, `allocate`."""
+        self.one_cell("law")
         if np.ndim(self.value):
             raise TypeError("an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)")
         return bound(self.problem, self.params)
@@ -121,6 +141,11 @@ class Fit:
         return predict(self, columns, named)
 
     def __repr__(self) -> str:
+        if self.cells is not None:
+            refits = f"{len(self)} refits each, " if self.point is not None else ""
+            return (
+                f"<{self.cells.size} fits of {self.problem.law.name}, {refits}{int(np.sum(self.ok))} of {np.size(self.value)} OK>"
+            )
         if np.ndim(self.value):
             return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
         shown = ", ".join(f"{k}={v:.6g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.params.items())

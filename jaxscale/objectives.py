@@ -12,15 +12,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 
 from ._tree import node
 
 
+@jax.custom_jvp
 def _huber(residual: Any, delta: Any) -> Any:
     size = jnp.abs(residual)
     inner = jnp.minimum(size, delta)  # no `where`: both branches would be evaluated, and one overflows
     return inner * (size - 0.5 * inner)
+
+
+@_huber.defjvp
+def _huber_slope(at: Any, along: Any) -> Any:
+    """The clipped residual, written down: what automatic differentiation makes of `minimum` costs ten times as much."""
+    (residual, delta), (d_residual, d_delta) = at, along
+    clipped = jax.lax.clamp(*jnp.broadcast_arrays(-delta, residual, delta))
+    return _huber(residual, delta), clipped * d_residual + (jnp.abs(residual) - jnp.abs(clipped)) * d_delta
 
 
 def _rounded(residual: Any, smoothing: Any) -> Any:
@@ -40,9 +50,13 @@ class Objective:
         """Per run: `ln predicted - ln observed`, or the plain difference."""
         return jnp.log(predicted) - jnp.log(observed) if self.log else predicted - observed
 
+    def loss(self, residual: Any) -> Any:
+        """Loss of one run as a function of its residual."""
+        raise TypeError(f"{type(self).__name__} is not an objective: use one of jaxscale.objectives")
+
     def __call__(self, predicted: Any, observed: Any) -> Any:
         """Loss of one run."""
-        raise TypeError(f"{type(self).__name__} is not an objective: use one of jaxscale.objectives")
+        return self.loss(self.residual(predicted, observed))
 
     def smoother(self, scale: float) -> list[Objective]:
         """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of `scale` down."""
@@ -69,8 +83,8 @@ class LogHuber(Objective):
     delta: Any = 1e-3
     width: ClassVar[str | None] = "delta"
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return _huber(self.residual(predicted, observed), self.delta)
+    def loss(self, residual: Any) -> Any:
+        return _huber(residual, self.delta)
 
 
 @node(eq=True)
@@ -85,8 +99,8 @@ class Huber(Objective):
     log: ClassVar[bool] = False
     width: ClassVar[str | None] = "delta"
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return _huber(self.residual(predicted, observed), self.delta)
+    def loss(self, residual: Any) -> Any:
+        return _huber(residual, self.delta)
 
 
 @node(eq=True)
@@ -97,8 +111,8 @@ class LogSquared(Objective):
     0.0
     """
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return 0.5 * self.residual(predicted, observed) ** 2
+    def loss(self, residual: Any) -> Any:
+        return 0.5 * residual**2
 
 
 @node(eq=True)
@@ -111,8 +125,8 @@ class Squared(Objective):
 
     log: ClassVar[bool] = False
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return 0.5 * self.residual(predicted, observed) ** 2
+    def loss(self, residual: Any) -> Any:
+        return 0.5 * residual**2
 
 
 @node(eq=True)
@@ -129,8 +143,8 @@ class LogAbs(Objective):
     smoothing: Any = 1e-6
     width: ClassVar[str | None] = "smoothing"
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return _rounded(self.residual(predicted, observed), self.smoothing)
+    def loss(self, residual: Any) -> Any:
+        return _rounded(residual, self.smoothing)
 
 
 @node(eq=True)
@@ -147,8 +161,7 @@ class Quantile(Objective):
     smoothing: Any = 1e-6
     width: ClassVar[str | None] = "smoothing"
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        residual = self.residual(predicted, observed)
+    def loss(self, residual: Any) -> Any:
         # observed above the prediction (residual < 0) costs tau, below it costs 1 - tau
         return 0.5 * _rounded(residual, self.smoothing) + (0.5 - self.tau) * residual
 
@@ -169,5 +182,5 @@ class NegLogLik(Objective):
     def residual(self, predicted: Any, observed: Any) -> Any:
         return predicted
 
-    def __call__(self, predicted: Any, observed: Any) -> Any:
-        return predicted
+    def loss(self, residual: Any) -> Any:
+        return residual

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale._resample import resampled, sampler
+from jaxscale._resample import lane_key, resampled, root_key, sampler
 from jaxscale.laws import chinchilla
 
 
@@ -31,8 +31,8 @@ def test_a_hundred_refits_are_never_worse_than_scipys(boot, hoffmann):
     n, d, y = np.log(runs["N"]), np.log(runs["D"]), np.log(runs["loss"])
     with jax.enable_x64(True):
         drawn = sampler(np.ones(240), None, None)
-        key = jax.random.fold_in(jax.random.key(0), 1)
-        weights = [np.asarray(resampled(jax.random.fold_in(key, i), np.ones(240), drawn)) for i in range(100)]
+        root = root_key(0, 1)
+        weights = [np.asarray(resampled(lane_key(root, 0, i), np.ones(240), drawn)) for i in range(100)]
 
     def value_and_gradient(t, w):
         terms = np.stack([t[0] - t[3] * n, t[1] - t[4] * d, np.full_like(n, t[2])])

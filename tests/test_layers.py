@@ -7,13 +7,16 @@ import jaxscale
 
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
-    {"_checks", "_tree", "units"},
-    {"_params", "objectives", "costs", "_table", "_roots", "_tiles"},
-    {"_runs", "_evaluate", "_law", "solvers", "_resample"},
-    {"_coordinates", "_starts", "_results", "laws"},
-    {"_lanes", "_plan", "_maps", "_certify"},
-    {"_fit", "_allocate", "datasets", "uncertainty"},
-    {"_report", "plots"},
+    {"_checks", "_tree", "_jets", "units"},
+    {"_params", "objectives", "costs", "_table", "_roots", "_store"},
+    {"_runs", "_evaluate", "_law", "solvers", "_resample", "_tiles"},
+    {"_coordinates", "_results", "laws"},
+    {"_kernel", "_plan", "_maps"},
+    {"_starts", "_allocate", "datasets", "uncertainty"},
+    {"_lanes", "_report", "plots"},
+    {"_judge", "_prepare"},
+    {"_certify", "_solve"},
+    {"_fit"},
     {"__init__", "cli"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
@@ -78,12 +81,14 @@ def test_nothing_in_a_tile_calls_lapack():
     from cases import noisy
 
     import jaxscale as jsl
-    from jaxscale import _fit, _lanes
+    from jaxscale import _lanes, _prepare, _tiles
     from jaxscale._results import Problem
 
     problem = Problem(
         jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
     )
     with jax.enable_x64(True):
-        text = _lanes.solve_tile.lower(np.arange(4, dtype=np.int32), _fit.prepare(problem, 4)).as_text()
+        text = _lanes.solve_block.lower(np.int32(0), np.int32(4), _prepare.prepare([[problem]], 4), _tiles.TILES["cpu"]).as_text()
     assert "lapack" not in text
+    for collective in ("all_reduce", "all-reduce", "all_gather", "all-gather", "collective_permute"):
+        assert collective not in text

@@ -5,11 +5,11 @@ import numpy as np
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale import _allocate, _fit, _lanes, _plan, costs
+from jaxscale import _allocate, _lanes, _plan, _solve, costs
 from jaxscale.laws import chinchilla
 
 
-def counted(monkeypatch, module, name, function, user):
+def counted(monkeypatch, name, function, user, static=()):
     """Replace a jitted function by one that counts its traces."""
     traces = []
 
@@ -17,13 +17,13 @@ def counted(monkeypatch, module, name, function, user):
         traces.append(1)
         return function.__wrapped__(*args)
 
-    jitted = jax.jit(count)
+    jitted = jax.jit(count, static_argnums=static)
     monkeypatch.setattr(user, name, jitted)
     return traces
 
 
 def test_fits_and_refits_share_one_trace(monkeypatch):
-    traces = counted(monkeypatch, _lanes, "solve_tile", _lanes.solve_tile, _fit)
+    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _solve, static=(3,))
     a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
     fit = jsl.fit(chinchilla, a)
     assert len(traces) == 1
@@ -43,7 +43,7 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
 
 
 def test_plans_share_one_trace(monkeypatch):
-    traces = counted(monkeypatch, _plan, "plan_tile", _plan.plan_tile, _allocate)
+    traces = counted(monkeypatch, "plan_tile", _plan.plan_tile, _allocate)
     law = chinchilla.published["hoffmann2022"]
     jsl.allocate(law, 1e21)
     jsl.allocate(law, np.geomspace(1e20, 1e24, 7))

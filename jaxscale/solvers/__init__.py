@@ -5,19 +5,21 @@ recompiles. `Newton()` is the default everywhere. `Optax(optax.adam, 1e-2)` or `
 optimiser through the same driver, with the same certificate: whether it converged is not the solver's opinion.
 """
 
-from ._cholesky import smallest_eigenpair, solve_positive
-from ._driver import Solved, derivatives, derived_oracle, minimise
+from ._cholesky import solve_positive
+from ._driver import Search, Solved, advance, begin, derivatives, derived_oracle, minimise
 from ._newton import Newton
 from ._optax import Optax, as_solver
 
 __all__ = [
     "Newton",
     "Optax",
+    "Search",
     "Solved",
+    "advance",
     "as_solver",
+    "begin",
     "derivatives",
     "derived_oracle",
     "minimise",
-    "smallest_eigenpair",
     "solve_positive",
 ]

@@ -16,13 +16,20 @@ import jax.numpy as jnp
 _UNROLLED = 2  # written out up to this size (plans); above, that costs seconds of compilation and gains nothing
 
 
-def cholesky(matrix: Any) -> Any:
-    """Lower factor (P, P, T) of symmetric matrices (P, P, T); NaN appears where one is not positive definite."""
+def cholesky(matrix: Any, *, least: float | None = None) -> Any:
+    """Lower factor (P, P, T) of symmetric matrices (P, P, T); NaN appears where one is not positive definite.
+
+    With `least`, a pivot that is not positive is replaced by its size, or by `least` if that is more: the factor then
+    belongs to a positive definite matrix nearby, and where all pivots are positive to the matrix itself.
+    """
     below = jnp.arange(len(matrix))[:, None]
 
     def column(j: Any, state: Any) -> Any:
         left, factor = state
-        own = jnp.where(below >= j, left[:, j] / jnp.sqrt(left[j, j]), 0.0)
+        pivot = left[j, j]
+        if least is not None:
+            pivot = jnp.where(pivot > 0.0, pivot, jnp.maximum(jnp.abs(pivot), least))
+        own = jnp.where(below == j, jnp.sqrt(pivot), jnp.where(below > j, left[:, j] / jnp.sqrt(pivot), 0.0))
         return left - own[:, None] * own, factor.at[:, j].set(own)
 
     return _loop(len(matrix), column, (matrix, jnp.zeros_like(matrix)))[1]
@@ -49,26 +56,6 @@ def solve_positive(matrix: Any, right: Any) -> Any:
     """Solutions (P, T); NaN in all of a lane whose matrix (P, P, T) is not positive definite."""
     solved = cholesky_solve(cholesky(matrix), right)
     return jnp.where(jnp.all(jnp.isfinite(solved), 0), solved, jnp.nan)
-
-
-def smallest_eigenpair(matrix: Any, rounds: int = 24) -> tuple[Any, Any]:
-    """Smallest eigenvalue (T,) and its vector (P, T) of positive semidefinite matrices with diagonal 1.
-
-    Inverse iteration on the matrix plus 1e-14, so eigenvalues below that come out as rounding. Where the two smallest
-    eigenvalues are close the vector is a mixture of both, which is then as good an answer.
-    """
-    size, lanes = matrix.shape[0], matrix.shape[2]
-    factor = cholesky(matrix + 1e-14 * jnp.eye(size)[:, :, None])
-    start = jnp.cos(1.0 + jnp.arange(size, dtype=matrix.dtype))  # no symmetry that a direction could hide behind
-
-    def step(_: int, v: Any) -> Any:
-        new = cholesky_solve(factor, v)
-        return new / jnp.sqrt(jnp.sum(new**2, 0))
-
-    v = jax.lax.fori_loop(0, rounds, step, jnp.broadcast_to(start[:, None], (size, lanes)))
-    usable = jnp.all(jnp.isfinite(v), 0)  # a factor that fails by rounding belongs to a singular matrix
-    value = jnp.sum(v * jnp.sum(matrix * v, 1), 0)
-    return jnp.where(usable, jnp.maximum(value, 0.0), 0.0), jnp.where(usable, v, start[:, None])
 
 
 def _loop(count: int, body: Callable[[Any, Any], Any], state: Any) -> Any:

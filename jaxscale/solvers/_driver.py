@@ -1,11 +1,13 @@
 """One driver for every solver and every problem: fits, refits and plans.
 
-The primitive is one lane's `value(x, lane)` with `x` of shape (P,). From it `derived_oracle` makes the batched oracle
-`(X, lanes) -> value (T,), gradient (P, T), curvature (P, P, T)`, lanes last. `minimise` then repeats
-oracle -> `tx.update` -> `optax.apply_updates` until every lane has stopped. A lane stops when its gradient is
-negligible against its value, or when the solver proposes to move nowhere (a converged Newton step, or damping that
-found no descent). Both tests are free of the scale of the objective. Whether the point is an optimum is not decided
-here: the certificate looks at the best point again.
+A solver is an optax transformation with lanes last; the driver is what stands around it. `begin` makes the state of
+lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, `optax.apply_updates`. A lane
+stops when its gradient is negligible against its value, or when the solver proposes to move nowhere (a converged Newton
+step, or damping that found no descent). Both tests are free of the scale of the objective. Whether the point is an
+optimum is not decided here: the certificate looks at the best point again.
+
+`minimise` advances a fixed set of lanes until all have stopped, which is right for a plan; a block of fits fills the
+slots of finished lanes with waiting ones instead (`_lanes`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,21 @@ import jax.numpy as jnp
 import optax
 
 Value = Callable[[Any, Any], Any]
-ROUNDING = 4e-16  # a value that is higher by rounding alone is not worse
+ROUNDING = 1e-13  # values that differ by less are equal: a sum over some hundred runs is not known better
+GRADIENT_TOLERANCE = 1e-12  # largest gradient component relative to the value
+STEP_TOLERANCE = 1e-10  # largest step in a coordinate
+
+
+class Search(NamedTuple):
+    """Lanes on their way: every leaf ends in T."""
+
+    x: Any  # (P, T) the next, untested trial
+    inner: Any  # the solver's own state
+    best: Any
+    best_value: Any
+    best_slope: Any  # largest gradient component there, scaled by the curvature where there is one
+    done: Any
+    steps: Any
 
 
 class Solved(NamedTuple):
@@ -27,6 +43,57 @@ class Solved(NamedTuple):
     x: Any
     value: Any
     steps: Any
+
+
+def begin(x0: Any, tx: Any) -> Search:
+    """Lanes at their starts (P, T), nothing tried yet."""
+    lanes = x0.shape[1:]
+    worst = jnp.full(lanes, jnp.inf, x0.dtype)
+    return Search(x0, tx.init(x0), x0, worst, worst, jnp.zeros(lanes, bool), jnp.zeros(lanes, jnp.int32))
+
+
+def advance(s: Search, evaluate: Callable[[Any], Any], tx: Any, lanes: Any, lower: Any = None, upper: Any = None) -> Search:
+    """One trial in every lane that has not stopped; `evaluate(x)` gives value, gradient and curvature."""
+    box = {} if lower is None and upper is None else {"lower": lower, "upper": upper}
+    lower = -jnp.inf if lower is None else lower
+    upper = jnp.inf if upper is None else upper
+    v, g, h = evaluate(s.x)
+    v = jnp.where(jnp.isfinite(v) & jnp.all(jnp.isfinite(g), 0), v, jnp.inf)
+    # a component that pushes out of the box at its edge is no reason to go on
+    outward = ((s.x <= lower) & (g > 0)) | ((s.x >= upper) & (g < 0))
+    size = jnp.where(outward, 0.0, jnp.abs(g))
+    slope = jnp.max(size / (jnp.sqrt(jnp.abs(jnp.diagonal(h).T)) + 1e-300 if h.shape[0] else 1.0), 0)
+    # where rounding hides the difference of two values, their gradients decide
+    margin = ROUNDING * jnp.abs(s.best_value)
+    tie = jnp.abs(v - s.best_value) <= jnp.where(jnp.isfinite(margin), margin, 0.0)
+    better = ~s.done & jnp.where(tie, slope < s.best_slope, v < s.best_value)
+    best, best_value = jnp.where(better, s.x, s.best), jnp.where(better, v, s.best_value)
+    best_slope = jnp.where(better, slope, s.best_slope)
+    flat = jnp.max(size, 0) <= GRADIENT_TOLERANCE * jnp.abs(v)
+    update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box)
+    x: Any = optax.apply_updates(s.x, update)
+    still = jnp.max(jnp.abs(x - best), 0) <= STEP_TOLERANCE
+    hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
+    exhausted = tie & ~better  # no better value and no smaller gradient: this is as far as float64 goes
+    done = s.done | flat | still | hopeless | exhausted
+    return Search(jnp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
+
+
+def minimise(value: Value, x0: Any, lanes: Any, solver: Any, *, lower: Any = None, upper: Any = None) -> Solved:
+    """Minimise `value(x, lane)`, one lane's objective, from `x0` (P, T); every leaf of `lanes` ends in T.
+
+    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`).
+    """
+    oracle, tx = derived_oracle(value, second_order=solver.second_order), solver.build(value)
+
+    def step(state: tuple[Search, Any]) -> tuple[Search, Any]:
+        return advance(state[0], lambda x: oracle(x, lanes), tx, lanes, lower, upper), state[1] + 1
+
+    def going(state: tuple[Search, Any]) -> Any:
+        return (state[1] < solver.max_steps) & ~jnp.all(state[0].done)
+
+    end, _ = jax.lax.while_loop(going, step, (begin(x0, tx), 0))
+    return Solved(end.best, end.best_value, end.steps)
 
 
 def derived_oracle(value: Value, *, second_order: bool = True) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
@@ -49,67 +116,3 @@ def derivatives(value: Callable[[Any], Any], x: Any) -> tuple[Any, Any, Any]:
 
     h, (v, g) = jax.jacfwd(gradient, has_aux=True)(x)
     return v, g, h
-
-
-class _State(NamedTuple):
-    x: Any  # the next, untested trial
-    inner: Any
-    best: Any
-    best_value: Any
-    done: Any
-    steps: Any
-    count: Any
-
-
-def minimise(
-    value: Value,
-    x0: Any,
-    lanes: Any,
-    solver: Any,
-    *,
-    lower: Any = None,
-    upper: Any = None,
-    gradient_tolerance: float = 1e-12,
-    step_tolerance: float = 1e-10,
-) -> Solved:
-    """Minimise `value(x, lane)` from `x0` (P, T); every leaf of `lanes` ends in T.
-
-    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`). The tolerances are: largest
-    gradient component relative to the value, and largest step in a coordinate. Neither sees the objective's scale.
-    """
-    oracle = derived_oracle(value, second_order=solver.second_order)
-    tx = solver.build(value)
-    box = {} if lower is None and upper is None else {"lower": lower, "upper": upper}
-    lower = -jnp.inf if lower is None else lower
-    upper = jnp.inf if upper is None else upper
-
-    def evaluate(x: Any) -> tuple[Any, Any, Any]:
-        v, g, h = oracle(x, lanes)
-        return jnp.where(jnp.isfinite(v) & jnp.all(jnp.isfinite(g), 0), v, jnp.inf), g, h
-
-    def step(s: _State) -> _State:
-        v, g, h = evaluate(s.x)
-        # ties too: where rounding hides the value, the later point of a converging solver is the better one
-        better = ~s.done & ((v <= s.best_value) | (v <= s.best_value + ROUNDING * jnp.abs(s.best_value)))
-        best, best_value = jnp.where(better, s.x, s.best), jnp.where(better, v, s.best_value)
-        # a component that pushes out of the box at its edge is no reason to go on
-        outward = ((s.x <= lower) & (g > 0)) | ((s.x >= upper) & (g < 0))
-        flat = jnp.max(jnp.where(outward, 0.0, jnp.abs(g)), 0) <= gradient_tolerance * jnp.abs(v)
-        update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, **box)
-        x: Any = optax.apply_updates(s.x, update)
-        still = jnp.max(jnp.abs(x - best), 0) <= step_tolerance
-        hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
-        done = s.done | flat | still | hopeless
-        return _State(jnp.where(s.done, s.x, x), inner, best, best_value, done, s.steps + ~s.done, s.count + 1)
-
-    start = _State(
-        x0,
-        tx.init(x0),
-        x0,
-        jnp.full(x0.shape[1:], jnp.inf, x0.dtype),
-        jnp.zeros(x0.shape[1:], bool),
-        jnp.zeros(x0.shape[1:], jnp.int32),
-        0,
-    )
-    end = jax.lax.while_loop(lambda s: (s.count < solver.max_steps) & ~jnp.all(s.done), step, start)
-    return Solved(end.best, end.best_value, end.steps)

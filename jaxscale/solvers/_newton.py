@@ -4,8 +4,10 @@ One trial per iteration and no line search inside: under `vmap` a nested search 
 The state holds the last accepted point with its value, gradient and Hessian. A trial that is worse (or NaN) is
 rejected, the damping grows and the next trial starts from the accepted point again; a good one shrinks it. Damping is
 added to the diagonal in its own units (Marquardt), mixed with a little of the mean diagonal so that a parameter
-without influence cannot send the step to infinity. Where the damped Hessian is not positive definite it is shifted
-until it is. The longest move of a coordinate is bounded: coordinates are logarithms, and a Newton step
+without influence cannot send the step to infinity. Where the damped Hessian is not positive definite, its Cholesky
+factor takes the size of a negative pivot instead (no loop, no second factorisation, and a direction of descent); measured
+on three real tables and the laws of the tests this finds the best optimum from as many starts as shifting the matrix
+until it is positive. The longest move of a coordinate is bounded: coordinates are logarithms, and a Newton step
 from a plateau would leave the numbers that a float can hold.
 """
 
@@ -14,12 +16,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 
-from ._cholesky import solve_positive
+from ._cholesky import cholesky, cholesky_solve
 from ._driver import ROUNDING
+
+_LEAST = 1e-8  # stands for a pivot that is 0; a negative one counts by its size
 
 
 class _NewtonState(NamedTuple):
@@ -66,14 +69,17 @@ class Newton:
             *,
             value: Any,
             curvature: Any,
+            better: Any = None,
             lower: Any = None,
             upper: Any = None,
             **unused: Any,
         ) -> tuple[Any, _NewtonState]:
             first = jnp.isinf(state.value)
-            accepted = (value <= state.value) | (value <= state.value + ROUNDING * jnp.abs(state.value))
+            accepted = value <= state.value if better is None else better
             gain = (state.value - value) / jnp.where(state.predicted > 0.0, state.predicted, jnp.inf)
-            change = jnp.where(accepted, jnp.where(gain > 0.5, 0.2, jnp.where(gain > 0.1, 1.0, 2.0)), 4.0)
+            # at rounding the gain says nothing, and what converges wants its full step
+            good = (gain > 0.5) | (jnp.abs(value - state.value) <= ROUNDING * jnp.abs(value))
+            change = jnp.where(accepted, jnp.where(good, 0.2, jnp.where(gain > 0.1, 1.0, 2.0)), 4.0)
             damping = jnp.where(first, state.damping, jnp.clip(state.damping * change, 1e-12, 1e14))
             trial = x
             x, value, gradient, curvature = (
@@ -102,13 +108,5 @@ def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
     eye = jnp.eye(len(scale), dtype=scale.dtype)[:, :, None]
     right = gradient / scale
 
-    def shift(state: Any) -> Any:
-        move, extra, count = state
-        usable = jnp.all(jnp.isfinite(move), 0)
-        extra = jnp.where(usable, extra, 3.0 * extra)
-        return jnp.where(usable, move, solve_positive(unit + (damping + extra) * eye, right)), extra, count + 1
-
-    # where the diagonal is not negligible entries are about 1, and a shift of P is enough: ten rounds from 1e-3
-    start = (solve_positive(unit + damping * eye, right), jnp.full_like(damping, 1e-3 / 3.0), 0)
-    move, _, _ = jax.lax.while_loop(lambda s: ~jnp.all(jnp.isfinite(s[0])) & (s[2] < 12), shift, start)
-    return -jnp.where(jnp.isfinite(move), move, 0.0) / scale
+    move = cholesky_solve(cholesky(unit + damping * eye, least=_LEAST), right)
+    return -jnp.where(jnp.all(jnp.isfinite(move), 0), move, 0.0) / scale

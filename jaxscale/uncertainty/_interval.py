@@ -45,6 +45,7 @@ def interval(
         if of is not None:
             raise TypeError("of= needs an ensemble from bootstrap(...), not arrays")
         return jax.tree.map(lambda draws: _percentile(draws, level, axis), ensemble)
+    ensemble.one_cell("interval()")
     if np.ndim(ensemble.value) == 0:
         raise TypeError("interval() needs an ensemble: interval(bootstrap(fit, 4_000))")
     if of is not None:
