@@ -29,6 +29,8 @@ from ._runs import Runs
 from ._solve import Run, measures, ready, solved
 from .solvers import Newton, as_solver
 
+_WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
+
 
 def fit(
     law: Law,
@@ -75,7 +77,7 @@ def fit(
     problems = [[Problem(law, r, o, spec, seed) for o in objectives] for r in sets]
     run = Run(executor, directory, memory)
     cells = np.empty((len(sets), len(objectives)), object)
-    for number, (rows, columns) in enumerate(jobs := _jobs(problems)):
+    for number, (rows, columns) in enumerate(jobs := _jobs(problems, count)):
         own = [[problems[d][o] for o in columns] for d in rows]
         job = prepare(own, starts)
         if isinstance(starts, int):
@@ -147,7 +149,7 @@ def bootstrap(
     problems = [[p.problem for p in row] for row in points]
     law, run = problems[0][0].law, Run(executor, directory, memory)
     cells = np.empty(points.shape, object)
-    for number, (rows, columns) in enumerate(jobs := _jobs(problems)):
+    for number, (rows, columns) in enumerate(jobs := _jobs(problems, resamples * starts)):
         job = prepare([[problems[d][o] for o in columns] for d in rows], starts)
         padded = job.table.target.shape[1]
         drawn = [resampler(law, problems[d][0].runs, units[d], padded) for d in rows]
@@ -187,14 +189,22 @@ def _unit(runs: Runs, by: str | None) -> str:
     return by
 
 
-def _jobs(problems: list[list[Problem]]) -> list[tuple[list[int], list[int]]]:
-    """Tables and objectives that go into one job each: objectives of one kind, tables within a factor of 4 in length."""
+def _jobs(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
+    """Tables and objectives that go into one job each: objectives of one kind, tables of similar length.
+
+    A job pads its tables to the longest, and every job compiles: tables are set apart where they are less than a quarter
+    as long and `lanes` solves of each would waste more time on padding than a compilation takes.
+    """
     kinds: dict[Any, list[int]] = {}
     for o, problem in enumerate(problems[0]):
         kinds.setdefault(type(problem.objective), []).append(o)
     lengths: list[list[int]] = []
-    for d in sorted(range(len(problems)), key=lambda d: -len(problems[d][0].runs)):
-        if not lengths or 4 * len(problems[d][0].runs) < len(problems[lengths[-1][0]][0].runs):
+    size = [len(of_table[0].runs) for of_table in problems]
+    order = sorted(range(len(size)), key=lambda d: -size[d])
+    for i, d in enumerate(order):
+        longest = size[lengths[-1][0]] if lengths else 0
+        waste = lanes * sum(longest - size[k] for k in order[i:])
+        if not lengths or (4 * size[d] < longest and waste > _WORTH_COMPILING):
             lengths.append([])
         lengths[-1].append(d)
     return [(sorted(rows), columns) for rows in lengths for columns in kinds.values()]

@@ -35,6 +35,7 @@ def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mappin
     lay = layout(law, _sizes(law, sets))
     for runs, (columns, _) in zip(sets, tables, strict=True):
         _check_rows(law, runs, columns, lay)
+    _check_law(law, tables[0][0])
     rows = _row_bucket(max(len(runs) for runs in sets))
     table = _stacked([_table(law, runs, *own, rows) for runs, own in zip(sets, tables, strict=True)])
     scales = [1.0 if objectives[0].log else float(np.median(np.abs(target))) for _, target in tables]
@@ -237,6 +238,9 @@ def _check_rows(law: Law, runs: Runs, columns: dict[str, np.ndarray], lay: Layou
             why="the sweep is too small for this law: any such fit is perfect and means nothing",
             change="fix or tie parameters, e.g. law.fix(E=1.7) or law.tie(beta='alpha'), or add runs",
         )
+
+
+def _check_law(law: Law, columns: dict[str, np.ndarray]) -> None:
     row = {c: jax.ShapeDtypeStruct(v.shape[1:], np.float64) for c, v in columns.items()}
     params = {k: jax.ShapeDtypeStruct(s.shape, np.float64) for k, s in law.specs}
     out = jax.eval_shape(lambda r, p: jnp.asarray(law.function(*(r[c] for c in law.columns), **p)), row, params)

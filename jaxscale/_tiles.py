@@ -159,7 +159,8 @@ def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, lab
     parts, _ = run_blocks(task, lanes, size, programs=[lambda: task(0, 0)] if lanes > size else [], label=label)
     with jax.enable_x64(True):
         tree = jax.tree.structure(jax.eval_shape(function, np.zeros(size, np.int32), job))
-    return jax.tree.unflatten(tree, [np.concatenate([p[str(i)] for p in parts]) for i in range(tree.num_leaves)])
+    joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    return jax.tree.unflatten(tree, [joined[str(i)] for i in range(len(joined))])
 
 
 def block_size(lanes: int, most: int, run: Run) -> int:

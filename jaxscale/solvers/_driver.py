@@ -23,6 +23,7 @@ Value = Callable[[Any, Any], Any]
 ROUNDING = 1e-13  # values that differ by less are equal: a sum over some hundred runs is not known better
 GRADIENT_TOLERANCE = 1e-12  # largest gradient component relative to the value
 STEP_TOLERANCE = 1e-10  # largest step in a coordinate
+NEAR = 1e-6  # points this close, whose values cannot be told apart, may be told apart by their gradients alone
 
 
 class Search(NamedTuple):
@@ -69,12 +70,13 @@ def advance(s: Search, evaluate: Callable[[Any], Any], tx: Any, lanes: Any, lowe
     better = ~s.done & jnp.where(tie, slope < s.best_slope, v < s.best_value)
     best, best_value = jnp.where(better, s.x, s.best), jnp.where(better, v, s.best_value)
     best_slope = jnp.where(better, slope, s.best_slope)
-    flat = jnp.max(size, 0) <= GRADIENT_TOLERANCE * jnp.abs(v)
+    flat = better & (jnp.max(size, 0) <= GRADIENT_TOLERANCE * jnp.abs(v))  # a worse trial may lie on any plateau
     update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box)
     x: Any = optax.apply_updates(s.x, update)
     still = jnp.max(jnp.abs(x - best), 0) <= STEP_TOLERANCE
     hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
-    exhausted = tie & ~better  # no better value and no smaller gradient: this is as far as float64 goes
+    # next to the best point, no better value and no smaller gradient: this is as far as float64 goes
+    exhausted = tie & ~better & (jnp.max(jnp.abs(s.x - s.best), 0) <= NEAR)
     done = s.done | flat | still | hopeless | exhausted
     return Search(jnp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
 

@@ -44,7 +44,7 @@ class Newton:
 
     damping: float = 1e-3
     longest: float = 2.0
-    max_steps: int = 200
+    max_steps: int = 2000
     second_order = True
 
     def build(self, value: Any) -> optax.GradientTransformationExtraArgs:
