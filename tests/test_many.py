@@ -1,0 +1,109 @@
+"""Several tables, objectives and starts in one call: the same numbers as one by one, with the axes that were asked for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from cases import noisy
+
+import jaxscale as jsl
+from jaxscale import _fit
+from jaxscale.laws import chinchilla
+from jaxscale.objectives import LogHuber, LogSquared
+
+SWEEPS = [noisy("chinchilla", 0.005, seed=s, rows=slice(0, 49 - 7 * s)) for s in range(3)]  # 49, 42 and 35 rows
+DELTAS = [LogHuber(1e-3), LogHuber(1e-2)]
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return jsl.fit(chinchilla, SWEEPS, objective=DELTAS, starts=32)
+
+
+def test_ragged_tables_and_deltas_are_fitted_as_if_one_by_one(fits):
+    assert fits.params["alpha"].shape == fits.value.shape == fits.status.shape == (3, 2)
+    assert len(fits) == 3
+    for d, o in ((0, 0), (1, 1), (2, 0)):
+        alone = jsl.fit(chinchilla, SWEEPS[d], objective=DELTAS[o], starts=32)
+        np.testing.assert_allclose(fits.value[d, o], alone.value, rtol=1e-10)
+        np.testing.assert_allclose(fits[d, o].params["alpha"], alone.params["alpha"], rtol=1e-8)
+        assert fits[d, o].certificate.rows_used == len(SWEEPS[d])
+        assert fits[d, o].status == alone.status
+        assert jsl.report(fits[d, o]).splitlines()[1] == jsl.report(alone).splitlines()[1]
+
+
+def test_one_list_is_one_axis():
+    tables = jsl.fit(chinchilla, SWEEPS[:2], starts=8)
+    deltas = jsl.fit(chinchilla, SWEEPS[0], objective=DELTAS, starts=8)
+    assert tables.params["E"].shape == (2,)
+    assert deltas.params["E"].shape == (2,)
+    assert float(deltas[1].problem.objective.delta) == 1e-2
+    kinds = jsl.fit(chinchilla, SWEEPS[0], objective=[LogHuber(), LogSquared()], starts=8)  # two programs, one result
+    np.testing.assert_allclose(kinds.value[1], jsl.fit(chinchilla, SWEEPS[0], objective=LogSquared(), starts=8).value, rtol=1e-10)
+
+
+def test_refits_of_all_cells_see_the_resamples_of_their_table(fits):
+    boots = jsl.bootstrap(fits, 40)
+    assert boots.params["alpha"].shape == boots.value.shape == (40, 3, 2)
+    one = boots[1, 0]
+    assert one.params["alpha"].shape == (40,)
+    assert one.point is fits[1, 0]
+    low, _, high = jsl.interval(one)["alpha"]
+    assert low < one.point.params["alpha"] < high
+    wide = jsl.bootstrap(fits[0, 0], 40)  # table 0 of one and of three: the same keys
+    np.testing.assert_allclose(boots[0, 0].value, wide.value, rtol=1e-9)
+    # resamples differ between tables and agree between deltas: the same rows are drawn
+    spread = np.corrcoef(boots.params["alpha"][:, 0].T)[0, 1]
+    assert spread > 0.5
+    assert abs(np.corrcoef(boots.params["alpha"][:, :, 0].T)[0, 1]) < 0.5
+
+
+def test_every_resample_can_have_many_starts(fits):
+    warm, guarded = jsl.bootstrap(fits[0, 0], 20), jsl.bootstrap(fits[0, 0], 20, starts=7)
+    assert guarded.value.shape == (20,)
+    assert guarded.work.lanes == 140
+    assert np.all(guarded.value <= warm.value * (1 + 1e-9))
+
+
+def test_predictions_and_plans_keep_the_axes(fits):
+    loss = fits.predict(N=1e10, D=[1e11, 1e12])
+    assert loss.shape == (3, 2, 2)
+    np.testing.assert_allclose(loss[2, 1], fits[2, 1].law(1e10, [1e11, 1e12]), rtol=1e-12)
+    plan = jsl.allocate(fits, [1e21, 1e22])
+    assert plan["N"].shape == (3, 2, 2)
+    np.testing.assert_allclose(plan["N"][1, 1, 0], jsl.allocate(fits[1, 1], 1e21)["N"], rtol=1e-9)
+    for verb in (jsl.report, jsl.interval):
+        with pytest.raises(TypeError, match="one table and objective"):
+            verb(fits)
+    with pytest.raises(TypeError, match="give 2 integers"):
+        _ = fits[0]
+    with pytest.raises(TypeError, match="nothing to pick"):
+        _ = fits[0, 0][0]
+
+
+def test_given_starts_are_taken_as_they_are():
+    truth = {"E": 1.7, "A": 400.0, "B": 1100.0, "alpha": 0.34, "beta": 0.33}
+    best = jsl.fit(chinchilla, SWEEPS[0], starts=16)
+    fit = jsl.fit(chinchilla, SWEEPS[0], starts=[truth, {**truth, "E": 2.0}])
+    assert fit.certificate.starts_drawn == 2
+    np.testing.assert_allclose(fit.value, best.value, rtol=1e-10)
+    with pytest.raises(jsl.InputError, match=r"starts\[0\]: beta is not given"):
+        jsl.fit(chinchilla, SWEEPS[0], starts=[{k: v for k, v in truth.items() if k != "beta"}])
+    with pytest.raises(jsl.InputError, match=r"starts\[1\]: A=-1"):
+        jsl.fit(chinchilla, SWEEPS[0], starts=[truth, {**truth, "A": -1.0}])
+
+
+def test_a_bad_table_among_good_ones_is_named():
+    with pytest.raises(jsl.InputError, match="distinct runs for 5 free parameters"):
+        jsl.fit(chinchilla, [SWEEPS[0], SWEEPS[0].where(np.arange(49) < 3)])
+    with pytest.raises(ValueError, match="empty list"):
+        jsl.fit(chinchilla, [])
+
+
+def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_more():
+    small, large = SWEEPS[2], dataclasses.replace(SWEEPS[0])
+    problem = [[jsl.fit(chinchilla, r, starts=1).problem] for r in (small, large)]
+    assert _fit._jobs(problem, 10**9) == [([0, 1], [0])]  # within a factor of four
+    long = [[dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))], problem[1]]
+    assert _fit._jobs(long, 10) == [([0, 1], [0])]
+    assert _fit._jobs(long, 10**9) == [([1], [0]), ([0], [0])]
