@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ._checks import refuse
 from ._judge import judged, measured
 from ._lanes import Job, solve_block
 from ._law import Law
@@ -70,6 +71,12 @@ class Solved:
 
 def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Callable[[Job], Any]] = ()) -> Solved:
     """All lanes of a job; `resamples` counts them over all cells. `also` is compiled meanwhile."""
+    if not getattr(job.solver, "portable", True) and (run.executor is not None or run.directory is not None):
+        raise refuse(
+            "solver: an optax object cannot be sent to an executor or described in a directory",
+            why="it holds functions that have no name",
+            change="give the factory and its arguments: solvers.Optax(optax.adam, 1e-2)",
+        )
     starts, rows = int(job.starts), job.table.target.shape[1]
     many = job.table.target.shape[0] > 1
     tile = tile_for(rows, 2 + (len(job.table.rows) + 3 if many else 0), run.memory)
@@ -120,7 +127,7 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "objective": type(job.ladder).__name__,
         "seed": "-".join(str(v) for v in job.key.tolist()),
         "tile": f"{tile.slots} lanes, {tile.rows} rows",
-        "data and options": numbers.hexdigest(),
+        "data and options": numbers.hexdigest()[:16],
     }
 
 

@@ -209,16 +209,18 @@ def _pickled(task: Task) -> bytes:
         reason = str(error)
     else:
         reason = "the law is defined in __main__, which a worker does not import"
-    if (cloudpickle := sys.modules.get("cloudpickle")) is not None:
-        from ._law import by_value
+    try:
+        import cloudpickle
+    except ImportError as error:
+        raise refuse(
+            f"this job cannot be sent to an executor: {reason}",
+            why="the law lives in a notebook or a script",
+            change="define the law at the top level of a module, or install cloudpickle",
+        ) from error
+    from ._law import by_value
 
-        with by_value():
-            return bytes(cloudpickle.dumps(task))
-    raise refuse(
-        f"this job cannot be sent to an executor: {reason}",
-        why="the law (or an optax object) lives in a notebook or a script",
-        change="define the law at the top level of a module, use solvers.Optax(...), or import cloudpickle",
-    )
+    with by_value():
+        return bytes(cloudpickle.dumps(task))
 
 
 @functools.lru_cache(maxsize=2)

@@ -46,6 +46,7 @@ class Newton:
     longest: float = 2.0
     max_steps: int = 2000
     second_order = True
+    portable = True
 
     def build(self, value: Any) -> optax.GradientTransformationExtraArgs:
         """The transformation; `update` needs `value=` (T,) and `curvature=` (P, P, T)."""

@@ -30,6 +30,11 @@ class Optax:
         self._key = (factory, arguments, max_steps, tuple(sorted(keywords.items())))
 
     @property
+    def portable(self) -> bool:
+        """Whether this is a recipe, which travels and is described by its text, and not somebody's optax object."""
+        return not isinstance(self._key[0], _Same)
+
+    @property
     def max_steps(self) -> int:
         """Trials at most."""
         return int(self._key[2])
