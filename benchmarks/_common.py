@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -32,10 +33,22 @@ def commit() -> str:
     return done.stdout.strip()
 
 
+def processor() -> str:
+    """What the CPU is called, which JAX does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
 def place(dtype: Any) -> dict[str, Any]:
-    """Device, cores, dtype, JAX version and commit: what a time means nothing without."""
+    """Device, cores, how busy they are, dtype, JAX version and commit: what a time means nothing without."""
     device = jax.devices()[0].device_kind
-    return {"device": device, "cores": cores(), "dtype": str(dtype), "jax": jax.__version__, "commit": commit()}
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # of the last minute, this benchmark in it
+    machine = {"device": device, "processor": processor(), "cores": cores(), "load": busy}
+    return {**machine, "dtype": str(dtype), "jax": jax.__version__, "commit": commit()}
 
 
 def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
@@ -62,11 +75,15 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 
 def emit(records: Iterable[dict[str, Any]], output: Path | None) -> None:
     """One JSON line per record, printed and, where wanted, written."""
-    lines = [json.dumps({k: _short(v) for k, v in record.items()}) for record in records]
+    lines = [json.dumps(_short(record)) for record in records]
     print("\n".join(lines), flush=True)
     if output:
         output.write_text("\n".join(lines) + "\n")
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _short(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(v) for v in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value

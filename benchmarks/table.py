@@ -1,0 +1,219 @@
+"""All stored results on one page: reads benchmarks/results/*.jsonl and writes docs/benchmarks.md.
+
+A file is called `<benchmark>-<machine>.jsonl` and holds what that benchmark wrote with --output. The page is a pure
+function of these files and of the first sentences of the benchmarks, so that --check can tell whether it is theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "benchmarks.md"
+NONE = "–"
+HEAD = """# Benchmarks
+
+Made by `python benchmarks/table.py` from `benchmarks/results/`; `--check` fails where this page is not theirs. Each result
+file holds one JSON line per method with more than is shown here: the time to compile, what the machine was, how busy it
+was, and a note on how the method was asked. Figures are wall time of warm runs; other work on a machine makes them larger
+and never smaller, so compare within a table and not between machines. What quality means for each benchmark stands at the
+top of its file.
+"""
+
+Record = dict[str, Any]
+Cell = Callable[[Record, list[Record]], str]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How the records of a benchmark become rows; `ratio` says of what to what."""
+
+    about: str
+    figure: Cell
+    ratio: Cell
+    quality: Cell
+    method: Cell = lambda r, _: str(r["method"])
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+def short(value: Any, digits: int = 3) -> str:
+    """Three digits, without an exponent where that can be read."""
+    if value is None:
+        return NONE
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e7:
+        return f"{value:.{digits - 1}e}"
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
+
+
+def seconds(value: Any) -> str:
+    """A time in the unit that suits it."""
+    if value is None:
+        return NONE
+    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
+        if value * factor >= 1:
+            return f"{short(value * factor)} {unit}"
+    return f"{short(1e9 * value)} ns"
+
+
+def percent(value: Any) -> str:
+    """A share, rounded down: 99.99 % is not all."""
+    return NONE if value is None else f"{math.floor(1e4 * value + 1e-6) / 1e2:g} %"
+
+
+def times(value: Any) -> str:
+    return NONE if value is None else f"{short(value)} x"
+
+
+def against(own: float | None, other: float | None) -> str:
+    return NONE if own is None or not other else times(own / other)
+
+
+def first(records: list[Record], **wanted: Any) -> Record:
+    """The first record with these values, or none."""
+    return next((r for r in records if all(r.get(k) == v for k, v in wanted.items())), {})
+
+
+# -- what each benchmark shows ---------------------------------------------------------------------------------------
+def refit_ratio(r: Record, _: list[Record]) -> str:
+    per_core = r.get("ratio_per_core")
+    return times(r["ratio_to_jaxscale"]) + (f" ({times(per_core)} per core)" if per_core is not None else "")
+
+
+REFITS = Columns(
+    about="Ratio: seconds per refit to those of jaxscale in the same run. Gap: the largest relative excess over the best value "
+    "that any method found for a resample; missed: the share of resamples where it is above 1e-6.",
+    figure=lambda r, _: f"{seconds(r['seconds_per_refit'])} per refit ({r['resamples']:,})",
+    ratio=refit_ratio,
+    quality=lambda r, _: (
+        f"gap {short(r['worst_gap'])}, missed {percent(r.get('missed_share'))}, converged {percent(r['ok_share'])}"
+    ),
+)
+
+TABLES = {
+    "bootstrap": REFITS,
+    "peers": REFITS,
+    "epoch_job": Columns(
+        about="Ratio: to the warm run. Reached: the share of starts that end in the best optimum.",
+        figure=lambda r, _: f"{seconds(r['seconds'])} (fit {seconds(r['fit_seconds'])}, refits {seconds(r['refits_seconds'])})",
+        ratio=lambda r, _: times(r["ratio_to_warm"]),
+        quality=lambda r, _: (
+            f"reached {percent(r['reached_share'])}, excess {short(r['excess'])}, refits OK {percent(r['ok_share'])}"
+        ),
+    ),
+    "starts": Columns(
+        about="Ratio: seconds per start to those of jaxscale's first line for the same table. Reached: the share of starts "
+        "in the best optimum known. Elsewhere: fits that say OK (of scipy: the share that reports success) away from it.",
+        method=lambda r, _: f"{r['method']}: {r['table']}" + (f", {r['starts']} starts" if r.get("starts") else ""),
+        figure=lambda r, _: f"{seconds(r['milliseconds_per_start'] / 1e3)} per start",
+        ratio=lambda r, every: against(
+            r["milliseconds_per_start"], first(every, method="jaxscale", table=r["table"]).get("milliseconds_per_start")
+        ),
+        quality=lambda r, _: (
+            f"reached {percent(r['reached_share'])}, elsewhere "
+            + (str(r["ok_elsewhere"]) if "ok_elsewhere" in r else percent(r["success_elsewhere"]))
+        ),
+    ),
+    "kernel": Columns(
+        about="Value, gradient and Hessian per lane and run on one core. Ratio: to the exponentials and logarithms that the "
+        "plain value needs. Agreement: with the law differentiated as a whole, whose time stands beside.",
+        figure=lambda r, _: f"{short(r['ns'])} ns (as a whole {short(r['whole_ns'])} ns)",
+        ratio=lambda r, _: f"{times(r['ratio'])} (bar {short(r['bar'])})",
+        quality=lambda r, _: f"agreement {short(r['disagreement'])}",
+    ),
+    "scale": Columns(
+        about="Ratio: cost per lane to that of the first line. Memory: the peak of the process, and how much more than that of "
+        "the smallest size.",
+        method=lambda r, _: f"{r['method']}, {r['lanes']:,} lanes",
+        figure=lambda r, _: f"{short(r['microseconds_per_lane'])} µs per lane",
+        ratio=lambda r, every: against(r["microseconds_per_lane"], every[0]["microseconds_per_lane"]),
+        quality=lambda r, _: (
+            f"OK {percent(r['ok_share'])}, memory {short(r['peak_memory_mb'])} MB ({r['memory_above_small_mb']:+.0f} MB)"
+        ),
+    ),
+    "allocate": Columns(
+        about="Ratio: seconds per plan to those of jaxscale in the same run. Gap: the largest relative error of N.",
+        figure=lambda r, _: f"{seconds(r['seconds_per_plan'])} per plan ({r['plans']:,})",
+        ratio=lambda r, _: times(r["ratio_to_jaxscale"]),
+        quality=lambda r, _: f"gap {short(r['worst_gap'])}",
+    ),
+    "accuracy": Columns(
+        about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
+        "largest. Optima: the share of sweeps whose optimum was found.",
+        figure=lambda r, _: f"{seconds(r['seconds_per_sweep'])} per sweep ({r['sweeps']:,})",
+        ratio=lambda r, every: against(r["seconds_per_sweep"], first(every, method="jaxscale").get("seconds_per_sweep")),
+        quality=lambda r, _: (
+            f"errors {short(r['gmean'])} %, {short(r['max_a'])} %; optima {percent(r['optimum_share'])}; {r['abnormal']} abnormal"
+        ),
+    ),
+}
+
+
+# -- the page --------------------------------------------------------------------------------------------------------
+def page() -> str:
+    files = sorted(RESULTS.glob("*.jsonl"))
+    if unknown := [f.name for f in files if benchmark(f) not in TABLES]:
+        raise SystemExit(f"{', '.join(unknown)}: no such benchmark; give it an entry in TABLES of {Path(__file__).name}")
+    parts = [HEAD]
+    for name, columns in TABLES.items():
+        rows = [row(r, every, columns) for f in files if benchmark(f) == name for every in [read(f)] for r in every]
+        if rows:
+            title = ["method", "figure", "ratio", "quality", "device", "commit"]
+            parts.append(f"## {name}\n\n{sentence(name)} `python benchmarks/{name}.py`\n\n{columns.about}\n")
+            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in [title, ["---"] * len(title), *rows]) + "\n")
+    return "\n".join(parts)
+
+
+def benchmark(file: Path) -> str:
+    return file.stem.partition("-")[0]
+
+
+def read(file: Path) -> list[Record]:
+    return [json.loads(line) for line in file.read_text().splitlines() if line]
+
+
+def row(record: Record, every: list[Record], columns: Columns) -> list[str]:
+    if "skipped" in record:
+        cells = [columns.method(record, every), f"skipped: {record['skipped']}", NONE, NONE, NONE, NONE]
+    else:
+        three = (columns.figure, columns.ratio, columns.quality)
+        cells = [columns.method(record, every), *(cell(record, every) for cell in three), device(record), record["commit"]]
+    return [cell.replace("|", "\\|") for cell in cells]
+
+
+def device(record: Record) -> str:
+    name = record.get("processor") if record["device"] == "cpu" and record.get("processor") else record["device"]
+    return f"{name}, {record['cores']} core{'s' if record['cores'] > 1 else ''}"
+
+
+def sentence(name: str) -> str:
+    """The first line of a benchmark's docstring."""
+    text = ast.get_docstring(ast.parse((HERE / f"{name}.py").read_text())) or ""
+    return text.splitlines()[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not what would be written")
+    parser.add_argument("--output", type=Path, default=PAGE)
+    options = parser.parse_args()
+    text = page()
+    if not options.check:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(text, encoding="utf-8")
+    elif not options.output.exists() or options.output.read_text(encoding="utf-8") != text:
+        sys.exit(f"{options.output} is not what its results say: run python benchmarks/table.py")
+
+
+if __name__ == "__main__":
+    main()
