@@ -178,7 +178,9 @@ class Formula:
         self._by_run = [s for s in steps if len(s.reads) == 2]
         used = {a for s in self._by_run for a in s.ins if isinstance(a, _Name)} | {self._out}
         made = [*self._columns.values(), *(n for s in self._by_table for n in s.outs)]
-        self._features = [n for n in made if n in used]
+        self._features = [n for n in made if n in used and n.reads]
+        self._constants: dict[Any, np.ndarray] = {}  # what depends on nothing, such as a branch of a `where`
+        _run([s for s in self._by_table if not s.reads], self._constants)
 
     @property
     def features(self) -> int:
@@ -187,13 +189,13 @@ class Formula:
 
     def of_columns(self, columns: dict[str, np.ndarray]) -> list[Any]:
         """Once per table: all numbers that the columns alone decide. A column is an object array of its elements."""
-        env = {name: _jets(columns[k]) for k, name in self._columns.items()}
-        _run(self._by_table, env)
+        env = {name: _jets(columns[k]) for k, name in self._columns.items()} | self._constants
+        _run([s for s in self._by_table if s.reads], env)
         return [jet.value for name in self._features for jet in env[name].flat]
 
     def of_params(self, params: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
         """Once per trial: what the parameters alone decide. Parameters are object arrays of jets."""
-        env = {name: params[k] for k, name in self._params.items()}
+        env = {name: params[k] for k, name in self._params.items()} | self._constants
         _run(self._by_trial, env)
         return env
 

@@ -32,7 +32,8 @@ def judged(job: Job, tile: Tile, lane: np.ndarray, x: np.ndarray) -> dict[str, n
         own = (lane[here], x[here].T) if len(lane) else (np.zeros(tile.slots), np.zeros((x.shape[1], tile.slots)))
         parts.append(jax.device_get(_again(own[0].astype(np.int32), own[1], job, tile)))
     found = {k: np.concatenate([p[k] for p in parts])[: len(lane)] for k in parts[0]}
-    return {**found, **diagnose(x, **{k: found.pop(k) for k in ("value", "slope", "curve", "gram")}, ranges=job.ranges)}
+    sizes = {k: found.pop(k) for k in ("value", "slope", "curve", "gram")}  # large, and of no use once they were looked at
+    return {**found, **diagnose(x, **sizes, ranges=job.ranges)}
 
 
 @functools.partial(jax.jit, static_argnames="tile", compiler_options=COMPILER)

@@ -164,9 +164,10 @@ def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, lab
 
 
 def block_size(lanes: int, most: int, run: Run) -> int:
-    """In one process blocks are as small as keeps every worker busy; what is stored or sent elsewhere has one size."""
+    """In one process every worker gets as many lanes, in blocks of equal size; what is stored or sent has one size."""
     alone = run.executor is None and run.directory is None and jax.process_count() == 1
-    return min(most, -(-lanes // workers())) if alone else most
+    rounds = -(-lanes // (workers() * most))
+    return -(-lanes // (workers() * rounds)) if alone else most
 
 
 def on_device(call: Callable[[], Any], device: Any = None) -> Any:

@@ -29,6 +29,11 @@ def shared(x: Number, *, w=jsl.simplex(3), s=jsl.negative(-2, -0.1), u=jsl.unit(
 
 
 @jsl.law
+def branches(x: Number, *, a=jsl.positive(0.5, 2), b=jsl.positive(0.1, 1)) -> Number:
+    return 1.0 + a * jnp.where(x**b > 1.5, jnp.where(x > 2 * b, 2.0, 1.0), 0.0) + b * x  # branches that depend on nothing
+
+
+@jsl.law
 def sorts(x: Number, *, t=jsl.positive(0.1, 2, shape=(3,))) -> Number:
     return jnp.sort(t)[0] + jnp.sort(t)[2] * x
 
@@ -39,6 +44,7 @@ OTHERS = {
     "mixture": (mixture, {"r": RNG.dirichlet(np.ones(3), ROWS), "x": POSITIVE}),
     "shared": (shared, {"x": POSITIVE}),
     "sorts": (sorts, {"x": POSITIVE}),
+    "branches": (branches, {"x": POSITIVE}),
     "chinchilla per family": (jsl.laws.chinchilla.per(E="family", alpha="family"), None),
     "chinchilla tied and fixed": (jsl.laws.chinchilla.tie(beta="alpha").fix(E=1.7), None),
 }
