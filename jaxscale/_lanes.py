@@ -24,7 +24,7 @@ from ._kernel import Kernel, kernel, sums
 from ._law import Law
 from ._resample import Sampler, lane_key, resampled
 from ._starts import Ranges, drawn_starts
-from ._tiles import COMPILER, Tile
+from ._tiles import Tile
 from ._tree import node, static
 from .solvers import Search, advance, begin
 
@@ -84,7 +84,7 @@ class _State(NamedTuple):
     steps: Any
 
 
-@functools.partial(jax.jit, static_argnames="tile", compiler_options=COMPILER)
+@functools.partial(jax.jit, static_argnames="tile")
 def solve_block(first: Any, count: Any, job: Job, tile: Tile) -> dict[str, Any]:
     """Solve lanes `first` to `first + count - 1`, at most `tile.block` of them: best points, lanes first."""
     block = _block(first, count, job, tile)

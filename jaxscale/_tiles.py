@@ -53,8 +53,6 @@ TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
 MEMORY = 2**30  # bytes that the slots of one worker may take unless the caller says otherwise
-# XLA vectorises loops over lanes itself; what LLVM adds on top takes a third of the compilation and gains nothing.
-COMPILER: dict[str, bool] = {}
 _SHOW_AFTER = 2.0  # seconds before a progress bar appears
 
 
