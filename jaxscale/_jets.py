@@ -178,9 +178,7 @@ class Formula:
         self._by_run = [s for s in steps if len(s.reads) == 2]
         used = {a for s in self._by_run for a in s.ins if isinstance(a, _Name)} | {self._out}
         made = [*self._columns.values(), *(n for s in self._by_table for n in s.outs)]
-        self._features = [n for n in made if n in used and n.reads]
-        self._constants: dict[Any, np.ndarray] = {}  # what depends on nothing, such as a branch of a `where`
-        _run([s for s in self._by_table if not s.reads], self._constants)
+        self._features = [n for n in made if n in used]
 
     @property
     def features(self) -> int:
@@ -189,13 +187,13 @@ class Formula:
 
     def of_columns(self, columns: dict[str, np.ndarray]) -> list[Any]:
         """Once per table: all numbers that the columns alone decide. A column is an object array of its elements."""
-        env = {name: _jets(columns[k]) for k, name in self._columns.items()} | self._constants
-        _run([s for s in self._by_table if s.reads], env)
+        env = {name: _jets(columns[k]) for k, name in self._columns.items()}
+        _run(self._by_table, env)
         return [jet.value for name in self._features for jet in env[name].flat]
 
     def of_params(self, params: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
         """Once per trial: what the parameters alone decide. Parameters are object arrays of jets."""
-        env = {name: params[k] for k, name in self._params.items()} | self._constants
+        env = {name: params[k] for k, name in self._params.items()}
         _run(self._by_trial, env)
         return env
 
@@ -255,6 +253,10 @@ def _read(jaxpr: Any, consts: Any, names: list[Any], steps: list[_Step]) -> list
         inner = next((eqn.params[k] for k in ("jaxpr", "call_jaxpr") if k in eqn.params), None)
         if name in _INLINED:
             outs = _read(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), ins, steps)
+        elif not any(isinstance(a, _Name) for a in ins):  # depends on nothing, such as a branch of a `where`
+            with jax.ensure_compile_time_eval():
+                found = eqn.primitive.bind(*(jnp.asarray(a) for a in ins), **eqn.params)
+            outs = [np.asarray(v) for v in (found if eqn.primitive.multiple_results else [found])]
         elif name == "pow" and (isinstance(ins[1], _Name) or np.any(np.mod(ins[1], 1) != 0)):
             by_table = isinstance(ins[0], _Name) and ins[0].reads <= {"columns"}
             log = step(_elementwise(_log_or_zero if by_table else jnp.log), [ins[0]], [np.shape(ins[0])])
@@ -311,7 +313,8 @@ def _elementwise(function: Callable[..., Any]) -> Callable[..., list[np.ndarray]
 def _selected(which: Jet, *cases: Jet) -> Jet:
     def pick(values: list[Any]) -> Any:
         shape = jnp.broadcast_shapes(*(jnp.shape(v) for v in [which.value, *values]))
-        return jax.lax.select_n(jnp.broadcast_to(which.value, shape), *(jnp.broadcast_to(v, shape) for v in values))
+        selector = which.value if jnp.result_type(which.value) in (jnp.bool_, jnp.int32) else which.value != 0
+        return jax.lax.select_n(jnp.broadcast_to(selector, shape), *(jnp.broadcast_to(v, shape) for v in values))
 
     def each(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
         return {k: pick([p.get(k, jnp.zeros(())) for p in parts]) for k in sorted(set().union(*parts))}

@@ -20,6 +20,7 @@ import numpy as np
 
 from ._checks import refuse
 from ._judge import judged, measured
+from ._kernel import kernel
 from ._lanes import Job, solve_block
 from ._law import Law
 from ._tiles import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
@@ -71,15 +72,15 @@ class Solved:
 
 def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Callable[[Job], Any]] = ()) -> Solved:
     """All lanes of a job; `resamples` counts them over all cells. `also` is compiled meanwhile."""
-    if not getattr(job.solver, "portable", True) and (run.executor is not None or run.directory is not None):
+    named = getattr(job.solver, "portable", True) and not any(mark in repr(job.solver) for mark in (" at 0x", "<lambda>"))
+    if not named and (run.executor is not None or run.directory is not None):
         raise refuse(
-            "solver: an optax object cannot be sent to an executor or described in a directory",
+            "solver: an optax object, a schedule or a lambda cannot be sent to an executor or described in a directory",
             why="it holds functions that have no name",
             change="give the factory and its arguments: solvers.Optax(optax.adam, 1e-2)",
         )
-    starts, rows = int(job.starts), job.table.target.shape[1]
-    many = job.table.target.shape[0] > 1
-    tile = tile_for(rows, 2 + (len(job.table.rows) + 3 if many else 0), run.memory)
+    starts = int(job.starts)
+    tile = tile_for(_lane_bytes(job), run.memory)
     most = tile.block // starts * starts or tile.block  # whole resamples where they fit
     size = block_size(resamples * starts, most, run)
     key = {} if run.directory is None else described(job, tile)
@@ -92,6 +93,17 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     steps, paid = (int(v) for v in np.sum([p["spent"] for p in parts], axis=0))
     work = Work(resamples * starts, steps, steps / paid, tile.slots, size, device_kind(), workers(), resumed)
     return Solved(lanes, values, work)
+
+
+def _lane_bytes(job: Job) -> int:
+    """Bytes that one slot takes, rounded up: arrays over rows, as XLA counts them on CPU, and some numbers beside them."""
+    sets, rows = job.table.target.shape
+    size, columns = job.layout.size, len(job.table.rows) + len(job.table.codes)
+    written = kernel(job.law, job.layout, job.table.rows, job.table.codes).written
+    arrays = 3 + 3 * size // 8 if written else 4 + 16 * size + size**2 // 8
+    arrays += 2 * (columns + 1) if sets > 1 else 0  # lanes have tables of their own
+    arrays += 0 if job.solver.second_order else 16  # a search along the line is vmapped with its own sums
+    return int(8 * (rows + 64 + 2 * size**2) * arrays)
 
 
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,7 +127,7 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
 
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
-    for leaf in jax.tree.leaves(dataclasses.replace(job, law=law)):
+    for leaf in jax.tree.leaves(dataclasses.replace(job, law=law, key=(), starts=(), resamples=())):  # these are said in words
         array = np.asarray(leaf)
         numbers.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
     return {
@@ -126,6 +138,8 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "solver": repr(job.solver),
         "objective": type(job.ladder).__name__,
         "seed": "-".join(str(v) for v in job.key.tolist()),
+        "starts": str(int(job.starts)),
+        "resamples": str(int(job.resamples)),
         "tile": f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }

@@ -47,8 +47,9 @@ class Store:
         about = directory / "job.json"
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            if not about.exists():
-                if foreign := sorted(p.name for p in directory.iterdir() if not p.name.endswith(".part")):
+            foreign = sorted(p.name for p in directory.iterdir() if not p.name.endswith(".part"))
+            if not about.exists():  # asked after the listing: another process may be beginning the same job
+                if foreign:
                     raise refuse(
                         f"directory {directory} has no job.json, but {foreign[0]!r}",
                         why="it is used for something else",

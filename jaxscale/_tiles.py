@@ -83,17 +83,17 @@ class Work:
     resumed: int
 
 
-def tile_for(rows: int, copies: int, memory: int | None) -> Tile:
-    """The tile of this device kind, with fewer slots where `copies` arrays of `(rows, slots)` would not fit in memory."""
+def tile_for(lane: int, memory: int | None) -> Tile:
+    """The tile of this device kind, with fewer slots where lanes of `lane` bytes each would not fit in memory."""
     tile = TILES.get(jax.default_backend(), WIDE)
     budget, slots = MEMORY if memory is None else memory, tile.slots
-    while slots > 8 and 8 * rows * slots * copies > budget:
+    while slots > 8 and slots * lane > budget:
         slots //= 2
-    if 8 * rows * slots * copies > budget:
+    if slots * lane > budget:
         raise refuse(
-            f"memory={budget} bytes: {slots} lanes of {rows} rows take {8 * rows * slots * copies}",
+            f"memory={budget} bytes: {slots} lanes, the fewest there can be, take {slots * lane}",
             why="the table is long and the budget small",
-            change=f"memory={16 * rows * slots * copies} or more, or fewer rows",
+            change=f"memory={slots * lane} or more, or fewer rows",
         )
     return Tile(slots, tile.rows, tile.block // tile.slots * slots)
 
@@ -147,18 +147,19 @@ def run_blocks(
 
 def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "") -> Any:
     """`function(indices, job)` for lanes that need no steps, such as predictions: their trees joined along the first axis."""
-    size = POINT_TILE.get(jax.default_backend(), WIDE.slots)
+    size, trees = POINT_TILE.get(jax.default_backend(), WIDE.slots), list[Any]()
 
     def task(first: int, count: int) -> Arrays:
         index = np.arange(first, first + size)
         out = jax.device_get(function(np.where(index < lanes, index, 0).astype(np.int32), job))
+        trees.append(jax.tree.structure(out))
         return {str(i): np.asarray(v)[:count] for i, v in enumerate(jax.tree.leaves(out))}
 
     parts, _ = run_blocks(task, lanes, size, programs=[lambda: task(0, 0)] if lanes > size else [], label=label)
-    with jax.enable_x64(True):
-        tree = jax.tree.structure(jax.eval_shape(function, np.zeros(size, np.int32), job))
+    if not trees:  # another process of jax.distributed had all blocks
+        on_device(lambda: task(0, 0))
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-    return jax.tree.unflatten(tree, [joined[str(i)] for i in range(len(joined))])
+    return jax.tree.unflatten(trees[0], [joined[str(i)] for i in range(len(joined))])
 
 
 def block_size(lanes: int, most: int, run: Run) -> int:

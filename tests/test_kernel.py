@@ -90,7 +90,8 @@ def test_every_objective_has_the_derivatives_of_its_value(name):
 def test_an_operation_without_a_jet_is_differentiated_as_a_whole():
     with jax.enable_x64(True):
         assert setting("sorts", jsl.objectives.Squared(), False)[0].formula is None
-        assert setting("mixture", jsl.objectives.Squared(), False)[0].formula is not None
+        for name in ("mixture", "shared", "chinchilla per family"):
+            assert setting(name, jsl.objectives.Squared(), False)[0].formula is not None
     with pytest.raises(Unknown, match="sort"):
         Formula(lambda c, p: jnp.sort(p["t"])[0], {}, {"t": jax.ShapeDtypeStruct((3,), np.float64)})
 
