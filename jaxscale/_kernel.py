@@ -4,7 +4,8 @@ This is where all the time of a fit goes, so it says once how it is written and 
 operation is then elementwise over lanes, vectorised, and a lane's bits depend on no neighbour. Runs are scanned a few
 at a time (`ROWS`), and the sums (one value, P slopes, P (P + 1) / 2 curvatures) are carried along: a plain sum over all
 runs would let XLA compute each exponential again in every one of them. What a run contributes comes from the law's jet
-(`_jets`), which leaves out structural zeros and has taken logarithms of columns once per table. The objective is a
+(`_jets`), which leaves out structural zeros and has taken logarithms of columns once per table. Longer formulas take a
+quarter as many runs at a time: with eight the compiler leaves their loops scalar, three times slower. The objective is a
 function of the predicted value alone, so its two derivatives are two numbers per run,
 
     d sum / dx_i = sum w l' p_i,    d2 sum / dx_i dx_j = sum w (l'' p_i p_j + l' p_ij).
@@ -31,6 +32,7 @@ from ._params import Param
 from .solvers import derivatives
 
 ROWS = 8  # runs at a time: with 128 lanes an intermediate fills 8 kB, and a few of them the first cache
+SHORT = 16  # operations per sum up to which LLVM unrolls the loop over those runs, and then vectorises over lanes
 WRITTEN_OUT = 30  # parameters; beyond, the number of sums is what takes the time, and compiling them takes minutes
 
 
@@ -187,8 +189,9 @@ def sums(
             out |= {("gram", i, j): root * a * b for i, a in p.first.items() for j, b in p.first.items() if i <= j}
         return {k: jnp.sum(jnp.broadcast_to(v, w.shape), 0) for k, v in out.items()}
 
+    jaxpr, shapes = jax.make_jaxpr(run, return_shape=True)(jax.tree.map(lambda v: v[:rows], (table, target, weights)))
+    rows = rows if len(jaxpr.eqns) <= SHORT * len(shapes) else max(1, rows // 4)
     chunks = jax.tree.map(lambda v: v.reshape(-1, rows, v.shape[-1]), (table, target, weights))
-    shapes = jax.eval_shape(run, jax.tree.map(lambda v: v[0], chunks))
     zero = {k: jnp.zeros(v.shape, v.dtype) for k, v in shapes.items()}
     total, _ = jax.lax.scan(lambda so_far, chunk: ({k: v + so_far[k] for k, v in run(chunk).items()}, None), zero, chunks)
     none = jnp.zeros(lanes, x.dtype)
