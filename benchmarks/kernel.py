@@ -138,6 +138,7 @@ class Program:
         return 1e9 * min(self.times) / (self.turns * LANES * ROWS)
 
 
+OPT: dict[str, Any] = {}
 QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0}  # compiles twice as fast, and runs slower: for --smoke
 
 
@@ -153,7 +154,7 @@ def repeated(evaluate: Callable[[Any], Any], x: np.ndarray, turns: int) -> Progr
         return jax.lax.fori_loop(0, turns, turn, (x, jax.tree.map(jnp.zeros_like, jax.eval_shape(evaluate, x))))[1]
 
     begin = time.perf_counter()
-    compiled = jax.jit(every).lower(x).compile(compiler_options={} if turns > 1 else QUICK)
+    compiled = jax.jit(every).lower(x).compile(compiler_options=OPT if turns > 1 else QUICK)
     seconds = time.perf_counter() - begin
     return Program(lambda: compiled(x), seconds, turns)
 

@@ -259,7 +259,10 @@ def _read(jaxpr: Any, consts: Any, names: list[Any], steps: list[_Step]) -> list
             outs = [np.asarray(v) for v in (found if eqn.primitive.multiple_results else [found])]
         elif name == "pow" and (isinstance(ins[1], _Name) or np.any(np.mod(ins[1], 1) != 0)):
             by_table = isinstance(ins[0], _Name) and ins[0].reads <= {"columns"}
-            log = step(_elementwise(_log_or_zero if by_table else jnp.log), [ins[0]], [np.shape(ins[0])])
+            if isinstance(ins[0], _Name):
+                log = step(_elementwise(_log_or_zero if by_table else jnp.log), [ins[0]], [np.shape(ins[0])])
+            else:
+                log = [np.log(ins[0])]
             power = step(lambda a, b: [_map(operator.mul, a, b)], [ins[1], *log], shapes)
             outs = step(_elementwise(jnp.exp), power, shapes)
         else:

@@ -18,7 +18,7 @@ from ._kernel import kernel, per_run, sums
 from ._lanes import Job, weighed
 from ._results import Status
 from ._starts import Ranges
-from ._tiles import Tile
+from ._tiles import Tile, hurried
 
 SINGULAR = 1e-6  # below this singular value of the column-scaled Jacobian a direction is lost
 STATIONARY = 1e-6  # largest scaled gradient component, or remaining Newton step, of a converged lane
@@ -36,7 +36,7 @@ def judged(job: Job, tile: Tile, lane: np.ndarray, x: np.ndarray) -> dict[str, n
     return {**found, **diagnose(x, **sizes, ranges=job.ranges)}
 
 
-@functools.partial(jax.jit, static_argnames="tile")
+@functools.partial(hurried, static_argnums=3)
 def _again(lane: Any, x: Any, job: Job, tile: Tile) -> dict[str, Any]:
     """The sums of lanes (T,) at x (P, T), lanes first, and their parameters."""
     weights, dataset, cell = weighed(job, lane)
@@ -102,7 +102,7 @@ def _spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.eigh(np.where(usable[:, None, None], matrix, 0.0))
 
 
-@jax.jit
+@hurried
 def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     """For the covariances of the certificate, cells (T,) at x (P, T): leaves with the cell first.
 

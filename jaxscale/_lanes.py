@@ -1,13 +1,14 @@
 """A lane: one solve of one law on one weighted table from one start; a block solves thousands of them.
 
-A lane is made from its integer: it names data set, objective, resample and start, and these give a key, the key gives
-weights and start. What all lanes share is the `Job`. A block has a fixed number of slots, in which lanes take their
-steps side by side. Lanes need between 5 and 200 steps, so a slot whose lane has stopped is given to the next waiting
-one (`_turnover`); without that two thirds of all steps would be taken by lanes that are done. Each lane walks up its
-own ladder of objectives, from a smooth one to the one that is certified. Lanes never see each other: a lane's bits
-depend neither on its slot nor on its neighbours. Whether a best point is an optimum is not decided here (`_judge`).
+A lane is made from its integer: it names data set, objective, resample and start, and these give weights and start.
+What all lanes share is the `Job`. A block has a fixed number of slots, in which lanes take their steps side by side.
+Lanes need between 5 and 200 steps, so a slot whose lane has stopped is given to the next waiting one (`turnover`);
+without that two thirds of all steps would be taken by lanes that are done. Each lane walks up its own ladder of
+objectives, from a smooth one to the one that is certified. Lanes never see each other: a lane's bits depend neither on
+its slot nor on its neighbours. Whether a best point is an optimum is not decided here (`_judge`).
 
-`solve_block` is the one compiled program of `fit` and `bootstrap`, which differ only in numbers.
+`solve_block` is the one compiled program of `fit` and `bootstrap`, which differ only in numbers. Starts come from a
+program of their own, compiled in a hurry: it runs once per lane and would be a third of what there is to compile.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ._coordinates import Layout
 from ._kernel import Kernel, kernel, sums
 from ._law import Law
-from ._resample import Sampler, lane_key, resampled
-from ._starts import Ranges, drawn_starts
-from ._tiles import Tile
+from ._resample import Sampler, resampled, uniforms
+from ._starts import Ranges, projected_starts
+from ._tiles import Tile, hurried
 from ._tree import node, static
 from .solvers import Search, advance, begin
 
@@ -84,10 +86,36 @@ class _State(NamedTuple):
     steps: Any
 
 
+def begun(first: int, count: int, job: Job, tile: Tile) -> np.ndarray:
+    """Where lanes `first` to `first + count - 1` start: coordinates (P, tile.block), those given or drawn."""
+    lane = (first + np.arange(tile.block)).astype(np.int32)
+    _, cell, _, start = _numbers(job, np.minimum(lane, first + max(count, 1) - 1))
+    x: np.ndarray = job.given[cell, np.minimum(start, job.given.shape[1] - 1)].T.copy()
+    for k in range(0, count if job.starts > job.known else 0, tile.slots):
+        here = slice(k, k + tile.slots)
+        x[:, here] = np.where(start[here] < job.known, x[:, here], jax.device_get(draw(lane[here], job)))
+    return x
+
+
+@hurried
+def draw(lane: Any, job: Job) -> Any:
+    """Starts (P, T) of lanes (T,): uniform in their ranges, amplitudes by projection on the lane's own weights."""
+    weights, dataset, cell = weighed(job, lane)
+    _, _, resample, start = _numbers(job, lane)
+    law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
+    tables = [*law_kernel.table(job.table.rows, job.table.codes), job.table.target]
+    size = job.layout.size
+    # places from 2^31 on: no row of a table has them
+    place = (jnp.uint32(2**31) + start.astype(jnp.uint32) * size)[:, None] + jnp.arange(size, dtype=jnp.uint32)
+    drawn = jax.vmap(uniforms, (None, 0, 0, 0))(job.key, dataset, resample, place).T
+    objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
+    return projected_starts(drawn, law_kernel, job.unit, [v[dataset].T for v in tables], weights, objective, job.ranges)
+
+
 @functools.partial(jax.jit, static_argnames="tile")
-def solve_block(first: Any, count: Any, job: Job, tile: Tile) -> dict[str, Any]:
-    """Solve lanes `first` to `first + count - 1`, at most `tile.block` of them: best points, lanes first."""
-    block = _block(first, count, job, tile)
+def solve_block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> dict[str, Any]:
+    """Solve lanes `first` to `first + count - 1` from x (P, tile.block): best points, lanes first."""
+    block = _block(first, count, x, job, tile)
     state = block.retired(jax.lax.while_loop(block.going, block.step, block.empty()))
     return {"x": state.x[:, :-1].T, "value": state.value[:-1], "steps": state.steps[:-1], "rounds": state.rounds}
 
@@ -98,6 +126,7 @@ class _Block:
 
     first: Any
     count: Any
+    x: Any  # where lanes start (P, block)
     job: Job
     tile: Tile
     kernel: Kernel
@@ -155,7 +184,8 @@ class _Block:
         lane = state.next + jnp.arange(count, dtype=jnp.int32)
         live = (lane < self.count) & (idle < self.tile.slots)
         place = jnp.where(live, idle, self.tile.slots)
-        x, weights, dataset, cell = self.made(self.first + jnp.where(live, lane, 0))
+        weights, dataset, cell = weighed(job, self.first + jnp.where(live, lane, 0))
+        x = self.x[:, jnp.minimum(lane, self.tile.block - 1)]
 
         def put(old: Any, new: Any) -> Any:
             return old.at[..., place].set(new, mode="drop")
@@ -167,22 +197,6 @@ class _Block:
         level = jnp.where(fresh, LADDER - job.levels[cell], slots.level)
         slots = _Slots(search, level, tried, cell, put(slots.at, lane), put(slots.weights, weights), table)
         return state._replace(slots=slots, next=state.next + jnp.sum(live, dtype=jnp.int32))
-
-    def made(self, lane: Any) -> tuple[Any, Any, Any, Any]:
-        """Start (P, T), weights (n, T), data set and cell of lanes (T,)."""
-        job = self.job
-        weights, dataset, cell = weighed(job, lane)
-        _, _, resample, start = _numbers(job, lane)
-        given = job.given[cell, jnp.minimum(start, job.given.shape[1] - 1)].T
-
-        def draw(_: Any) -> Any:
-            keys = jax.vmap(lambda d, r, s: jax.random.fold_in(lane_key(job.key, d, r), 1 + s))(dataset, resample, start)
-            objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
-            table = [v[dataset].T for v in self.tables]
-            return drawn_starts(keys, self.kernel, job.unit, table, weights, objective, job.ranges)
-
-        x = jax.lax.cond(job.starts > job.known, draw, lambda _: given, None)
-        return jnp.where(start < job.known, given, x), weights, dataset, cell
 
     def retired(self, state: _State) -> _State:
         """Results of the lanes that have stopped, in their places."""
@@ -197,7 +211,7 @@ def _fresh(tile: Tile) -> int:
     return max(1, tile.slots // 8)
 
 
-def _block(first: Any, count: Any, job: Job, tile: Tile) -> _Block:
+def _block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> _Block:
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
     tables = [*law_kernel.table(job.table.rows, job.table.codes), job.table.target]
 
@@ -207,7 +221,7 @@ def _block(first: Any, count: Any, job: Job, tile: Tile) -> _Block:
         alone = [v[:, None] for v in table] or [v[0][:, None] for v in tables]
         return sums(law_kernel, x[:, None], job.unit, alone[:-1], alone[-1], weights[:, None], objective, rows=tile.rows)[0][0]
 
-    return _Block(first, count, job, tile, law_kernel, tables, job.solver.build(value))
+    return _Block(first, count, x, job, tile, law_kernel, tables, job.solver.build(value))
 
 
 def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
@@ -222,9 +236,9 @@ def weighed(job: Job, lane: Any) -> tuple[Any, Any, Any]:
     dataset, cell, resample, _ = _numbers(job, lane)
 
     def draw(_: Any) -> Any:
-        keys = jax.vmap(lane_key, (None, 0, 0))(job.key, dataset, resample)
-        return jax.vmap(lambda key, d: resampled(key, job.table.weights[d], jax.tree.map(lambda v: v[d], job.table.sampler)))(
-            keys, dataset
+        u = jax.vmap(uniforms, (None, 0, 0, None))(job.key, dataset, resample, jnp.arange(job.table.target.shape[1]))
+        return jax.vmap(lambda u, d: resampled(u, job.table.weights[d], jax.tree.map(lambda v: v[d], job.table.sampler)))(
+            u, dataset
         )
 
     weights = jax.lax.cond(job.resample, draw, lambda _: job.table.weights[dataset], None)

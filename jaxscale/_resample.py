@@ -2,16 +2,17 @@
 
 Units are what is drawn with replacement: rows, or clusters (all rows of a run, which are not independent of each
 other). Units are drawn within strata, one stratum unless a law has parameters per group, where every resample must
-keep every group. The draw is a pure function of a key, so a lane makes its own weights from an integer.
+keep every group. A lane makes its own weights from integers: random numbers come from a counter (Threefry, Salmon et
+al. 2011), so that each is a pure function of seed, data set, resample and place, whatever is drawn beside it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry_2x32
 
 from ._tree import node
 
@@ -50,24 +51,23 @@ def sampler(weights: np.ndarray, clusters: np.ndarray | None, strata: np.ndarray
 
 
 def root_key(seed: int, stream: int = 0) -> np.ndarray:
-    """A seed and a stream as plain numbers, which travel to other processes."""
+    """A seed and a stream as two plain numbers, which travel to other processes."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed={seed}: a number from 0 to 2^63 - 1")
-    return np.asarray([seed >> 32, seed & 0xFFFFFFFF, stream], np.uint32)
+    return np.random.SeedSequence([seed, stream]).generate_state(2, np.uint32)
 
 
-def lane_key(root: Any, dataset: Any, resample: Any) -> Any:
-    """The key of one resample of one data set, whatever the number of either, and whatever JAX's default generator."""
-    key = jax.random.wrap_key_data(root[:2], impl="threefry2x32")
-    for number in (root[2], dataset, resample):
-        key = jax.random.fold_in(key, number)
-    return key
+def uniforms(root: Any, dataset: Any, resample: Any, place: Any) -> Any:
+    """Uniform numbers (n,) in [0, 1) for places (n,) of one resample of one data set."""
+    n = place.shape[0]
+    counter = jnp.concatenate([jnp.full(n, resample, jnp.uint32), place.astype(jnp.uint32)])
+    bits = threefry_2x32(jnp.stack([root[0], root[1] ^ dataset.astype(jnp.uint32)]), counter)
+    return (bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)) * 2.0**-53
 
 
-def resampled(key: Any, weights: Any, drawn: Sampler) -> Any:
-    """Weights (n,) of one pairs resample: each row's weight times how often its unit was drawn."""
+def resampled(u: Any, weights: Any, drawn: Sampler) -> Any:
+    """Weights (n,) of one pairs resample by uniform numbers (n,): a row's weight times how often its unit was drawn."""
     n = weights.shape[0]
-    u = jax.random.uniform(key, (n,), jnp.float64)
     slot = drawn.first + jnp.minimum((u * drawn.span).astype(jnp.int32), drawn.span - 1)
     live = jnp.arange(n) < drawn.count
     times = jnp.zeros(n, jnp.int32).at[drawn.order[slot]].add(live.astype(jnp.int32))

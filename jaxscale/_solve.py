@@ -21,7 +21,7 @@ import numpy as np
 from ._checks import refuse
 from ._judge import judged, measured
 from ._kernel import kernel
-from ._lanes import Job, solve_block
+from ._lanes import Job, begun, draw, solve_block
 from ._law import Law
 from ._tiles import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
 
@@ -38,7 +38,8 @@ class Solve:
     tile: Tile
 
     def __call__(self, first: int, count: int) -> Arrays:
-        out = jax.device_get(solve_block(np.int32(first), np.int32(count), self.job, self.tile))
+        x = begun(first, count, self.job, self.tile)
+        out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, self.tile))
         spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("rounds")) * self.tile.slots])
         lanes = {k: v[:count] for k, v in out.items()} | {"lane": first + np.arange(count)}
         best = _best(lanes, int(self.job.starts))
@@ -46,10 +47,12 @@ class Solve:
 
     def programs(self) -> list[Callable[[], Any]]:
         """Calls that do nothing but compile what a block needs."""
-        none = np.zeros(0, np.int64), np.zeros((0, self.job.layout.size))
+        size, job, tile = self.job.layout.size, self.job, self.tile
+        drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
         return [
-            lambda: solve_block(np.int32(0), np.int32(0), self.job, self.tile),
-            lambda: judged(self.job, self.tile, *none),
+            lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile),
+            lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))),
+            *drawing,
         ]
 
 

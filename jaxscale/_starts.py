@@ -32,14 +32,15 @@ class Ranges:
     sign: Any  # +1, -1 for positive and negative parameters, 0 where the sign is free
 
 
-def drawn_starts(keys: Any, kernel: Kernel, unit: Any, table: list[Any], weights: Any, objective: Any, ranges: Ranges) -> Any:
-    """Coordinates (P, T) of starts from keys (T,): uniform in their ranges, amplitudes by projection on the weighted rows.
+def projected_starts(
+    drawn: Any, kernel: Kernel, unit: Any, table: list[Any], weights: Any, objective: Any, ranges: Ranges
+) -> Any:
+    """Coordinates (P, T) of starts from uniform numbers (P, T): amplitudes come by projection on the weighted rows.
 
     `table` holds features and target, `(n, T)`; weights (n, T).
     """
     low, high, amplitude, sign = (v[:, None] for v in (ranges.low, ranges.high, ranges.amplitude, ranges.sign))
     *features, target = table
-    drawn = jax.vmap(lambda key: jax.random.uniform(key, ranges.low.shape, jnp.float64), out_axes=-1)(keys)
     x = low + drawn * (high - low)
     predicted, slope = per_run(kernel, x, unit, features)
     size = jnp.where(sign == 0, x, jnp.exp(x))  # |value| of an amplitude, or its value where the sign is free

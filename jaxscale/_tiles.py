@@ -254,6 +254,21 @@ def workers() -> int:
     return max(_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
 
 
+def hurried(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """`jax.jit` for programs that take little of a job's time: compiled with LLVM's level 1 where the device is a CPU.
+
+    Measured with jax 0.10: 30 % less to compile, 5 to 20 % slower to run. Other devices compile as always.
+    """
+    quick = jax.jit(function, compiler_options={"xla_backend_optimization_level": 1}, **options)
+    plain = jax.jit(function, **options)
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        return (quick if jax.local_devices()[0].platform == "cpu" else plain)(*arguments)
+
+    return call
+
+
 def device_kind() -> str:
     """What JAX calls the device."""
     return str(jax.local_devices()[0].device_kind)

@@ -22,7 +22,7 @@ import pytest
 
 import jaxscale as jsl
 from jaxscale import _fit, _prepare, _solve, _store, _tiles
-from jaxscale._lanes import solve_block
+from jaxscale._lanes import begun, solve_block
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
@@ -321,7 +321,8 @@ def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
     job = _solve.dataclasses.replace(job, ranges=_prepare.projected(job))
 
     def lanes(first, count, tile=blocks_job.SMALL):
-        out = _tiles.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), job, tile)))
+        x = _tiles.on_device(lambda: begun(first, count, job, tile))
+        out = _tiles.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile)))
         return out["x"][:count], out["value"][:count], out["steps"][:count]
 
     whole = [np.concatenate(v) for v in zip(lanes(0, 32), lanes(32, 32), lanes(64, 32), strict=True)]
@@ -370,7 +371,8 @@ def long_job(rows, sets, groups, solver):
 
 def taken(job, tile):
     """Bytes of intermediate results of the compiled program."""
-    program = _tiles.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), job, tile).compile())
+    x = np.zeros((job.layout.size, tile.block))
+    program = _tiles.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile).compile())
     return program.memory_analysis().temp_size_in_bytes
 
 

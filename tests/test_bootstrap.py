@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale._resample import lane_key, resampled, root_key, sampler
+from jaxscale._resample import resampled, root_key, sampler, uniforms
 from jaxscale.laws import chinchilla
 
 
@@ -32,7 +32,7 @@ def test_a_hundred_refits_are_never_worse_than_scipys(boot, hoffmann):
     with jax.enable_x64(True):
         drawn = sampler(np.ones(240), None, None)
         root = root_key(0, 1)
-        weights = [np.asarray(resampled(lane_key(root, 0, i), np.ones(240), drawn)) for i in range(100)]
+        weights = [np.asarray(resampled(uniforms(root, np.int32(0), i, np.arange(240)), np.ones(240), drawn)) for i in range(100)]
 
     def value_and_gradient(t, w):
         terms = np.stack([t[0] - t[3] * n, t[1] - t[4] * d, np.full_like(n, t[2])])
@@ -79,14 +79,34 @@ def test_predictions_and_intervals_of_anything(hoffmann, boot):
     np.testing.assert_allclose(list(via), list(jsl.interval(plan["N"])), rtol=1e-9)
 
 
+def _numbers(resample, n):
+    return uniforms(root_key(2), np.int32(0), resample, np.arange(n))
+
+
+def test_random_numbers_are_uniform_and_each_its_own():
+    """Moments of 400,000 of them; a number depends on its integers alone, and neighbours of any kind are unrelated."""
+    with jax.enable_x64(True):
+        draw = jax.vmap(jax.vmap(uniforms, (None, None, 0, None)), (None, 0, None, None))
+        u = np.asarray(draw(root_key(5), np.arange(2), np.arange(1000), np.arange(200)))
+        alone = np.asarray(uniforms(root_key(5), np.int32(1), 7, np.arange(150, 160)))
+    np.testing.assert_array_equal(u[1, 7, 150:160], alone)
+    assert u.min() >= 0
+    assert u.max() < 1
+    se = 1 / np.sqrt(u.size)
+    for power in (1, 2, 3):
+        assert abs(np.mean(u**power) - 1 / (power + 1)) < 5 * se
+    v = u - 0.5
+    for a, b in ((v[0], v[1]), (v[:, 1:], v[:, :-1]), (v[:, :, 1:], v[:, :, :-1])):
+        assert abs(12 * np.mean(a * b)) < 5 * se * np.sqrt(u.size / a.size)
+
+
 def test_pairs_weights_are_multinomial():
     """Counts of 20,000 draws: mean 1 per row, variance 1 - 1/n, always n in all; rows of weight 0 never drawn."""
     n = 16
     weights = np.r_[np.ones(12), np.zeros(4)]
     with jax.enable_x64(True):
         drawn = jax.tree.map(jax.numpy.asarray, sampler(weights, None, None))
-        keys = jax.random.split(jax.random.key(1), 20_000)
-        w = np.asarray(jax.vmap(lambda k: resampled(k, weights, drawn))(keys))
+        w = np.asarray(jax.vmap(lambda i: resampled(_numbers(i, n), weights, drawn))(np.arange(20_000)))
     assert w.shape == (20_000, n)
     assert np.all(w[:, 12:] == 0)
     assert np.all(w.sum(axis=1) == 12)
@@ -100,7 +120,7 @@ def test_clusters_are_drawn_whole_and_strata_are_kept():
     strata = np.repeat([0, 1], [6, 10])
     with jax.enable_x64(True):
         drawn = jax.tree.map(jax.numpy.asarray, sampler(np.ones(16), clusters, strata))
-        w = np.asarray(jax.vmap(lambda k: resampled(k, np.ones(16), drawn))(jax.random.split(jax.random.key(2), 500)))
+        w = np.asarray(jax.vmap(lambda i: resampled(_numbers(i, 16), np.ones(16), drawn))(np.arange(500)))
     for c in range(6):
         own = w[:, clusters == c]
         assert np.all(own == own[:, :1])

@@ -88,7 +88,9 @@ def test_nothing_in_a_tile_calls_lapack():
         jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
     )
     with jax.enable_x64(True):
-        text = _lanes.solve_block.lower(np.int32(0), np.int32(4), _prepare.prepare([[problem]], 4), _tiles.TILES["cpu"]).as_text()
+        job, tile = _prepare.prepare([[problem]], 4), _tiles.TILES["cpu"]
+        text = _lanes.solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile).as_text()
+        text += jax.jit(_lanes.draw.__wrapped__).lower(np.zeros(tile.slots, np.int32), job).as_text()
     assert "lapack" not in text
     for collective in ("all_reduce", "all-reduce", "all_gather", "all-gather", "collective_permute"):
         assert collective not in text

@@ -23,7 +23,7 @@ def counted(monkeypatch, name, function, user, static=()):
 
 
 def test_fits_and_refits_share_one_trace(monkeypatch):
-    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _solve, static=(3,))
+    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _solve, static=(4,))
     a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
     fit = jsl.fit(chinchilla, a)
     assert len(traces) == 1
