@@ -73,17 +73,17 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def emit(records: Iterable[dict[str, Any]], output: Path | None) -> None:
+def emit(records: Iterable[dict[str, Any]], output: Path | None, digits: int = 4) -> None:
     """One JSON line per record, printed and, where wanted, written."""
-    lines = [json.dumps(_short(record)) for record in records]
+    lines = [json.dumps(_short(record, digits)) for record in records]
     print("\n".join(lines), flush=True)
     if output:
         output.write_text("\n".join(lines) + "\n")
 
 
-def _short(value: Any) -> Any:
+def _short(value: Any, digits: int) -> Any:
     if isinstance(value, dict):
-        return {k: _short(v) for k, v in value.items()}
+        return {k: _short(v, digits) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(v) for v in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+        return [_short(v, digits) for v in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from . import laws as laws
     from . import objectives as objectives
     from . import plots as plots
+    from . import schedules as schedules
     from . import solvers as solvers
     from . import units as units
     from ._allocate import allocate as allocate
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
     from ._results import Interval as Interval
     from ._results import Status as Status
     from ._runs import Runs as Runs
+    from .laws import cite as cite
     from .uncertainty import interval as interval
 else:
-    _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "solvers", "units")
+    _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
     _NAMES = {
         "allocate": "_allocate",
         "InputError": "_checks",
@@ -65,6 +67,7 @@ else:
         "Interval": "_results",
         "Status": "_results",
         "Runs": "_runs",
+        "cite": "laws",
         "interval": "uncertainty",
     }
     __all__ = sorted([*_SPACES, *_NAMES])

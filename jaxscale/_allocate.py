@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import costs as _costs
+from ._call import check_codes, codes_of
 from ._checks import nearest, refuse
-from ._law import Law, check_codes
+from ._law import Law
 from ._maps import flat
 from ._plan import Question, Shape, plan_tile, plans
 from ._results import KKT, Allocation, Fit, Status, bound
@@ -112,7 +113,7 @@ def _put(
     """Check the question and lay it out: shape, cost, given columns, group codes, bounds in coordinates."""
     cost = _costs.Train() if cost is None else cost
     groups = set(dict(law.groups).values())
-    codes = {k: law._codes(k, v) for k, v in given.items() if k in groups}
+    codes = {k: codes_of(law, k, v) for k, v in given.items() if k in groups}
     given = {k: v for k, v in given.items() if k not in groups}
     over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given)
     reads = tuple(inspect.signature(cost).parameters)

@@ -26,7 +26,8 @@ import numpy as np
 
 from ._coordinates import Layout
 from ._evaluate import complete, evaluate
-from ._jets import Formula, Jet, Unknown
+from ._formula import Formula, Unknown
+from ._jets import Jet
 from ._law import Law
 from ._params import Param
 from .solvers import derivatives

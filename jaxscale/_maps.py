@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ._call import arguments
 from ._evaluate import broadcast
 from ._law import Law
 from ._results import Fit, bound
@@ -33,7 +34,7 @@ def predict(fit: Fit, columns: tuple[Any, ...], named: dict[str, Any]) -> np.nda
         return np.asarray(fit.law(*columns, **named))
     params = flat(fit)
     first = bound(fit.problem, {k: v[0] for k, v in params.items()})
-    rows, _, codes = first._arguments(columns, named)
+    rows, _, codes = arguments(first, columns, named)
     if traced(rows, codes):
         raise TypeError("predict() is for numbers; to differentiate, call the bound law of one fit")
     with jax.enable_x64(True):

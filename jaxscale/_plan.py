@@ -109,7 +109,7 @@ def _plan(problem: Question, budget: Any) -> dict[str, Any]:
 def _turn(problem: Question, budget: Any, e: int) -> tuple[Any, Any]:
     """Optimum with column `e` computed from the budget, its own bounds ignored; and whether they hold."""
     k = len(problem.shape.over)
-    rest = np.asarray([j for j in range(k) if j != e])
+    rest = np.asarray([j for j in range(k) if j != e], int)
     target = jnp.log(budget)
     low, high = jnp.asarray(problem.low), jnp.asarray(problem.high)
 

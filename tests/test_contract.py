@@ -1,13 +1,12 @@
 """What every law, objective and solver must do: one registry, one suite."""
 
 import pickle
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import LAWS, OBJECTIVES, SOLVERS, noisy
+from cases import LAWS, OBJECTIVES, OTHERWISE, SHAPES, SOLVERS, noisy
 
 import jaxscale as jsl
 
@@ -28,7 +27,7 @@ def test_one_number_per_run_in_float64(name):
     one = law(**{c: v[0] for c, v in columns.items()}, **true)
     many = law(**columns, **true)
     assert np.shape(one) == ()
-    assert many.shape == next(iter(columns.values())).shape
+    assert many.shape == (len(next(iter(columns.values()))),)
     assert many.dtype == np.float64
     np.testing.assert_allclose(many[0], one, rtol=1e-15)
     assert np.all(np.isfinite(many))
@@ -48,7 +47,8 @@ def test_jit_vmap_and_grad_agree_with_the_plain_call(name):
         gradient = jax.grad(lambda p: jnp.sum(law(*cols, **p)))({k: jnp.asarray(v) for k, v in true.items()})
         for k, v in true.items():  # central differences in ln
             up, down = (float(np.sum(law(**columns, **{**true, k: v * np.exp(s)}))) for s in (1e-5, -1e-5))
-            np.testing.assert_allclose(gradient[k] * v, (up - down) / 2e-5, rtol=1e-6, atol=1e-8)
+            slope = (up - down) / 2e-5
+            np.testing.assert_allclose(np.sum(gradient[k] * np.asarray(v)), slope, rtol=1e-6, atol=1e-8 * np.max(np.abs(plain)))
 
 
 @laws
@@ -60,19 +60,7 @@ def test_pytree_and_pickle_round_trip(name):
         np.testing.assert_array_equal(copy(**columns), bound(**columns))
 
 
-@laws
-def test_docstring_states_units_source_and_what_is_ours(name):
-    law = LAWS[name][0]
-    first = law.__doc__.strip().splitlines()[0]
-    assert "[" in first, "the first line gives units"
-    assert "Source:" in law.__doc__
-    assert re.search(r"eq\. ?[\d.]+", law.__doc__)
-    for bound in law.published.values():
-        assert bound.notes["source"]
-        assert set(bound.params) == {k for k, _ in law.specs}
-
-
-@laws
+@pytest.mark.parametrize("name", SHAPES)
 def test_noise_free_runs_give_the_truth_back(name):
     law, true, _columns = LAWS[name]
     fit = jsl.fit(law, noisy(name, 0.0))
@@ -80,6 +68,14 @@ def test_noise_free_runs_give_the_truth_back(name):
     assert any("residuals are 0" in f for f in fit.certificate.findings)
     for k, v in true.items():
         np.testing.assert_allclose(fit.params[k], v, rtol=1e-6)
+
+
+def test_what_runs_do_not_determine_is_never_ok():
+    for name, status in {"data_mixing": "FLAT"}.items():
+        assert OTHERWISE[name] == status
+        fit = jsl.fit(LAWS[name][0], noisy(name, 0.0), starts=32)
+        assert not fit.ok
+        assert status in str(fit.status)
 
 
 @pytest.mark.parametrize("name", ["LogHuber", "Huber", "LogSquared", "Squared", "LogAbs", "Quantile"])
@@ -142,7 +138,7 @@ def test_negloglik_takes_the_laws_value_as_the_loss():
 @pytest.mark.parametrize("name", SOLVERS)
 def test_every_solver_reaches_the_same_optimum(name):
     runs = noisy("power_law", 0.001, seed=2)
-    law = jsl.laws.power_law.start(C0=(1e21, 1e24))
+    law = jsl.laws.power_law.start(x0=(1e21, 1e24))
     reference = jsl.fit(law, runs, objective=jsl.objectives.LogSquared())
     fit = jsl.fit(law, runs, objective=jsl.objectives.LogSquared(), solver=SOLVERS[name], starts=16)
     np.testing.assert_allclose(fit.value, reference.value, rtol=1e-6)
@@ -155,7 +151,7 @@ def test_a_bare_optax_object_is_accepted_and_nonsense_is_not():
     import optax
 
     runs = noisy("power_law", 0.01, seed=2)
-    law = jsl.laws.power_law.fix(E=0.5).start(C0=(1e21, 1e24))
+    law = jsl.laws.power_law.fix(E=0.5).start(x0=(1e21, 1e24))
     fit = jsl.fit(law, runs, solver=optax.lbfgs(), starts=8)
     np.testing.assert_allclose(fit.value, jsl.fit(law, runs, starts=8).value, rtol=1e-3)
     with pytest.raises(TypeError, match=r"solvers\.Newton"):

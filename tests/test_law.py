@@ -485,11 +485,11 @@ def test_labels_before_a_fit_are_refused_with_advice():
 
 def test_a_fitted_law_is_called_with_labels():
     C = np.geomspace(1e17, 1e23, 12)
-    truth = power_law.per(E="family").fix(E=[0.5, 0.9], C0=6e22, alpha=0.074)
+    truth = power_law.per(E="family").fix(E=[0.5, 0.9], x0=6e22, alpha=0.074)
     runs = jsl.Runs.from_columns(
-        C=np.tile(C, 2), loss=truth(np.tile(C, 2), family=[0] * 12 + [1] * 12), groups={"family": ["x"] * 12 + ["y"] * 12}
+        x=np.tile(C, 2), loss=truth(np.tile(C, 2), family=[0] * 12 + [1] * 12), groups={"family": ["x"] * 12 + ["y"] * 12}
     )
-    law = jsl.fit(power_law.per(E="family"), runs, objective=jsl.objectives.LogSquared(), starts=16).law
+    law = jsl.fit(power_law.per(E="family").start(x0=(1e15, 1e30)), runs, objective=jsl.objectives.LogSquared(), starts=16).law
     np.testing.assert_allclose(law(1e20, family=["y", "x"]), truth(1e20, family=[1, 0]), rtol=1e-6)
     assert law(1e20, family="y") == law(1e20, family=1)
     with pytest.raises(ValueError, match=r"power_law\(\): no group 'z' in 'family'. There is: x, y"):
@@ -569,7 +569,7 @@ def test_start_refuses(law, ranges, message):
 
 # -- publish --------------------------------------------------------------------------------------------------------
 def test_published_sets_are_bound_laws():
-    assert list(chinchilla.published) == ["hoffmann2022", "besiroglu2024"]
+    assert list(chinchilla.published)[:2] == ["hoffmann2022", "besiroglu2024"]
     assert BOUND.free == {}
     assert list(BOUND.params) == ["E", "A", "B", "alpha", "beta"]
     source = {"E": np.exp(0.5267228), "A": np.exp(6.0073404), "B": np.exp(6.0179186), "alpha": 0.33917084, "beta": 0.2849083}
@@ -579,7 +579,7 @@ def test_published_sets_are_bound_laws():
 
 def test_publish_makes_a_new_law():
     law = chinchilla.publish("mine", source="table 3", evidence="none", **VALUES)
-    assert list(law.published) == ["hoffmann2022", "besiroglu2024", "mine"]
+    assert list(law.published) == [*chinchilla.published, "mine"]
     assert "mine" not in chinchilla.published
     assert list(law.free) == list(chinchilla.free)
     np.testing.assert_allclose(law.published["mine"](N, D), formula(N, D, **VALUES), rtol=1e-14)

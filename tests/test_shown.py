@@ -12,6 +12,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import jaxscale
@@ -47,15 +48,37 @@ def test_docstring_examples(name):
 
 
 def test_examples_of_laws():
+    """Of laws only: the examples of rules are those of their module."""
     from jaxscale import laws
 
     finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     for name in laws.__all__:
         law = getattr(laws, name)
-        for case in finder.find(law.function, name, globs={name: law}):
-            assert case.examples, f"{name} has no example"
-            runner.run(case)
+        if isinstance(law, jaxscale.Law):
+            for case in finder.find(law.function, name, globs={"np": np, **{k: getattr(laws, k) for k in laws.__all__}}):
+                assert case.examples, f"{name} has no example"
+                runner.run(case)
     assert runner.summarize().failed == 0
+
+
+def test_the_page_of_laws_is_what_the_laws_say(tmp_path):
+    """And its way from a sweep to a fitted law, run as printed, finds the law that made the sweep."""
+    done = subprocess.run([sys.executable, "docs/catalogue.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (code,) = re.findall(r"From a sweep.*?```python\n(.*?)```", (ROOT / "docs" / "laws.md").read_text(), flags=re.S)
+    assert len(code.strip().splitlines()) <= 4
+    law = jaxscale.laws.sparse_moe.published["abnar2025"]
+    rng = np.random.default_rng(0)
+    n, d, s = np.exp(rng.uniform(17, 24, 160)), np.exp(rng.uniform(21, 27, 160)), rng.uniform(0, 0.98, 160)
+    loss = law(n, d, s) * np.exp(0.002 * rng.standard_normal(160))
+    rows = "\n".join(",".join(map(repr, map(float, row))) for row in zip(n, d, s, loss, strict=True))
+    (tmp_path / "moe.csv").write_text(f"params,tokens,sparsity,loss\n{rows}\n")
+    out, scope = io.StringIO(), {"jsl": jaxscale}
+    with redirect_stdout(out):
+        exec(compile(code.replace("moe.csv", str(tmp_path / "moe.csv")), "laws.md", "exec"), scope)
+    assert "sparse_moe(N, D, S;" in out.getvalue()
+    near = scope["fit"].law(n, d, s) / law(n, d, s) - 1
+    assert np.sqrt(np.mean(near**2)) < 0.002
 
 
 @pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)

@@ -19,7 +19,19 @@ DIMENSIONS = {
 }
 PAIRS = [(a, b) for group in DIMENSIONS.values() for a, b in itertools.product(map(unit_of, group), repeat=2)]
 ALL = ["Params", "NonEmbeddingParams", "ActiveParams", "Tokens", "Flop", "PetaflopDays", "Nats", "Bits", "Perplexity"]
-ALL += ["Fraction", "Shares", "Steps", "Number"]
+ALL += [
+    "Fraction",
+    "Fractions",
+    "Shares",
+    "Steps",
+    "DenseParams",
+    "NonZeroParams",
+    "Characters",
+    "Sequences",
+    "Examples",
+    "Samples",
+]
+ALL += ["Seconds", "Experts", "BitWidth", "LearningRate", "Count", "Positive", "Number", "Vector"]
 
 
 @pytest.mark.parametrize(("given", "wanted"), PAIRS, ids=lambda u: u.name)

@@ -1,9 +1,60 @@
 """Laws: formulas from the literature, each in the letters of its paper, with published coefficients and their source.
 
 `laws.chinchilla(N, D, ...)` evaluates, `laws.chinchilla.published["hoffmann2022"]` is a bound law, and any law is a
-template for your own: copy the function, change the formula.
+template for your own: copy the function, change the formula. `laws.find("moe")` searches, `laws.describe(law)` tells
+all that is known about one, `laws.cite(law)` gives BibTeX. Rules, which have no parameters to fit, are functions.
 """
 
-from .loss import busbridge, chinchilla, kaplan, power_law
+from . import (
+    architecture,
+    batch,
+    compression,
+    data,
+    downstream,
+    hyperparameters,
+    inference,
+    loss,
+    mixture,
+    multimodal,
+    observational,
+    reinforcement,
+    robustness,
+    theory,
+    training,
+    transfer,
+)
+from ._catalogue import cite, describe, find
+from .architecture import *
+from .batch import *
+from .compression import *
+from .data import *
+from .downstream import *
+from .hyperparameters import *
+from .inference import *
+from .loss import *
+from .mixture import *
+from .multimodal import *
+from .observational import *
+from .reinforcement import *
+from .robustness import *
+from .theory import *
+from .training import *
+from .transfer import *
 
-__all__ = ["busbridge", "chinchilla", "kaplan", "power_law"]
+__all__ = ["cite", "describe", "find"]
+__all__ += loss.__all__
+__all__ += architecture.__all__
+__all__ += downstream.__all__
+__all__ += observational.__all__
+__all__ += inference.__all__
+__all__ += transfer.__all__
+__all__ += mixture.__all__
+__all__ += multimodal.__all__
+__all__ += theory.__all__
+__all__ += batch.__all__
+__all__ += hyperparameters.__all__
+__all__ += reinforcement.__all__
+__all__ += robustness.__all__
+__all__ += training.__all__
+__all__ += compression.__all__
+__all__ += data.__all__

@@ -1,0 +1,80 @@
+"""What a law is called with: columns by position or name, free parameters and group columns by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ._checks import nearest
+from ._tree import traced
+
+if TYPE_CHECKING:
+    from ._law import Law
+
+
+def arguments(law: Law, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Columns, parameters and group codes of a call, checked."""
+    if len(columns) > len(law.columns):
+        raise TypeError(
+            f"{law.name} takes the columns {', '.join(law.columns)}; {len(columns)} positional values were given. "
+            f"Parameters are given by keyword."
+        )
+    rows = dict(zip(law.columns, columns, strict=False))
+    groups = set(dict(law.groups).values())
+    specs, params, codes = dict(law.specs), {}, {}
+    for k, v in keywords.items():
+        if k in law.columns and k not in rows:
+            rows[k] = v
+        elif k in groups:
+            codes[k] = codes_of(law, k, v)
+        elif k in specs and k not in dict(law.ties):
+            params[k] = np.asarray(v, np.float64) if isinstance(v, list | tuple) and not traced(v) else v
+        else:
+            reason = (
+                " twice"
+                if k in rows
+                else f" ({k} is tied)"
+                if k in specs
+                else f", which it does not know.{nearest(k, [*specs, *law.columns])}"
+            )
+            raise TypeError(f"{law.name}() got {k!r}{reason}")
+    if missing := [k for k in [*law.columns, *sorted(groups)] if k not in rows and k not in codes]:
+        raise TypeError(f"{law.name}() needs a value for the column {', '.join(missing)}")
+    if missing := [k for k in law.free if k not in params]:
+        raise TypeError(
+            f"{law.name}() needs a value for the free parameter {', '.join(missing)}: "
+            f"give it by keyword, fix(...) it, or call a fitted or published law"
+        )
+    for k, v in {**law.fixed, **params}.items():
+        per = 1 if k in dict(law.groups) else 0
+        if np.ndim(v) > len(specs[k].shape) + per:
+            raise TypeError(
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values; "
+                f"a law is called with the parameters of one fit. Use fit.predict(...) for an ensemble."
+            )
+        if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
+            raise TypeError(f"{law.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected")
+        if per and k in (grouped := dict(law.groups)) and np.ndim(v) > len(specs[k].shape):
+            check_codes(law.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
+    return rows, params, codes
+
+
+def codes_of(law: Law, group: str, value: Any) -> Any:
+    """Codes of a group column that was given as labels or as codes."""
+    labels = law.notes.get("labels", {}).get(group)
+    if traced(value) or np.asarray(value).dtype.kind in "iu":
+        return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
+    if labels is None:
+        raise ValueError(f"{law.name}(): {group}={value!r}: labels are known to the law of a fit; give codes 0, 1, ... here")
+    known = list(labels)
+    for label in np.ravel(np.asarray(value)).tolist():
+        if str(label) not in known:
+            raise ValueError(f"{law.name}(): no group {label!r} in {group!r}.{nearest(str(label), known)}")
+    return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
+
+
+def check_codes(name: str, group: str, codes: Any, count: int) -> None:
+    if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
+        raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")

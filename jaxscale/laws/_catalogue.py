@@ -1,0 +1,163 @@
+"""The catalogue: find a law by a word, read what it is, and cite it.
+
+Nothing is written twice. Units are the law's annotations, the formula is its source, the paper is the arXiv number that
+stands after `Source:` in its docstring, and published coefficients carry their source and evidence: `find`, `describe`,
+`cite` and the page in docs/ are all read from there.
+
+Evidence marks say how far a published number was verified: CODE, DATA, PAPER, V seen in the authors' own code, data or
+paper; DIGEST, NOTE, V2 in somebody else's account of it; D derived or recomputed. Recalled numbers are never published.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from .._checks import nearest
+from .._law import Law
+from ._papers import PAPERS
+
+EVIDENCE = ("CODE", "DATA", "PAPER", "V", "DIGEST", "NOTE", "V2", "D")
+
+
+class Shelf(tuple[Any, ...]):
+    """Laws and rules that were found, best first; printed one a line."""
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{headline(item)}\n    {first_line(item)}" for item in self) or "nothing found"
+
+
+def items() -> dict[str, Law | Callable[..., Any]]:
+    """Every law and rule of the catalogue by name."""
+    from .. import laws
+
+    return {k: v for k, v in ((k, getattr(laws, k)) for k in laws.__all__) if k not in ("find", "describe", "cite")}
+
+
+def find(words: str) -> Shelf:
+    """Laws and rules in whose name, text, paper or columns all of `words` appear; those named so come first.
+
+    Raises ValueError where nothing matches, with the words nearest to those given.
+
+    >>> from jaxscale import laws
+    >>> find("compute-optimal tokens")[0].name
+    'chinchilla'
+    """
+    wanted = re.findall(r"[\w.+-]+", words.lower())
+    ranked: list[tuple[int, int, Any]] = []
+    for k, item in items().items():
+        places = [k, first_line(item), _keywords(item), text(item) + " ".join(_paper_words(item))]
+        score = [min((i for i, place in enumerate(places) if _has(place.lower(), word)), default=99) for word in wanted]
+        if score and max(score) < 99:
+            ranked.append((sum(score), len(ranked), item))
+    if not ranked:
+        vocabulary = {w for item in items().values() for w in re.findall(r"\w{3,}", (text(item) + _keywords(item)).lower())}
+        hints = " ".join(nearest(word, sorted(vocabulary)) for word in wanted)
+        raise ValueError(f"laws.find({words!r}): no law has all of these words.{hints}")
+    return Shelf(item for _, _, item in sorted(ranked, key=lambda r: r[:2]))
+
+
+def describe(law: Law | Callable[..., Any]) -> str:
+    """Everything that is known about a law or rule: formula, units, supports, published sets with evidence, paper.
+
+    >>> from jaxscale import laws
+    >>> print(describe(laws.chinchilla).splitlines()[0])
+    chinchilla(N, D; E, A, B, alpha, beta) -> nats/token
+    """
+    lines = [headline(law), "", text(law), "", "Formula", textwrap.indent(formula(law), "    ")]
+    if isinstance(law, Law):
+        units = zip(law.columns, law.column_units, strict=True)
+        lines += ["", "Columns", *(f"    {c}: {u.name}" for c, u in units)]
+        lines += ["", "Parameters", *(f"    {k}: {spec.support}{_shape(spec)}" for k, spec in law.specs)]
+        for name, entry in published(law).items():
+            values = ", ".join(f"{k}={_short(v)}" for k, v in entry["values"].items())
+            lines += ["", f'published["{name}"] ({entry["evidence"]}; {entry["source"]})', f"    {values}"]
+    return "\n".join([*lines, "", cite(law)]).rstrip()
+
+
+def cite(law: Law | Callable[..., Any]) -> str:
+    """BibTeX of the papers that a law or rule names as its source; empty where it is our own.
+
+    >>> from jaxscale import laws
+    >>> print(cite(laws.chinchilla).splitlines()[0])
+    @article{hoffmann2022,
+    """
+    return "\n\n".join(_bibtex(key) for key in sources(law))
+
+
+def sources(law: Law | Callable[..., Any]) -> list[str]:
+    """Keys in `PAPERS` of what stands behind `Source:` in the docstring, in that order."""
+    by_number = {paper.arxiv: key for key, paper in PAPERS.items() if paper.arxiv}
+    named = re.findall(r"arXiv (\d{4}\.\d{4,5})|\[(\w+\d{4}\w*)\]", _part(law, "Source"))
+    return list(dict.fromkeys(by_number[a] if a else b for a, b in named))
+
+
+def headline(law: Law | Callable[..., Any]) -> str:
+    """Name, columns, parameters and unit in one line."""
+    if not isinstance(law, Law):
+        return f"{law.__name__}({', '.join(inspect.signature(law).parameters)})"
+    return f"{law.name}({', '.join(law.columns)}; {', '.join(k for k, _ in law.specs)}) -> {law.unit.name}"
+
+
+def first_line(law: Law | Callable[..., Any]) -> str:
+    return (law.__doc__ or "").strip().splitlines()[0]
+
+
+def text(law: Law | Callable[..., Any]) -> str:
+    """The docstring without its example."""
+    return inspect.cleandoc(law.__doc__ or "").split(">>>")[0].strip()
+
+
+def decision(law: Law | Callable[..., Any]) -> str:
+    """What the law is used to decide: the docstring's sentence after `Decides:`."""
+    return _part(law, "Decides")
+
+
+def formula(law: Law | Callable[..., Any]) -> str:
+    """The code after the docstring, as it stands in the file."""
+    function = law.function if isinstance(law, Law) else inspect.unwrap(law)
+    source = inspect.getsource(function)
+    return textwrap.dedent(source.rpartition('"""')[2]).strip("\n")
+
+
+def published(law: Law | Callable[..., Any]) -> dict[str, dict[str, Any]]:
+    """Published sets: name -> values, source, evidence."""
+    return dict(law.notes.get("published", {})) if isinstance(law, Law) else {}
+
+
+def _part(law: Law | Callable[..., Any], head: str) -> str:
+    """The sentences of the docstring after `head:`, up to the next head or the end of the paragraph."""
+    found = re.search(rf"\b{head}:\s(.*?)(?=\n\n|\b[A-Z][\w ]{{2,24}}:\s|\Z)", text(law), flags=re.S)
+    return " ".join(found[1].split()) if found else ""
+
+
+def _keywords(law: Law | Callable[..., Any]) -> str:
+    return _part(law, "Keywords")
+
+
+def _paper_words(law: Law | Callable[..., Any]) -> list[str]:
+    return [f"{PAPERS[k].authors} {PAPERS[k].title}" for k in sources(law)]
+
+
+def _has(place: str, word: str) -> bool:
+    """Whether a word begins with `word` in `place`; names are split at underscores."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(word)}", place.replace("_", " ")) is not None
+
+
+def _shape(spec: Any) -> str:
+    return f", shape {spec.shape}" if spec.shape else ""
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+
+
+def _bibtex(key: str) -> str:
+    paper = PAPERS[key]
+    rows = {"title": paper.title, "author": paper.authors, "year": str(paper.year)}
+    rows |= {"eprint": paper.arxiv, "archivePrefix": "arXiv"} if paper.arxiv else {}
+    rows |= {"note": paper.venue} if paper.venue else {}
+    return "\n".join([f"@article{{{key},", *(f"  {k} = {{{v}}}," for k, v in rows.items()), "}"])

@@ -1,0 +1,95 @@
+"""Shapes that several laws share: written once, so that a law says only what it feeds into them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def saturating(unique: Any, total: Any, half: Any) -> Any:
+    """Worth of `total` items of which `unique` differ: repeats count ever less, and `half` of them at most in all.
+
+    Muennighoff et al. 2023 (arXiv 2305.16264). With expm1: 1 - exp(-x) cancels for a large `half`, and fits then end in
+    false optima.
+    """
+    repeats = jnp.maximum(total / unique - 1, 0.0)
+    return unique - unique * half * jnp.expm1(-repeats / half)
+
+
+def effective_experts(E: Any, E_start: Any, E_max: Any) -> Any:
+    """Number of experts after saturation: E_start for a dense model, E_max at most.
+
+    Clark et al. 2022 (arXiv 2202.01169), used again by Ludziejewski et al. 2025 (arXiv 2502.05172).
+    """
+    return 1 / (1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max)
+
+
+def mixture_term(h: Any, C: Any, gamma: Any) -> Any:
+    """1 / sum_i C_i h_i^gamma_i: what a target domain loses to the mixture h of the training domains.
+
+    Shukor et al. 2025 (arXiv 2507.09404).
+    """
+    return 1 / jnp.sum(C * h**gamma)
+
+
+def optimal_split(A: Any, alpha: Any, B: Any, beta: Any, product: Any) -> tuple[Any, Any]:
+    """N and D with N D = `product` where A N^-alpha + B D^-beta is least: both slopes are equal there.
+
+    Hoffmann et al. 2022 (arXiv 2203.15556), eq. 4. In logs: the amplitudes' ratio has a large power.
+    """
+    p = beta / (alpha + beta)
+    N = jnp.exp((jnp.log(alpha * A) - jnp.log(beta * B)) / (alpha + beta) + p * jnp.log(product))
+    return N, product / N
+
+
+def language_capacity(p: Any, c1: Any, c2: Any, c3: Any) -> Any:
+    """Share of a multilingual model that a pair of sampling share p can count on: 1 at p = 1, more than p in between.
+
+    Fernandes et al. 2023 (arXiv 2302.09650), recalled.
+    """
+    return p + c1 * p**c2 * (1 - p) ** c3
+
+
+def broken(x: Any, c: Any, d: Any, f: Any) -> Any:
+    """prod_i (1 + (x / d_i)^(1 / f_i))^(-c_i f_i): breaks at d_i, each as sharp as f_i is small. In logs: no overflow.
+
+    Caballero et al. 2022 (arXiv 2210.14891).
+    """
+    return jnp.exp(-jnp.sum(c * f * jnp.logaddexp(0.0, (jnp.log(x) - jnp.log(d)) / f)))
+
+
+def decrements_to(eta: Any, t: Any, warm_up: Any, convention: str) -> tuple[Any, Any]:
+    """What each step k of a schedule (T,) adds to the sum of the multi-power law at step t: eta_(k-1) - eta_k, and S_k(t).
+
+    "counted": from a learning rate of 0 before the first step. "from_peak": 0 up to step `warm_up`, the first at the peak.
+    S_k(t) is summed from the end: a difference of two sums from the start would lose its digits near t.
+    """
+    if convention not in ("counted", "from_peak"):
+        raise ValueError(f"convention={convention!r}: write 'counted' or 'from_peak'")
+    steps = jnp.arange(len(eta))
+    drops = jnp.concatenate([jnp.zeros(1), eta[:-1]]) - eta
+    taken = (steps <= t) & ((convention == "counted") | (steps > warm_up))
+    return jnp.where(taken, drops, 0.0), jnp.cumsum(jnp.where(steps <= t, eta, 0.0)[::-1])[::-1]
+
+
+def tilted_logit(alpha: Any, r: Any) -> Any:
+    """The t with t + (alpha - 1) softplus(t) = r, which is sigmoid(t) / (1 - sigmoid(t))^alpha = exp(r); alpha > 0.
+
+    The curve lies on one side of its asymptotes and of its tangent at 0, and of the three lines' roots the outermost is
+    nearest; from there three of Halley's steps reach rounding for alpha in 0.03 to 30 and any r (1e-10 in 0.01 to 100).
+    They carry no derivatives; one more expansion about the root, which moves nothing, has the exact first and second.
+    """
+    a, y = jax.lax.stop_gradient((alpha, r))
+    asymptote, tangent = jnp.where(y > 0, y / a, y), (y - (a - 1) * math.log(2)) / (0.5 + 0.5 * a)
+    t = jnp.where(a > 1, jnp.minimum(asymptote, tangent), jnp.maximum(asymptote, tangent))
+    for _ in range(3):
+        s = jax.nn.sigmoid(t)
+        miss, slope, bend = t + (a - 1) * jnp.logaddexp(0.0, t) - y, 1 + (a - 1) * s, (a - 1) * s * (1 - s)
+        t = t - 2 * miss * slope / (2 * slope**2 - miss * bend)
+    s = jax.nn.sigmoid(t)
+    slope = 1 + (alpha - 1) * s
+    step = (r - t - (alpha - 1) * jnp.logaddexp(0.0, t)) / slope
+    return t + step - (a - 1) * s * (1 - s) * step**2 / (2 * slope)

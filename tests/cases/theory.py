@@ -1,0 +1,3 @@
+"""Cases of jaxscale/laws/theory.py: it has rules only."""
+
+LAWS = {}
