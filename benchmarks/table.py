@@ -147,6 +147,12 @@ TABLES = {
         ratio=lambda r, _: times(r["ratio_to_jaxscale"]),
         quality=lambda r, _: f"gap {short(r['worst_gap'])}",
     ),
+    "recovery": Columns(
+        about="Ratio: none; times include compilation. Error: the largest relative error of a parameter.",
+        figure=lambda r, _: seconds(r["seconds"]),
+        ratio=lambda r, _: NONE,
+        quality=lambda r, _: f"error {short(r['error'])}, status {r['status']}",
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",
@@ -161,7 +167,7 @@ TABLES = {
 
 # -- the page --------------------------------------------------------------------------------------------------------
 def page() -> str:
-    files = sorted(RESULTS.glob("*.jsonl"))
+    files = [f for f in sorted(RESULTS.glob("*.jsonl")) if benchmark(f) != "published_fits"]  # which has a page of its own
     if unknown := [f.name for f in files if benchmark(f) not in TABLES]:
         raise SystemExit(f"{', '.join(unknown)}: no such benchmark; give it an entry in TABLES of {Path(__file__).name}")
     parts = [HEAD]

@@ -3,9 +3,11 @@
 A lane is made from its integer: it names data set, objective, resample and start, and these give weights and start.
 What all lanes share is the `Job`. A block has a fixed number of slots, in which lanes take their steps side by side.
 Lanes need between 5 and 200 steps, so a slot whose lane has stopped is given to the next waiting one (`turnover`);
-without that two thirds of all steps would be taken by lanes that are done. Each lane walks up its own ladder of
-objectives, from a smooth one to the one that is certified. Lanes never see each other: a lane's bits depend neither on
-its slot nor on its neighbours. Whether a best point is an optimum is not decided here (`_judge`).
+without that two thirds of all steps would be taken by lanes that are done. Every second start walks up its own ladder
+of objectives, from a smooth one to the one that is certified; the others, and starts that were given, begin at the last
+rung, because a ladder leads all that climb it into one basin, which need not be the best (that of Muennighoff's 182
+runs is not). Lanes never see each other: a lane's bits depend neither on its slot nor on its neighbours. Whether a best
+point is an optimum is not decided here (`_judge`).
 
 `solve_block` is the one compiled program of `fit` and `bootstrap`, which differ only in numbers. Starts come from a
 program of their own, compiled in a hurry: it runs once per lane and would be a third of what there is to compile.
@@ -193,8 +195,10 @@ class _Block:
         fresh = put(jnp.zeros(self.tile.slots, bool), True)
         search = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(put(slots.search.x, x), self.tx), slots.search)
         table = [put(old, v[dataset].T) for old, v in zip(slots.table, self.tables, strict=True)] if self.many else []
+        start = _numbers(job, self.first + jnp.where(live, lane, 0))[3]
+        direct = (start % 2 == 1) | (start < job.known)
+        level = put(slots.level, jnp.where(direct, LADDER - 1, LADDER - job.levels[cell]).astype(jnp.int32))
         cell, tried = put(slots.cell, cell), jnp.where(fresh, 0, slots.tried)
-        level = jnp.where(fresh, LADDER - job.levels[cell], slots.level)
         slots = _Slots(search, level, tried, cell, put(slots.at, lane), put(slots.weights, weights), table)
         return state._replace(slots=slots, next=state.next + jnp.sum(live, dtype=jnp.int32))
 

@@ -21,10 +21,56 @@ from jaxscale.datasets._registry import REGISTRY
         ("hoffmann2022", "all", 245),
         ("datablations", "default", 182),
         ("datablations", "all", 296),
+        ("isoflops_multi", "default", 750),
+        ("isoflops_multi", "all", 947),
+        ("routed_moe", "default", 163),
+        ("routed_moe", "sbase", 58),
+        ("routed_moe", "rlr", 59),
+        ("routed_moe", "hash", 56),
+        ("routed_moe", "dense", 5),
+        ("routed_moe", "all", 5791),
+        ("vocab", "default", 1054),
+        ("vocab", "tokens", 1054),
+        ("vocab", "all", 1200),
     ],
 )
 def test_tables_have_the_rows_they_should(name, rows, n):
     assert len(jsl.datasets.load(name, rows=rows)) == n
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "rows", "chosen", "value"),
+    [  # a cell as the file has it: one column, where others have these values
+        ("hoffmann2022", "all", {"C": 1.0140094329607288e21}, ("N", 12568994539.217415)),
+        ("datablations", "default", {"N": 2.81e9, "D": 3.2e10, "U": 4e9}, ("val_loss", 2.722962)),
+        ("isoflops_multi", "all", {"N": 6795600349.0}, ("loss", 5.005581996196243)),
+        ("routed_moe", "dense", {"N": 1308819456.0}, ("loss", 2.2420146818345645)),
+        ("vocab", "all", {"V": 4096.0, "C": 1.271517696e16}, ("Lu", -1.3494449853897095)),
+    ],
+)
+def test_known_values(name, rows, chosen, value):
+    runs = jsl.datasets.load(name, rows=rows)
+    column, number = value
+    found = runs[column][np.all([np.isclose(runs[c], v, rtol=1e-9) for c, v in chosen.items()], axis=0)]
+    np.testing.assert_allclose(found, [number])
+
+
+@pytest.mark.real
+def test_the_two_counts_of_tokens_in_vocab():
+    """C = 6 (N + V d) D holds for tokens; the authors' fit takes about three times as many."""
+    tokens, fitted = (jsl.datasets.load("vocab", rows=rows) for rows in ("tokens", "default"))
+    np.testing.assert_allclose(tokens["C"], 6 * (tokens["N"] + tokens["V"] * tokens["d"]) * tokens["D"], rtol=1e-9)
+    assert np.all((fitted["D"] > 2.6 * tokens["D"]) & (fitted["D"] < 3.1 * tokens["D"]))
+    assert tokens.clusters == "run"
+    assert len(tokens.labels["run"]) == 60
+
+
+@pytest.mark.real
+def test_routers_share_the_dense_models():
+    runs = jsl.datasets.load("routed_moe", rows="hash")
+    np.testing.assert_array_equal(runs["router"] == "Dense", runs["E"] == 1)
+    assert jsl.datasets.load("routed_moe", rows="all").clusters == "run"
 
 
 @pytest.mark.real
@@ -48,6 +94,9 @@ def test_embedded_tables():
     runs = jsl.datasets.load("public_models")
     assert len(runs) == 30
     assert len(runs.labels["family"]) == 6
+    runs = jsl.datasets.load("vlm_tokens")
+    assert len(runs) == 28
+    np.testing.assert_allclose(runs["error"][(runs["N"] == 7e9) & (runs["T"] == 576)], 1 - 0.5354)
 
 
 def test_every_entry_says_where_it_comes_from():

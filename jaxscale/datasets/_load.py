@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 from .._checks import nearest
 from .._runs import Runs
-from ._embedded import public_models, simulated
-from ._registry import REGISTRY, Entry
+from . import _embedded
+from ._entry import Entry
+from ._registry import READERS, REGISTRY
 
 _CONNECT = 0.7  # seconds a closed network may cost; a server that answers has all the time it needs
 _READ = 60.0
@@ -47,11 +47,11 @@ def load(name: str, rows: str = "default") -> Runs:
     entry = _entry(name)
     if rows not in entry.variants:
         raise ValueError(f"datasets.load({name!r}, rows={rows!r}): there is {', '.join(entry.variants)}")
-    if name == "public_models":
-        return public_models()
-    if name == "simulated":
-        return simulated()
-    return _READERS[name](_path(name, entry, entry.files[rows]), rows)
+    if name in _embedded.TABLES:
+        return _embedded.TABLES[name](**({} if rows == "default" else {"rows": rows}))
+    files = entry.files[rows]
+    paths = _path(name, entry, files) if isinstance(files, str) else tuple(_path(name, entry, file) for file in files)
+    return READERS[name](paths, rows)
 
 
 def _entry(name: str) -> Entry:
@@ -103,36 +103,3 @@ def _fetched(name: str, url: str, sha256: str, file: str) -> Path:
             f"{name} could not be fetched from {url} ({type(error).__name__}: {str(error)[:120]}). "
             f"Without a network, put the file under a folder and set JAXSCALE_DATA_DIR to it."
         ) from None
-
-
-def _hoffmann2022(path: Path, rows: str) -> Runs:
-    table = Runs.from_csv(path, N="Model Size", C="Training FLOP")
-    said = ["D is not in the file: D = C / (6 N)"]
-    keep = table["loss"] > 0
-    if rows == "default":
-        keep = table["loss"] < sorted(table["loss"])[-5]
-        said.append("the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them")
-    runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / (6.0 * table["N"]), loss=table["loss"])
-    return _saying(runs.where(keep), said)
-
-
-def _misfitting(path: Path, rows: str) -> Runs:
-    groups = ["model", "total_steps", "peak_lr", "sweep"]
-    table = Runs.from_csv(path, columns=["N", "D", "N_no_emb", "peak_lr"], groups=groups)
-    columns: dict[str, Any] = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
-    if rows == "default":
-        return _saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
-    run = ["/".join(map(str, parts)) for parts in zip(*(table[g].tolist() for g in groups), strict=True)]
-    return Runs.from_columns(**columns, run=run)
-
-
-def _datablations(path: Path, rows: str) -> Runs:
-    return Runs.from_csv(path, N="params", D="tokens", U="unique_tokens", target="val_loss")
-
-
-def _saying(runs: Runs, remarks: list[str]) -> Runs:
-    runs.notes["remarks"] = [*remarks, *runs.remarks]
-    return runs
-
-
-_READERS = {"hoffmann2022": _hoffmann2022, "misfitting": _misfitting, "datablations": _datablations}

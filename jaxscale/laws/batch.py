@@ -265,7 +265,7 @@ def batch_size(N: Params, D: Tokens, *, c=positive(1e-3, 1e6), a=real(-1, 1), b=
     >>> round(float(batch_size.published["li2025"](7e9, 1.4e12)) / 1e6, 3)
     4.997
     """
-    return c * D**b * N**a
+    return c * N**a * D**b
 
 
 # The coefficients that the paper prints are means over bootstrap resamples of a regression in logarithms; a direct regression

@@ -23,7 +23,6 @@ SHAPES = (
     "kaplan",
     "busbridge",
     "power_law",
-    "data_constrained",
     "broken_power_law",
     "data_mixing_relative",
     "benchmark_sigmoid",
