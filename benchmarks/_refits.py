@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 
 import jaxscale as jsl
 from jaxscale._prepare import prepare
-from jaxscale._resample import lane_key, resampled, root_key
+from jaxscale._resample import resampled, root_key, uniforms
 
 SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
 TILE = 250  # lanes of a tile of the batched peer
@@ -74,7 +74,8 @@ def same_weights(fit: Any, resamples: int, seed: int = 0) -> np.ndarray:
     job, root = prepare([[fit.problem]], 1), root_key(seed, 1)
     table = jax.tree.map(lambda v: v[0], job.table)
     with jax.enable_x64(True):
-        draw = jax.jit(jax.vmap(lambda i, t: resampled(lane_key(root, 0, i), t.weights, t.sampler), (0, None)))
+        place = np.arange(len(table.weights))
+        draw = jax.jit(jax.vmap(lambda i, t: resampled(uniforms(root, np.int32(0), i, place), t.weights, t.sampler), (0, None)))
         return np.asarray(draw(np.arange(resamples, dtype=np.int32), table))[:, : len(fit.problem.runs)]
 
 

@@ -32,6 +32,34 @@ from jaxscale.datasets._registry import REGISTRY
         ("vocab", "default", 1054),
         ("vocab", "tokens", 1054),
         ("vocab", "all", 1200),
+        ("regmix", "default", 512),
+        ("regmix", "test_1m", 256),
+        ("regmix", "test_60m", 256),
+        ("regmix", "test_1b", 64),
+        ("mixinglaws", "default", 130),
+        ("mixinglaws", "prose", 26),
+        ("mixinglaws", "two_domains", 220),
+        ("mixinglaws", "three_domains", 3227),
+        ("mixinglaws", "five_domains", 31262),
+        ("mixinglaws", "redpajama", 25542),
+        ("steplaw", "default", 129),
+        ("steplaw", "batch", 129),
+        ("steplaw", "argmin", 17),
+        ("steplaw", "batch_argmin", 17),
+        ("steplaw", "all", 1911),
+        ("steplaw", "moe", 708),
+        ("loss_to_loss", "default", 529),
+        ("loss_to_loss", "c4", 529),
+        ("loss_to_loss", "pairs", 495),
+        ("loss_to_loss", "extrapolation", 6),
+        ("monkeys_coverage", "default", 896),
+        ("monkeys_coverage", "mean", 707),
+        ("monkeys_coverage", "jailbreak", 1113),
+        ("observational", "default", 1144),
+        ("observational", "sized", 955),
+        ("observational", "emergent", 489),
+        ("sloth", "default", 894),
+        ("sloth", "second", 630),
     ],
 )
 def test_tables_have_the_rows_they_should(name, rows, n):
@@ -47,6 +75,14 @@ def test_tables_have_the_rows_they_should(name, rows, n):
         ("isoflops_multi", "all", {"N": 6795600349.0}, ("loss", 5.005581996196243)),
         ("routed_moe", "dense", {"N": 1308819456.0}, ("loss", 2.2420146818345645)),
         ("vocab", "all", {"V": 4096.0, "C": 1.271517696e16}, ("Lu", -1.3494449853897095)),
+        ("regmix", "test_1b", {"loss_arxiv": 1.772475243}, ("loss", 2.932116032)),
+        ("mixinglaws", "five_domains", {"loss": 1.672847608805668}, ("step", 9000)),
+        ("steplaw", "all", {"D": 1e11, "eta": 0.0003453, "B": 736 * 2048}, ("loss", 2.3976109618296744)),
+        ("steplaw", "moe", {"loss": 2.680629944853511}, ("N_active", 187973632)),
+        ("loss_to_loss", "extrapolation", {"loss": 2.1262636184692383}, ("loss_c4", 2.649285078048706)),
+        ("monkeys_coverage", "mean", {"k": 10_000.0, "coverage": 0.265625}, ("k", 10_000.0)),
+        ("observational", "sized", {"score": 0.6983208921288624}, ("C", 8.4e23)),
+        ("sloth", "default", {"score": 0.2659250919932785}, ("chance", 0.2303)),
     ],
 )
 def test_known_values(name, rows, chosen, value):
@@ -71,6 +107,41 @@ def test_routers_share_the_dense_models():
     runs = jsl.datasets.load("routed_moe", rows="hash")
     np.testing.assert_array_equal(runs["router"] == "Dense", runs["E"] == 1)
     assert jsl.datasets.load("routed_moe", rows="all").clusters == "run"
+
+
+@pytest.mark.real
+def test_shares_of_mixtures():
+    for rows in ("default", "test_1b"):
+        runs = jsl.datasets.load("regmix", rows=rows)
+        assert runs["r"].shape[1] == 17
+        np.testing.assert_allclose(runs["r"].sum(1), 1, atol=0.0051)  # 17 shares, each rounded to 3 decimals
+    runs = jsl.datasets.load("mixinglaws")
+    np.testing.assert_allclose(runs["r"].sum(1), 1)
+    assert runs.clusters == "run"
+    assert len(runs.labels["run"]) == 26
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("pair", "floors", "kappa", "K"),
+    [  # floors of the offset laws in tests/certified/loss_to_loss.json, kappa and K as published
+        ("fineweb to fineweb-edu", (2.1700144749, 1.9669043143), 0.99937, 0.98577),
+        ("fineweb to starcoder", (2.1700144749, 0.8452475282), 1.09041, 0.62303),
+    ],
+)
+def test_pairs_of_runs_give_the_published_translations(pair, floors, kappa, K):
+    runs = jsl.datasets.load("loss_to_loss", rows="pairs")
+    runs = runs.where(runs["pair"] == pair)
+    slope, constant = np.polyfit(np.log(runs["L0"] - floors[0]), np.log(runs["loss"] - floors[1]), 1)
+    np.testing.assert_allclose([slope, np.exp(constant)], [kappa, K], atol=6e-6)
+
+
+@pytest.mark.real
+def test_missing_scores_are_said():
+    assert "21 of HumanEval" in jsl.datasets.load("observational").remarks[0]
+    sized = jsl.datasets.load("observational", rows="sized")
+    assert any("btlm-3b" in r for r in sized.remarks)  # with 627 trillion tokens in the file
+    assert sized["tokens"].max() < 1e14
 
 
 @pytest.mark.real

@@ -89,6 +89,14 @@ def test_notebooks(notebook):
     assert "capped" in done.stdout
 
 
+def test_every_benchmark_can_be_imported():
+    """The long ones are not run here; a name that has moved shows all the same."""
+    names = sorted(p.stem for p in (ROOT / "benchmarks").glob("*.py") if not p.stem.startswith("_"))
+    code = "import importlib, sys; sys.path.insert(0, 'benchmarks'); [importlib.import_module(n) for n in sys.argv[1:]]"
+    done = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
 def test_the_benchmark_of_refits():
     done = subprocess.run(
         [sys.executable, "benchmarks/bootstrap.py", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=300

@@ -98,7 +98,7 @@ def _regmix(paths: tuple[Path, Path], rows: str) -> Runs:
     domains = ", ".join(name.removeprefix("train_the_pile_") for name in shares[1:])
     runs.notes["remarks"] = [
         f"the elements of r are {domains}",
-        "shares are rounded to 3 decimals, so their sums are 1 to about .003; they are left as they are",
+        "shares are rounded to 3 decimals, so their sums are 1 to about .004; they are left as they are",
         *runs.remarks,
     ]
     return runs
