@@ -36,8 +36,9 @@ __all__ = [
 def coverage(k: Samples, *, a=negative(-30, -0.05), b=negative(-3, -0.02)) -> Fraction:
     """Coverage [fraction of problems solved] by k [samples per problem].
 
-    Points at different k come from the same problems and samples: bootstrap problems, never rows of this table. For honest
-    extrapolation fit `beta_binomial` to the counts. Source: Brown et al. 2024 (arXiv 2407.21787), abstract for the
+    Points at different k come from the same problems and samples: bootstrap problems, never rows of this table.
+    `beta_binomial` is fitted to the counts themselves; which of the two extrapolates better depends on the table (on the
+    released counts, from 100 to 10,000 samples, this one). Source: Brown et al. 2024 (arXiv 2407.21787), abstract for the
     exponentiated power law, form as told in a third-party account. Decides: how many samples a target coverage costs.
     Keywords: repeated sampling pass@k monkeys. Not from the source: the start ranges.
 
