@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale.datasets import _load
+from jaxscale.datasets import _curves, _load
 from jaxscale.datasets._registry import REGISTRY
 
 
@@ -60,6 +60,11 @@ from jaxscale.datasets._registry import REGISTRY
         ("observational", "emergent", 489),
         ("sloth", "default", 894),
         ("sloth", "second", 630),
+        ("multipowerlaw", "default", 1339),
+        ("bnsl_addition", "default", 14),
+        ("bnsl_addition", "all", 17),
+        ("learning_curves_nmt", "default", 48),
+        ("learning_curves_nmt", "all", 53),
     ],
 )
 def test_tables_have_the_rows_they_should(name, rows, n):
@@ -83,6 +88,9 @@ def test_tables_have_the_rows_they_should(name, rows, n):
         ("monkeys_coverage", "mean", {"k": 10_000.0, "coverage": 0.265625}, ("k", 10_000.0)),
         ("observational", "sized", {"score": 0.6983208921288624}, ("C", 8.4e23)),
         ("sloth", "default", {"score": 0.2659250919932785}, ("chance", 0.2303)),
+        ("multipowerlaw", "default", {"N": 25e6, "step": 23_920}, ("loss", 3.3044)),
+        ("bnsl_addition", "plus_one", {"x": 608}, ("loss", 2.70891537)),
+        ("learning_curves_nmt", "all", {"loss": 0.30665264615384613}, ("x", 5.12e8)),
     ],
 )
 def test_known_values(name, rows, chosen, value):
@@ -90,6 +98,14 @@ def test_known_values(name, rows, chosen, value):
     column, number = value
     found = runs[column][np.all([np.isclose(runs[c], v, rtol=1e-9) for c, v in chosen.items()], axis=0)]
     np.testing.assert_allclose(found, [number])
+
+
+@pytest.mark.real
+def test_logged_learning_rates_are_those_of_the_schedules():
+    for size, curve in _curves._LUO_CURVES["all"]:
+        path = _load._path("multipowerlaw", REGISTRY["multipowerlaw"], _curves._luo_file(size, curve))
+        step, lr = _curves._numbers(path, "step", "lr")
+        np.testing.assert_allclose(_curves._luo_rates(curve)[step.astype(int)], lr, rtol=1e-12)
 
 
 @pytest.mark.real
@@ -168,6 +184,15 @@ def test_embedded_tables():
     runs = jsl.datasets.load("vlm_tokens")
     assert len(runs) == 28
     np.testing.assert_allclose(runs["error"][(runs["N"] == 7e9) & (runs["T"] == 576)], 1 - 0.5354)
+    runs = jsl.datasets.load("tissue2024")
+    assert len(runs) == 40
+    assert runs.clusters == "run"
+    constant = runs.where(runs["run"] == "constant")
+    np.testing.assert_allclose(constant["S1"], 2e-4 * (constant["step"] + 1))  # the warm-up counted at the peak
+    assert not np.any(constant["S2"])
+    assert len(jsl.datasets.load("mu_scaling")) == 7
+    assert jsl.datasets.load("mu_scaling", rows="all")["loss"][-1] == 3.0425
+    assert jsl.datasets.load("rectified")["D_f"][-1] == 1_638_400
 
 
 def test_every_entry_says_where_it_comes_from():
