@@ -24,7 +24,8 @@ STORED, PAGE = HERE / "results" / "published_fits-cpu.jsonl", HERE.parent / "doc
 HEAD = """# Published fits, refitted
 
 Made by `python benchmarks/published_fits.py --page` from the lines that the same script stored (`--output`). Rows and objective
-are the paper's. *Published* is the objective that was published, *at its coefficients* the same objective at the published
+are the paper's. *Published* is the objective that was published (where the evidence says
+DATA: recomputed from the released runs), *at its coefficients* the same objective at the published
 coefficients, *ours* that of the certified fit; 'report only' where no objective was published. Evidence marks are those of
 `docs/laws.md`. The tables are fetched, or looked for under `$JAXSCALE_DATA_DIR`; none is part of this package.
 """
@@ -77,7 +78,7 @@ def record(published: Published, starts: int) -> dict[str, Any]:
         "best_known": published.best,
         "ours": ours,
         "reached": bool((bar is None or ours <= bar * (1 + 1e-9)) and (least is None or ours >= least)),
-        "status": fit.status.name or "OK" if fit.status else "OK",
+        "status": jsl.Status(int(fit.status)).name or "OK",
         "expected_status": published.expected,
         "params": {k: np.asarray(v).tolist() for k, v in fit.params.items()},
         "published_params": {k: np.asarray(v).tolist() for k, v in published.params.items()},

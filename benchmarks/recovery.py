@@ -39,7 +39,7 @@ def record(name: str) -> dict[str, Any]:
     fit = jsl.fit(law, noisy(name, 0.0))
     seconds = time.perf_counter() - begin
     error = max(float(np.max(np.abs(fit.params[k] / np.asarray(v) - 1))) for k, v in true.items())
-    status = str(fit.status)
+    status = jsl.Status(int(fit.status)).name or "OK"
     expected = OTHERWISE.get(name)
     right = fit.ok and error <= TOLERANCE if expected is None else not fit.ok and expected in status
     found = {"seconds": seconds, "error": error, "status": status, "expected": expected or "OK", "as_expected": bool(right)}

@@ -71,7 +71,7 @@ def page() -> str:
 
 
 def files_in_order() -> list[str]:
-    """Files of `jaxscale/laws`, in the order in which the package imports them."""
+    """Files of `jaxscale/laws`, in the order of its list of names."""
     seen = {}
     for item in _catalogue.items().values():
         function = item.function if isinstance(item, jsl.Law) else item

@@ -178,19 +178,23 @@ def assumptions(problem: Problem) -> tuple[str, ...]:
     said = []
     for name, unit in zip(law.columns, law.column_units, strict=True):
         given = runs.units[name]
-        said.append(f"{name} in {unit.name}" + (f", converted from {given.name}" if _converted(given, unit) else ""))
+        said.append(f"{name} in {unit.name}" + _converted(given, unit))
     if runs.target is not None:
         given = runs.units[runs.target_name]
         said.append(
             f"{runs.target_name} in {law.unit.name}"
-            + (f", converted from {given.name}" if _converted(given, law.unit) else "")
+            + _converted(given, law.unit)
             + (" (bits or a small perplexity in its place cannot be detected)" if law.unit.dimension == "loss" else "")
         )
     return (*said, "one unit for all rows of a column (a common wrong factor cannot be detected)")
 
 
-def _converted(given: Any, wanted: Any) -> bool:
-    return bool(given.dimension and wanted.dimension and given.name != wanted.name)
+def _converted(given: Any, wanted: Any) -> str:
+    if not given.dimension or not wanted.dimension or given.name == wanted.name:
+        return ""
+    if (given.factor, given.logarithm) == (wanted.factor, wanted.logarithm):
+        return f", although given as {given.name}: the numbers are taken as they are"  # another way of counting parameters
+    return f", converted from {given.name}"
 
 
 def _edge_sentence(job: Job, name: str, j: int, x: np.ndarray) -> str:

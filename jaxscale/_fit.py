@@ -1,7 +1,7 @@
 """`fit`: the best of many starts, with a certificate; `bootstrap`: the same fit on thousands of resamples.
 
-Both prepare jobs, run their lanes in blocks and keep the best start of each resample. `fit` walks every start up a
-ladder of ever sharper objectives; `bootstrap` starts each refit at the fitted optimum and needs no ladder, unless
+Both prepare jobs, run their lanes in blocks and keep the best start of each resample. `fit` walks every second start up
+a ladder of ever sharper objectives (`_lanes`); `bootstrap` starts each refit at the fitted optimum and needs none, unless
 `starts` asks for guards. Several tables and several objectives are more lanes of the same job: a cell is one table with
 one objective, and only tables of very different length, or objectives of different kinds, make a job of their own.
 """

@@ -36,7 +36,7 @@ def closed_form(law, c, q=1.0):
 def test_published_laws(law, budget, N, D, loss):
     plan = jsl.allocate(law, budget)
     assert plan.status == 0
-    assert plan["N"] == pytest.approx(N, rel=3e-6)  # the catalogue prints six digits
+    assert plan["N"] == pytest.approx(N, rel=3e-6)  # six digits
     assert plan["D"] == pytest.approx(D, rel=3e-6)
     if loss is not None:
         assert plan.loss == pytest.approx(loss, rel=3e-6)
@@ -166,7 +166,7 @@ def test_infeasible_plans_say_so():
 
 
 def test_inference_aware_optimum_meets_its_first_order_condition():
-    """Sardana et al. 2023: alpha A N^-alpha / (beta B D^-beta) = 1 + D_inf / (3 D) (derived in the catalogue)."""
+    """Sardana et al. 2023: alpha A N^-alpha / (beta B D^-beta) = 1 + D_inf / (3 D) (derived)."""
     p = {k: float(v) for k, v in HOFFMANN.params.items()}
     for tokens in (1e11, 2e12, 1e13):
         plan = jsl.allocate(HOFFMANN, 1e23, cost=costs.Lifetime(tokens))

@@ -1,9 +1,9 @@
-"""Every number of the two catalogue pages, and every id: from data files that name the law and the evidence.
+"""Every number of the catalogue, and every source: from data files that name the law and the evidence.
 
 `tests/catalogue/*.checks.tsv` has one line per expression: id, evidence, expression, value or list of values, and
 optionally how far off a value may be (`1%`, or `2` for two units of its last digit; half a unit otherwise). An
 expression sees the laws and rules of `jaxscale.laws`, `schedules`, `allocate`, `jsl` and `np`. `*.ids.tsv` says for every
-id of the pages which laws or rules stand for it, or after `-` why none does.
+source in `ids.txt` which laws or rules stand for it, or after `-` why none does.
 """
 
 import csv

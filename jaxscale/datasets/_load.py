@@ -36,7 +36,7 @@ def describe(name: str) -> str:
 
 
 def load(name: str, rows: str = "default") -> Runs:
-    """A registered table as `Runs`, N in parameters, D in tokens, loss in nats/token.
+    """A registered table as `Runs`: N in parameters, D in tokens, loss in nats/token where `describe(name)` says no other.
 
     `rows` chooses a variant that `describe(name)` lists. Raises ValueError for an unknown name or variant, and
     FileNotFoundError where a file is neither under `$JAXSCALE_DATA_DIR` nor to be had, saying what would help.

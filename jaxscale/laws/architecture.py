@@ -258,8 +258,8 @@ def inference_moe(N: Params, E: Experts, D: Tokens, *, A=positive(1, 1e5), alpha
     """Loss [nats/token] of a mixture of experts from N [parameters], E [experts] and D [tokens], with an N-E interaction.
 
     The paper finds 4 or 8 experts best to serve at 2.5 to 3.5 times the training cost, or 16 and 32 experts at 70 to 85 %
-    of the size. Source: Yun et al. 2024 (arXiv 2404.02852), form as recalled with the help of a garbled note, not read in
-    the source, like the meaning of N. Decides: number of experts when serving costs count. Keywords: MoE
+    of the size. Source: Yun et al. 2024 (arXiv 2404.02852), form as recalled, not read in the
+    source, like the meaning of N. Decides: number of experts when serving costs count. Keywords: MoE
     mixture-of-experts serving. Not from the source: the start ranges, and the coefficients of the example.
 
     >>> round(float(inference_moe(1e9, 8, 2e10, A=400, alpha=0.34, B=1, beta=0.5, C=400, gamma=0.28, F=1.5, d=0.0)), 4)

@@ -172,7 +172,7 @@ def sloth(size: Params, tokens: Tokens, *, alpha=real(-3, 3, shape=(2,)), beta_s
     all five vectors before that. Only Lambda . skills is seen: with one skill fix beta_s = 1; the offset that alpha and b
     share, or with more skills their rotation, stays flat and changes no prediction. One benchmark: fix Lambda = 1, b = 0.
 
-    Source: Polo et al. 2024 (arXiv 2412.06540), authors' code. Decides: how good the next larger member of a family will
+    Source: Maia Polo et al. 2024 (arXiv 2412.06540), authors' code. Decides: how good the next larger member of a family will
     be, from one small member. Keywords: latent skill factor family intercept leaderboard. Not from the source: the start
     ranges.
 

@@ -124,12 +124,11 @@ multi_power = multi_power.publish(
 
 @rule
 def multi_power_exact(rates, at=None, *, L0, A, B, C, alpha, beta, gamma, warm_up=0, convention="counted", area=0.0):
-    """Loss [nats/token] of the multi-power law at the steps `at` (default: the last) of `rates`, the learning rate of
-    every step, without bins.
+    """Loss [nats/token] of the multi-power law at the steps `at` (default: the last) of `rates` [learning rate by step].
 
-    For `convention`, `warm_up` and `area` see `schedules.decrements`. It can be differentiated by `rates`, at a cost of a
-    few passes over the steps, so that a schedule can be optimised. Source: Luo et al. 2025 (arXiv 2503.12811), authors'
-    code. Decides: which schedule has the lowest final loss. Keywords: learning rate cosine constant wsd MPL optimal.
+    Without bins. For `convention`, `warm_up` and `area` see `schedules.decrements`. It can be differentiated by `rates`, at
+    a cost of a few passes over the steps, so that a schedule can be optimised. Source: Luo et al. 2025 (arXiv 2503.12811),
+    authors' code. Decides: which schedule has the lowest final loss. Keywords: learning rate cosine constant wsd MPL optimal.
 
     >>> from jaxscale import schedules
     >>> parameters = multi_power.published["luo2025_25m"].params
