@@ -67,7 +67,7 @@ def cooldown(z: Any, shape: str = "1-sqrt", *, end: Any = 0.0) -> Any:
 
 @rule
 def constant(peak: Any, steps: int, *, warm_up: int = 0) -> Any:
-    """Learning rate of every step: `peak` throughout, after `warm_up` [steps].
+    """Learning rate [unit of `peak`] of every step: `peak` throughout, after `warm_up` [steps].
 
     >>> constant(3e-4, 4, warm_up=2).tolist()
     [0.0, 0.00015, 0.0003, 0.0003]
@@ -77,7 +77,7 @@ def constant(peak: Any, steps: int, *, warm_up: int = 0) -> Any:
 
 @rule
 def cosine(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
-    """Learning rate of every step: half a cosine from `peak` to `end`, after `warm_up` [steps].
+    """Learning rate [unit of `peak`] of every step: half a cosine from `peak` to `end`, after `warm_up` [steps].
 
     >>> [round(float(v), 6) for v in cosine(1.0, 5, end=0.1)]
     [1.0, 0.868198, 0.55, 0.231802, 0.1]
@@ -87,7 +87,7 @@ def cosine(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
 
 @rule
 def linear(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
-    """Learning rate of every step: a line from `peak` to `end`, after `warm_up` [steps].
+    """Learning rate [unit of `peak`] of every step: a line from `peak` to `end`, after `warm_up` [steps].
 
     >>> linear(1.0, 5).tolist()
     [1.0, 0.75, 0.5, 0.25, 0.0]
@@ -97,7 +97,7 @@ def linear(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
 
 @rule
 def rex(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
-    """Learning rate of every step: `peak` (1 - z) / (1/2 + (1 - z)/2), after `warm_up` [steps].
+    """Learning rate [unit of `peak`] of every step: `peak` (1 - z) / (1/2 + (1 - z)/2), after `warm_up` [steps].
 
     Source: Chen et al. 2021, form recalled, not read in the source. `end` is ours.
 
@@ -109,7 +109,7 @@ def rex(peak: Any, steps: int, *, end: Any = 0.0, warm_up: int = 0) -> Any:
 
 @rule
 def wsd(peak: Any, steps: int, *, cooldown: Any = 0.2, shape: str = "1-sqrt", end: Any = 0.0, warm_up: int = 0) -> Any:
-    """Learning rate of every step: warm-up, stable at `peak`, and a cooldown to `end`.
+    """Learning rate [unit of `peak`] of every step: warm-up, stable at `peak`, and a cooldown to `end`.
 
     `cooldown` is the share of the steps after the warm-up in which the learning rate falls; for shapes see the function
     `cooldown`. Source: Hu et al. 2024 (arXiv 2404.06395) and Hägele et al. 2024, authors' code.
@@ -179,7 +179,7 @@ def power_onset(batch: Any, *, peak: Any = 0.02, a: Any = 4.0, b: Any = -0.51) -
 
 @rule
 def annealing(eta: Any, at: Any, *, momentum: Any = 0.999, warm_up: int = 0) -> Any:
-    """Columns S1 and S2 of the annealing laws at the steps `at`, from the learning rate `eta` of every step.
+    """Columns S1 and S2 [learning rate x steps] of the annealing laws at the steps `at`, from every step's learning rate `eta`.
 
     S1 is the sum of learning rates, S2 the sum of a decaying memory of their decrements, m_i = momentum m_(i-1) +
     (eta_(i-1) - eta_i): 0 as long as the learning rate is constant. The first `warm_up` steps are counted at the learning
