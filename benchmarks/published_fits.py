@@ -97,7 +97,9 @@ def page() -> str:
     lines = [json.loads(line) for line in STORED.read_text().splitlines()]
     title = ["fit", "rows", "published", "at its coefficients", "ours", "difference", "status", "evidence"]
     rows = [title, ["---"] * len(title), *(cells(line) for line in lines)]
-    parts = [HEAD, *(f"| {' | '.join(row)} |" for row in rows)]
+    missing = [fit.name for fit in FITS if fit.name not in {line["method"] for line in lines}]
+    told = f"{len(lines)} of {len(FITS)} fits are stored" + (f"; not yet: {', '.join(missing)}" if missing else "")
+    parts = [HEAD, told + ".", "", *(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)]
     for line in lines:
         parts += [
             "",
