@@ -28,10 +28,13 @@ From a sweep of sparse models to a fitted law:
 
 ```python
 print(jsl.laws.find("moe"))
-runs = jsl.Runs.from_csv("moe.csv", N="params", D="tokens", S="sparsity", target="loss")
+runs = jsl.Runs.from_csv("moe.csv", N="params", D="tokens", S="sparsity", loss="loss")
 fit = jsl.fit(jsl.laws.sparse_moe, runs)
 print(jsl.report(fit))
 ```
+
+Which of them: `sparse_moe` where the share of idle experts varies, `joint_moe` where their number does, `fine_grained_moe`
+where their size does, `routed_moe` at fixed data.
 
 Evidence of published coefficients: CODE, DATA, PAPER, V seen in the authors' own code, data or text; DIGEST, NOTE, V2 in
 somebody else's account; D derived or recomputed. Recalled numbers are not published here.

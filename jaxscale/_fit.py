@@ -65,6 +65,10 @@ def fit(
 
     Source of the objective: Hoffmann et al. 2022 eq. 3. Starts by projection, the ladder and the certificate are ours.
     """
+    if not isinstance(law, Law):
+        raise TypeError(
+            f"{getattr(law, '__name__', law)!r} is no law: a rule has nothing to fit, call it; a formula needs @jsl.law"
+        )
     count = starts if isinstance(starts, int) else len(starts)
     if count < 1:
         raise ValueError(f"starts={starts}: at least one is needed")

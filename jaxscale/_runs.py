@@ -259,6 +259,12 @@ def _build(
         raise refuse(
             f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip()
         )
+    if words := [k for k, v in units.items() if isinstance(v, str)]:
+        raise refuse(
+            f"units for {words[0]!r}: {units[words[0]]!r} is no unit",
+            why="a unit was given by name",
+            change="units={'D': jsl.units.billion(jsl.units.Tokens)}, jsl.units.Bits, ...",
+        )
     declared = {k: unit_of(units[k]) if k in units else by_letter("loss" if k == target else k) for k in data}
     key = "weights" if "weights" not in data else "weights (given)"
     if weights is not None:

@@ -142,3 +142,15 @@ def _shape_of(law, columns):
 def test_catalogue_median_law_is_short():
     lengths = sorted(len(_catalogue.formula(v).splitlines()) for v in _catalogue.items().values() if isinstance(v, jsl.Law))
     assert lengths[len(lengths) // 2] <= 8
+
+
+def test_catalogue_find():
+    """Hyphens, underscores and plurals do not matter; what is not there says so in a sentence."""
+    for words in ("learning-rate schedules", "learning rate schedule", "learning_rate schedule"):
+        assert "annealing" in [item.__name__ for item in laws.find(words)]
+    assert {"sparse_moe", "joint_moe", "fine_grained_moe", "routed_moe"} <= {item.__name__ for item in laws.find("moe")}
+    with pytest.raises(ValueError, match="Did you mean 'sparsity'") as error:
+        laws.find("sparsitty")
+    assert len(str(error.value)) < 300
+    with pytest.raises(TypeError, match="'mup' is no law: a rule has nothing to fit"):
+        jsl.fit(laws.mup, None)

@@ -726,3 +726,8 @@ def test_a_million_rows_within_seconds(make):
     assert len(runs) == n
     assert 0 < len(part) < n
     np.testing.assert_array_equal(runs["D"], data["D"])
+
+
+def test_a_unit_given_by_name_is_refused():
+    with pytest.raises(jsl.InputError, match=r"'billion' is no unit"):
+        jsl.Runs.from_columns(D=[1.0, 2.0], loss=[3.0, 2.5], units={"D": "billion"})

@@ -10,13 +10,13 @@ paper; DIGEST, NOTE, V2 in somebody else's account of it; D derived or recompute
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from .._checks import nearest
 from .._law import Law
 from ._papers import PAPERS
 
@@ -40,13 +40,13 @@ def items() -> dict[str, Law | Callable[..., Any]]:
 def find(words: str) -> Shelf:
     """Laws and rules in whose name, text, paper or columns all of `words` appear; those named so come first.
 
-    Raises ValueError where nothing matches, with the words nearest to those given.
+    Hyphens and plurals do not matter. Raises ValueError where nothing matches, with the words nearest to those given.
 
     >>> from jaxscale import laws
     >>> find("compute-optimal tokens")[0].name
     'chinchilla'
     """
-    wanted = re.findall(r"[\w.+-]+", words.lower())
+    wanted = re.findall(r"[^\W_][\w.+]*", words.lower().replace("_", " ").replace("-", " "))
     ranked: list[tuple[int, int, Any]] = []
     for k, item in items().items():
         places = [k, first_line(item), _keywords(item), text(item) + " ".join(_paper_words(item))]
@@ -54,9 +54,13 @@ def find(words: str) -> Shelf:
         if score and max(score) < 99:
             ranked.append((sum(score), len(ranked), item))
     if not ranked:
-        vocabulary = {w for item in items().values() for w in re.findall(r"\w{3,}", (text(item) + _keywords(item)).lower())}
-        hints = " ".join(nearest(word, sorted(vocabulary)) for word in wanted)
-        raise ValueError(f"laws.find({words!r}): no law has all of these words.{hints}")
+        vocabulary = {w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())}
+        close = [match for word in wanted for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)]
+        hint = f" Did you mean {' '.join(close)!r}?" if close else ""
+        raise ValueError(
+            f"laws.find({words!r}): no law has all of these words.{hint} "
+            f"Try one topic (moe, mixture, batch, learning rate, repeated data, downstream, inference); docs/laws.md has all"
+        )
     return Shelf(item for _, _, item in sorted(ranked, key=lambda r: r[:2]))
 
 
@@ -144,7 +148,8 @@ def _paper_words(law: Law | Callable[..., Any]) -> list[str]:
 
 def _has(place: str, word: str) -> bool:
     """Whether a word begins with `word` in `place`; names are split at underscores."""
-    return re.search(rf"(?<![a-z0-9]){re.escape(word)}", place.replace("_", " ")) is not None
+    stem = word[:-1] if len(word) > 4 and word.endswith("s") else word
+    return re.search(rf"(?<![a-z0-9]){re.escape(stem)}", place.replace("_", " ").replace("-", " ")) is not None
 
 
 def _shape(spec: Any) -> str:

@@ -46,13 +46,6 @@ def _best_size(D, A, B, alpha, beta):
     return (D * G) ** (beta / alpha) * G
 
 
-def _data_constrained(N, D, U, A, B, alpha, beta, R_D, R_N):
-    """Reducible loss in effective parameters and effective data."""
-    U_D = jnp.minimum(D, U)
-    U_N = jnp.minimum(N, _best_size(U_D, A, B, alpha, beta))
-    return A * shapes.saturating(U_N, N, R_N) ** -alpha + B * shapes.saturating(U_D, D, R_D) ** -beta
-
-
 @law
 def data_constrained(N: Params, D: Tokens, U: Tokens, *, E=positive(0.5, 3), A=positive(1, 1e5), B=positive(1, 1e5),
                      alpha=positive(0.05, 1.5), beta=positive(0.05, 1.5), R_D=positive(0.5, 200), R_N=positive(0.5, 200)) -> Nats:
@@ -70,7 +63,9 @@ def data_constrained(N: Params, D: Tokens, U: Tokens, *, E=positive(0.5, 3), A=p
     >>> round(float(data_constrained.published["muennighoff2023"](6.34e9, 242e9, 25e9)), 12)
     2.225644088998
     """
-    return E + _data_constrained(N, D, U, A, B, alpha, beta, R_D, R_N)
+    U_D = jnp.minimum(D, U)
+    U_N = jnp.minimum(N, _best_size(U_D, A, B, alpha, beta))
+    return E + A * shapes.saturating(U_N, N, R_N) ** -alpha + B * shapes.saturating(U_D, D, R_D) ** -beta
 
 
 # The notebooks hold an older fit with alpha and beta apart (16.26, 4.96), used for figures only.
@@ -111,7 +106,8 @@ def data_constrained_optimum(C, U, *, E, A, B, alpha, beta, R_D, R_N):
 
     n = root(slope, jnp.full_like(best, -50.0), jnp.full_like(best, 50.0), (C, U, best, A, B, alpha, beta, R_D, R_N))
     N, D = best * jnp.exp(n), C / 6 / best * jnp.exp(-n)
-    return {"N": N, "D": D, "epochs": D / U, "loss": E + _data_constrained(N, D, U, A, B, alpha, beta, R_D, R_N)}
+    loss = data_constrained.function(N, D, U, E=E, A=A, B=B, alpha=alpha, beta=beta, R_D=R_D, R_N=R_N)
+    return {"N": N, "D": D, "epochs": D / U, "loss": loss}
 
 
 # -- filtered data ---------------------------------------------------------------------------------------------------
