@@ -43,8 +43,8 @@ def find(words: str) -> Shelf:
     Hyphens and plurals do not matter. Raises ValueError where nothing matches, with the words nearest to those given.
 
     >>> from jaxscale import laws
-    >>> find("compute-optimal tokens")[0].name
-    'chinchilla'
+    >>> find("repeated data")[1].name
+    'data_constrained'
     """
     wanted = re.findall(r"[^\W_][\w.+]*", words.lower().replace("_", " ").replace("-", " "))
     ranked: list[tuple[int, int, Any]] = []
