@@ -61,10 +61,8 @@ def page() -> str:
     files = {f: importlib.import_module(f"jaxscale.laws.{f}") for f in files_in_order()}
     lines += ["| file | laws | rules |", "|---|---|---|"]
     for name, file in files.items():
-        own = [items[k] for k in file.__all__]
         count = [", ".join(f"[{k}](#{k})" for k in file.__all__ if isinstance(items[k], jsl.Law) == law) for law in (True, False)]
         lines.append(f"| {name} | {count[0] or '–'} | {count[1] or '–'} |")
-        assert own
     for name, file in files.items():
         about = (file.__doc__ or "").strip()
         lines += ["", f"## {name}", "", about]

@@ -38,17 +38,6 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"FAILED: in CI {len(_skipped)} tests on real tables were skipped", red=True)
 
 
-@pytest.fixture(autouse=True)
-def few_mappings():
-    """Every compiled program maps memory, and Linux ends a process that has 65,530 mappings: forget programs before that."""
-    yield
-    maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > 25_000:
-        import jax
-
-        jax.clear_caches()
-
-
 @pytest.fixture(scope="session")
 def hoffmann():
     """The certified fit of the 240 rows, shared by the tests that need one."""
