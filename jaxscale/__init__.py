@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from . import solvers as solvers
     from . import units as units
     from ._allocate import allocate as allocate
+    from ._bootstrap import bootstrap as bootstrap
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
-    from ._fit import bootstrap as bootstrap
     from ._fit import fit as fit
     from ._law import Law as Law
     from ._law import law as law
@@ -43,14 +43,20 @@ if TYPE_CHECKING:
     from ._results import Status as Status
     from ._runs import Runs as Runs
     from .laws import cite as cite
+    from .uncertainty import Covariance as Covariance
+    from .uncertainty import Influence as Influence
+    from .uncertainty import Profile as Profile
+    from .uncertainty import covariance as covariance
+    from .uncertainty import influence as influence
     from .uncertainty import interval as interval
+    from .uncertainty import profile_likelihood as profile_likelihood
 else:
     _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
     _NAMES = {
         "allocate": "_allocate",
         "InputError": "_checks",
         "JaxscaleWarning": "_checks",
-        "bootstrap": "_fit",
+        "bootstrap": "_bootstrap",
         "fit": "_fit",
         "Law": "_law",
         "law": "_law",
@@ -68,7 +74,13 @@ else:
         "Status": "_results",
         "Runs": "_runs",
         "cite": "laws",
+        "Covariance": "uncertainty",
+        "Influence": "uncertainty",
+        "Profile": "uncertainty",
+        "covariance": "uncertainty",
+        "influence": "uncertainty",
         "interval": "uncertainty",
+        "profile_likelihood": "uncertainty",
     }
     __all__ = sorted([*_SPACES, *_NAMES])
 

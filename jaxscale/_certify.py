@@ -101,7 +101,8 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     Where delta is far below the scatter, few rows lie inside it, and a sandwich that rests on fewer than ten of them per
     parameter can be far too small or far too large by luck.
     """
-    sandwich = sandwich_deviation(measures["hessian"], measures["scores"], edge)
+    scores = measures["force"][:, None] * measures["jacobian"]
+    sandwich = sandwich_deviation(measures["hessian"], scores, edge)
     objective, live = problem.objective, table.weights > 0
     if not objective.observes:
         return sandwich

@@ -1,9 +1,9 @@
-"""`fit`: the best of many starts, with a certificate; `bootstrap`: the same fit on thousands of resamples.
+"""`fit`: the best of many starts, with a certificate.
 
-Both prepare jobs, run their lanes in blocks and keep the best start of each resample. `fit` walks every second start up
-a ladder of ever sharper objectives (`_lanes`); `bootstrap` starts each refit at the fitted optimum and needs none, unless
-`starts` asks for guards. Several tables and several objectives are more lanes of the same job: a cell is one table with
-one objective, and only tables of very different length, or objectives of different kinds, make a job of their own.
+Jobs are prepared, their lanes run in blocks, and the best start is kept and certified. Every second start walks up a
+ladder of ever sharper objectives (`_lanes`). Several tables and several objectives are more lanes of the same job: a cell
+is one table with one objective, and only tables of very different length, or objectives of different kinds, make a job
+of their own. `_bootstrap` puts the same parts together for resamples.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ import numpy as np
 
 from . import objectives as obj
 from ._certify import certify
-from ._checks import nearest, refuse, warn
 from ._lanes import Job
 from ._law import Law
-from ._prepare import prepare, projected, resampler
-from ._resample import root_key
+from ._prepare import prepare, projected
 from ._results import Certificate, Fit, Problem
 from ._runs import Runs
 from ._solve import Run, measures, ready, solved
@@ -81,21 +79,21 @@ def fit(
     problems = [[Problem(law, r, o, spec, seed) for o in objectives] for r in sets]
     run = Run(executor, directory, memory)
     cells = np.empty((len(sets), len(objectives)), object)
-    for number, (rows, columns) in enumerate(jobs := _jobs(problems, count)):
+    for number, (rows, columns) in enumerate(jobs := jobs_of(problems, count)):
         own = [[problems[d][o] for o in columns] for d in rows]
         job = prepare(own, starts)
         if isinstance(starts, int):
             job = dataclasses.replace(job, ranges=projected(job))
-        found = solved(job, len(rows) * len(columns), _part(run, number, len(jobs)), label="starts", also=[ready])
+        found = solved(job, len(rows) * len(columns), part(run, number, len(jobs)), label="starts", also=[ready])
         near = measures(job, found.lanes["x"])
         for k, (d, o) in enumerate((d, o) for d in rows for o in columns):
             lane = {name: v[k] for name, v in found.lanes.items()}
             status, certificate = certify(problems[d][o], job, k, lane, {name: v[k] for name, v in near.items()})
             certificate = dataclasses.replace(certificate, **_agreement(job, k, found.values[k]))
-            params = everything(law, _params(lane), ())
+            params = everything(law, free_params(lane), ())
             point = Fit(params, lane["value"], status, certificate, problems[d][o], steps=lane["steps"], work=found.work)
             cells[d, o] = point
-    return _gathered(cells, several)
+    return gathered(cells, several)
 
 
 def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
@@ -108,92 +106,7 @@ def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
     return {"starts_drawn": len(values), "starts_kept": int(np.sum(np.isfinite(values))), "starts_agreed": agreed}
 
 
-def bootstrap(
-    fit: Fit,
-    resamples: int = 1000,
-    *,
-    by: str | None = None,
-    starts: int = 1,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
-) -> Fit:
-    """Refits of `fit` on `resamples` pairs resamples: an ensemble, parameters `(resamples,)` in the law's units.
-
-    `by` names what is drawn with replacement: "rows", or a group column whose groups are drawn whole. By default rows,
-    unless some `run` has several rows: then runs, because checkpoints of a run are not independent. Each refit starts
-    at the fitted optimum; `starts=k` adds k - 1 fresh starts and keeps the best. Failed refits stay, with a status.
-
-    A fit of several tables or objectives is resampled in one go: parameters (resamples, tables, objectives), and
-    `boots[3]` is the ensemble of one table. Objectives of one table see the same resamples. `executor`, `directory` and
-    `memory` are as in `fit`.
-
-    Raises InputError for an unknown group column.
-
-    >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
-    >>> len(jsl.bootstrap(best, 100))
-    100
-
-    Source: Efron 1979 (pairs resampling); Besiroglu et al. 2024 use it with 4,000 resamples.
-    """
-    if fit.point is not None:
-        raise TypeError("bootstrap() takes one fit; this is already an ensemble (use its .point)")
-    if resamples < 1 or starts < 1:
-        raise ValueError(f"resamples={resamples}, starts={starts}: at least one of each is needed")
-    points = np.empty((1, 1), object)
-    points[0, 0] = fit
-    if fit.cells is not None:
-        points = fit.cells.reshape(fit.cells.shape if fit.cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
-    units = [_unit(row[0].problem.runs, by) for row in points]
-    if bad := [p for p in points.flat if not p.ok]:
-        many = f" ({len(bad)} of {points.size})" if points.size > 1 else ""
-        warn(f"the fit is not OK{many}; its refits inherit that. {'; '.join(bad[0].certificate.findings)}")
-    problems = [[p.problem for p in row] for row in points]
-    law, run = problems[0][0].law, Run(executor, directory, memory)
-    cells = np.empty(points.shape, object)
-    for number, (rows, columns) in enumerate(jobs := _jobs(problems, resamples * starts)):
-        job = prepare([[problems[d][o] for o in columns] for d in rows], starts)
-        padded = job.table.target.shape[1]
-        drawn = [resampler(law, problems[d][0].runs, units[d], padded) for d in rows]
-        with jax.enable_x64(True):
-            warm = [job.layout.pack({k: points[d, o].params[k] for k in law.free}) / job.unit for d in rows for o in columns]
-        job = dataclasses.replace(
-            job,
-            table=dataclasses.replace(job.table, sampler=jax.tree.map(lambda *v: np.stack(v), *drawn)),
-            resample=np.bool_(True),
-            given=np.asarray(warm)[:, None],
-            known=np.int32(1),
-            resamples=np.int32(resamples),
-            key=root_key(seed, 1),  # a stream apart from the starts of `fit`
-            **({"ranges": projected(job)} if starts > 1 else {"levels": np.ones_like(job.levels)}),
-        )
-        found = solved(job, len(rows) * len(columns) * resamples, _part(run, number, len(jobs)), label="refits")
-        for k, (d, o) in enumerate((d, o) for d in rows for o in columns):
-            lanes = {name: v[k * resamples : (k + 1) * resamples] for name, v in found.lanes.items()}
-            point, params = points[d, o], everything(law, _params(lanes), (resamples,))
-            certificate = dataclasses.replace(point.certificate, gradient=lanes["gradient"], singular=lanes["singular"])
-            cells[d, o] = Fit(
-                params, lanes["value"], lanes["status"], certificate, point.problem, point, units[d], lanes["steps"], found.work
-            )
-    return _gathered(cells, fit.several, fit if fit.cells is not None else None)
-
-
-def _unit(runs: Runs, by: str | None) -> str:
-    """What is drawn with replacement from a table."""
-    by = by or runs.clusters or "rows"
-    if by != "rows":
-        if by not in runs.groups:
-            raise refuse(
-                f"by={by!r}: no such group column", why="it was read as a number or not at all", change=nearest(by, runs.groups)
-            )
-        if len(np.unique(np.asarray(runs.groups[by])[np.asarray(runs.weights) > 0])) < 10:
-            warn(f"fewer than 10 groups of {by!r}: percentile intervals from so few are too narrow")
-    return by
-
-
-def _jobs(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
+def jobs_of(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
     """Tables and objectives that go into one job each: objectives of one kind, tables of similar length.
 
     A job pads its tables to the longest, and every job compiles: tables are set apart where they are less than a quarter
@@ -214,14 +127,35 @@ def _jobs(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], li
     return [(sorted(rows), columns) for rows in lengths for columns in kinds.values()]
 
 
-def _part(run: Run, number: int, count: int) -> Run:
+def part(run: Run, number: int, count: int) -> Run:
     """Each job of a call has a directory of its own."""
     if run.directory is None or count == 1:
         return run
     return dataclasses.replace(run, directory=os.path.join(run.directory, f"part_{number}"))
 
 
-def _gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = None) -> Fit:
+def grid(fit: Fit) -> np.ndarray:
+    """The fits of one table and objective that a fit holds, (tables, objectives)."""
+    if fit.cells is not None:
+        return fit.cells.reshape(fit.cells.shape if fit.cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
+    only = np.empty((1, 1), object)
+    only[0, 0] = fit
+    return only
+
+
+def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
+    """Coordinates (L, P) of parameters (L, ...)."""
+    with jax.enable_x64(True):
+        free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
+        return np.asarray(jax.jit(jax.vmap(job.layout.pack))(free)) / job.unit
+
+
+def optima(job: Job, points: Sequence[Fit]) -> np.ndarray:
+    """Coordinates (cells, P) of fits."""
+    return coordinates(job, {k: np.stack([p.params[k] for p in points]) for k in job.law.free})
+
+
+def gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = None) -> Fit:
     """One fit of one cell, or a fit that holds them all, with the axes that were asked for."""
     if not any(several):
         only: Fit = cells[0, 0]
@@ -254,7 +188,7 @@ def _gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None =
     )
 
 
-def _params(lanes: dict[str, Any]) -> dict[str, Any]:
+def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
     return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
 
 

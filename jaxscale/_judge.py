@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._kernel import kernel, per_run, sums
-from ._lanes import Job, weighed
+from ._kernel import kernel, outer, per_run, sums
+from ._lanes import Job, resample_of
 from ._results import Status
 from ._starts import Ranges
 from ._tiles import Tile, hurried
@@ -39,11 +39,10 @@ def judged(job: Job, tile: Tile, lane: np.ndarray, x: np.ndarray) -> dict[str, n
 @functools.partial(hurried, static_argnums=3)
 def _again(lane: Any, x: Any, job: Job, tile: Tile) -> dict[str, Any]:
     """The sums of lanes (T,) at x (P, T), lanes first, and their parameters."""
-    weights, dataset, cell = weighed(job, lane)
+    weights, target, dataset, cell = resample_of(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
-    tables = [*law_kernel.table(job.table.rows, job.table.codes), job.table.target]
     many = job.table.target.shape[0] > 1
-    *features, target = [v[dataset].T if many else v[0][:, None] for v in tables]
+    features = [v[dataset].T if many else v[0][:, None] for v in law_kernel.table(job.table.rows, job.table.codes)]
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
     found = sums(law_kernel, x, job.unit, features, target, weights, objective, rows=tile.rows, gram=True)
     params = jax.vmap(job.layout.unpack, in_axes=-1)(x * job.unit[:, None])
@@ -107,7 +106,8 @@ def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     """For the covariances of the certificate, cells (T,) at x (P, T): leaves with the cell first.
 
     Residuals (n,): in ln of the target, or relative to its size for objectives in its own units; their slopes (n, P);
-    the scores, slopes of each run's weighted loss (n, P); the Hessian (P, P) of the certified objective.
+    weighted first and second derivative of each run's loss by its residual, `force` and `bend` (n,); the Hessian (P, P)
+    of the certified objective. A run's score, the slope of its loss, is its force times its slopes.
     """
     dataset = cell // job.objectives
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
@@ -122,10 +122,11 @@ def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     else:
         size = jnp.sqrt(jnp.sum(jnp.where(weights > 0, target**2, 0.0), 0) / jnp.sum(weights > 0, 0))
         size = jnp.where(size > 0, size, 1.0)
-    psi = jax.jvp(objective.loss, (residual,), (jnp.ones_like(residual),))[1]
+    _, psi, bend = outer(objective.loss, residual)
     return {
         "residual": (residual / size).T,
         "jacobian": jnp.transpose(slopes / size, (2, 1, 0)),
-        "scores": jnp.transpose(weights * psi * slopes, (2, 1, 0)),
+        "force": (weights * psi * size).T,
+        "bend": (weights * bend * size**2).T,
         "hessian": jnp.transpose(hessian, (2, 0, 1)),
     }

@@ -176,7 +176,7 @@ def sums(
     def run(chunk: Any) -> dict[Any, Any]:
         features, y, w = chunk
         p = kernel.jet(x, unit, features)
-        loss, psi, curved = _outer(objective.loss, objective.residual(p.value, y))
+        loss, psi, curved = outer(objective.loss, objective.residual(p.value, y))
         # ln p has slope 1 / p and curvature -1 / p^2. Written so that a division comes last: XLA keeps its results,
         # where it would do sums and products again in each of the sums below.
         w_slope, w_curve = (w * psi / p.value, w * (curved - psi) / p.value**2) if objective.log else (w * psi, w * curved)
@@ -223,7 +223,7 @@ def per_run(kernel: Kernel, x: Any, unit: Any, table: list[Any]) -> tuple[Any, A
     return jnp.broadcast_to(p.value, shape), jnp.stack(slopes)
 
 
-def _outer(function: Any, at: Any) -> tuple[Any, Any, Any]:
+def outer(function: Any, at: Any) -> tuple[Any, Any, Any]:
     """Value and two derivatives of an elementwise function."""
     one = jnp.ones_like(at)
 

@@ -15,6 +15,7 @@ program of their own, compiled in a hurry: it runs once per lane and would be a 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ class _Slots(NamedTuple):
     cell: Any
     at: Any  # which lane of the block; `block` where the slot is empty
     weights: Any  # (n, T)
-    table: Any  # features and target (n, T), where lanes have tables of their own
+    table: Any  # (n, T) of what lanes have of their own: nothing, the target, or all features and the target
 
 
 class _State(NamedTuple):
@@ -102,16 +103,16 @@ def begun(first: int, count: int, job: Job, tile: Tile) -> np.ndarray:
 @hurried
 def draw(lane: Any, job: Job) -> Any:
     """Starts (P, T) of lanes (T,): uniform in their ranges, amplitudes by projection on the lane's own weights."""
-    weights, dataset, cell = weighed(job, lane)
+    weights, target, dataset, cell = resample_of(job, lane)
     _, _, resample, start = _numbers(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
-    tables = [*law_kernel.table(job.table.rows, job.table.codes), job.table.target]
+    tables = [*(v[dataset].T for v in law_kernel.table(job.table.rows, job.table.codes)), target]
     size = job.layout.size
     # places from 2^31 on: no row of a table has them
     place = (jnp.uint32(2**31) + start.astype(jnp.uint32) * size)[:, None] + jnp.arange(size, dtype=jnp.uint32)
     drawn = jax.vmap(uniforms, (None, 0, 0, 0))(job.key, dataset, resample, place).T
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
-    return projected_starts(drawn, law_kernel, job.unit, [v[dataset].T for v in tables], weights, objective, job.ranges)
+    return projected_starts(drawn, law_kernel, job.unit, tables, weights, objective, job.ranges)
 
 
 @functools.partial(jax.jit, static_argnames="tile")
@@ -136,9 +137,14 @@ class _Block:
     tx: Any
 
     @property
-    def many(self) -> bool:
-        """Whether lanes can have different tables, which are then copied into their slots."""
-        return bool(self.job.table.target.shape[0] > 1)
+    def shared(self) -> int:
+        """How many of `tables` are the same for all lanes; the others are copied into their slots."""
+        several, noisy = self.job.table.target.shape[0] > 1, self.job.table.sampler.noisy
+        return 0 if several else len(self.tables) - noisy
+
+    def table(self, own: list[Any]) -> list[Any]:
+        """Features and target, `(n, 1)` or `(n, T)`, of lanes that have `own`."""
+        return [v[0][:, None] for v in self.tables[: self.shared]] + own
 
     def empty(self) -> _State:
         """No lane yet."""
@@ -146,7 +152,7 @@ class _Block:
         search = begin(jnp.zeros((size, slots)), self.tx)._replace(done=jnp.ones(slots, bool))
         level, tried, cell = (jnp.zeros(slots, jnp.int32) for _ in range(3))
         at, n = jnp.full(slots, block, jnp.int32), self.job.table.target.shape[1]
-        table = [jnp.zeros((n, slots), v.dtype) for v in self.tables] if self.many else []
+        table = [jnp.zeros((n, slots), v.dtype) for v in self.tables[self.shared :]]
         results = jnp.zeros((size, block + 1)), jnp.full(block + 1, jnp.inf), jnp.zeros(block + 1, jnp.int32)
         return _State(_Slots(search, level, tried, cell, at, jnp.zeros((n, slots)), table), jnp.int32(0), jnp.int32(0), *results)
 
@@ -164,7 +170,7 @@ class _Block:
         """One trial in every slot; lanes that have stopped go up their ladder."""
         slots, solver = state.slots, self.job.solver
         objective = jax.tree.map(lambda v: v[slots.cell, slots.level], self.job.ladder)
-        *features, target = slots.table if self.many else [v[0][:, None] for v in self.tables]
+        *features, target = self.table(slots.table)
 
         def evaluate(x: Any) -> Any:
             return sums(self.kernel, x, self.job.unit, features, target, slots.weights, objective, rows=self.tile.rows)
@@ -186,7 +192,7 @@ class _Block:
         lane = state.next + jnp.arange(count, dtype=jnp.int32)
         live = (lane < self.count) & (idle < self.tile.slots)
         place = jnp.where(live, idle, self.tile.slots)
-        weights, dataset, cell = weighed(job, self.first + jnp.where(live, lane, 0))
+        weights, target, dataset, cell = resample_of(job, self.first + jnp.where(live, lane, 0))
         x = self.x[:, jnp.minimum(lane, self.tile.block - 1)]
 
         def put(old: Any, new: Any) -> Any:
@@ -194,7 +200,8 @@ class _Block:
 
         fresh = put(jnp.zeros(self.tile.slots, bool), True)
         search = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(put(slots.search.x, x), self.tx), slots.search)
-        table = [put(old, v[dataset].T) for old, v in zip(slots.table, self.tables, strict=True)] if self.many else []
+        own = [*(v[dataset].T for v in self.tables[self.shared : -1]), target][: len(slots.table)]
+        table = [put(old, new) for old, new in zip(slots.table, own, strict=True)]
         start = _numbers(job, self.first + jnp.where(live, lane, 0))[3]
         direct = (start % 2 == 1) | (start < job.known)
         level = put(slots.level, jnp.where(direct, LADDER - 1, LADDER - job.levels[cell]).astype(jnp.int32))
@@ -222,10 +229,11 @@ def _block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> _Block:
     def value(x: Any, own: Any) -> Any:
         """One lane's objective, for solvers that search along a line themselves."""
         table, weights, objective = own
-        alone = [v[:, None] for v in table] or [v[0][:, None] for v in tables]
-        return sums(law_kernel, x[:, None], job.unit, alone[:-1], alone[-1], weights[:, None], objective, rows=tile.rows)[0][0]
+        *features, target = block.table([v[:, None] for v in table])
+        return sums(law_kernel, x[:, None], job.unit, features, target, weights[:, None], objective, rows=tile.rows)[0][0]
 
-    return _Block(first, count, x, job, tile, law_kernel, tables, job.solver.build(value))
+    block = _Block(first, count, x, job, tile, law_kernel, tables, None)
+    return dataclasses.replace(block, tx=job.solver.build(value))
 
 
 def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
@@ -235,15 +243,15 @@ def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
     return cell // job.objectives, cell, resample, start
 
 
-def weighed(job: Job, lane: Any) -> tuple[Any, Any, Any]:
-    """Weights (n, T), data set and cell of lanes (T,)."""
+def resample_of(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
+    """Weights (n, T) and target (n, T) of lanes (T,), their data set and cell."""
     dataset, cell, resample, _ = _numbers(job, lane)
 
     def draw(_: Any) -> Any:
         u = jax.vmap(uniforms, (None, 0, 0, None))(job.key, dataset, resample, jnp.arange(job.table.target.shape[1]))
-        return jax.vmap(lambda u, d: resampled(u, job.table.weights[d], jax.tree.map(lambda v: v[d], job.table.sampler)))(
-            u, dataset
-        )
+        table = jax.tree.map(lambda v: v[dataset], (job.table.weights, job.table.target, job.table.sampler))
+        return jax.vmap(lambda *one: resampled(*one, log=job.ladder.log))(u, *table, resample)
 
-    weights = jax.lax.cond(job.resample, draw, lambda _: job.table.weights[dataset], None)
-    return weights.T, dataset, cell
+    own = job.table.weights[dataset], job.table.target[dataset]
+    weights, target = jax.lax.cond(job.resample, draw, lambda _: own, None)
+    return weights.T, target.T, dataset, cell

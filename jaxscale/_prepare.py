@@ -95,10 +95,18 @@ def _table(law: Law, runs: Runs, columns: dict[str, np.ndarray], target: np.ndar
     weights = np.zeros(rows)
     weights[: len(runs)] = runs.weights
     codes = {g: pad(runs.groups[g]).astype(np.int32) for g in dict.fromkeys(dict(law.groups).values())}
-    return Table({c: pad(v) for c, v in columns.items()}, codes, pad(target), weights, sampler(weights, None, None))
+    return Table({c: pad(v) for c, v in columns.items()}, codes, pad(target), weights, sampler(weights))
 
 
-def resampler(law: Law, runs: Runs, by: str, rows: int) -> Sampler:
+def resampler(
+    law: Law,
+    runs: Runs,
+    by: str,
+    rows: int,
+    kind: str = "pairs",
+    fitted: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+) -> Sampler:
     """How a table of `rows` padded rows is resampled by rows or by a group column, within the groups of the law."""
     clusters = None if by == "rows" else np.asarray(runs.groups[by])
     strata = None
@@ -106,14 +114,11 @@ def resampler(law: Law, runs: Runs, by: str, rows: int) -> Sampler:
         own = np.asarray(runs.groups[column])
         strata = own if strata is None else strata * (own.max() + 1) + own
     live = np.asarray(runs.weights) > 0
-    if strata is not None and clusters is not None:
+    if strata is not None and clusters is not None and kind == "pairs":
         _check_strata(by, clusters, strata, live)
-    pad = [np.zeros(rows - len(runs), int)]
-    return sampler(
-        np.concatenate([np.asarray(runs.weights), *pad]),
-        None if clusters is None else np.concatenate([clusters, *pad]),
-        None if strata is None else np.concatenate([strata, *pad]),
-    )
+    labels = [None if v is None else np.concatenate([v, np.zeros(rows - len(runs), int)]) for v in (clusters, strata)]
+    weights = np.concatenate([np.asarray(runs.weights), np.zeros(rows - len(runs))])
+    return sampler(weights, *labels, kind=kind, fitted=fitted, noise=noise)
 
 
 def _given(law: Law, lay: Layout, starts: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -1,20 +1,28 @@
-"""Resampling as weights: how often each row counts in a resample, never a gathered copy of the table.
+"""Resampling: what one resample does to a table, as weights or as another target, never as a gathered copy.
 
-Units are what is drawn with replacement: rows, or clusters (all rows of a run, which are not independent of each
-other). Units are drawn within strata, one stratum unless a law has parameters per group, where every resample must
-keep every group. A lane makes its own weights from integers: random numbers come from a counter (Threefry, Salmon et
-al. 2011), so that each is a pure function of seed, data set, resample and place, whatever is drawn beside it.
+Units are what is drawn: rows, or clusters (all rows of a run, which are not independent of each other). Pairs draws
+units with replacement, within strata: one stratum unless a law has parameters per group, where every resample must keep
+every group. Bayesian weights give every unit an exponential weight, so that none is ever missing. `leave` leaves out
+one unit after the other. The wild and parametric kinds keep all rows and put noise of their own on the fitted values:
+the residuals times random signs (a sign per unit), or normal numbers. A lane makes its resample from integers: random
+numbers come from a counter (Threefry, Salmon et al. 2011), so that each is a pure function of seed, data set, resample
+and place, whatever is drawn beside it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.random import threefry_2x32
 
-from ._tree import node
+from ._tree import node, static
+
+KINDS = ("pairs", "bayes", "webb", "rademacher", "parametric")
+NOISY = ("webb", "rademacher", "parametric")  # these change the target, the others the weights
+_WEBB = np.sqrt([1.5, 1.0, 0.5])
 
 
 @node()
@@ -26,10 +34,26 @@ class Sampler:
     first: Any  # (n,) for each slot, where its stratum begins in `order`
     span: Any  # (n,) and how many units it has
     count: Any  # number of units
+    fitted: Any  # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
+    noise: Any
+    kind: str = static(default="pairs")
+
+    @property
+    def noisy(self) -> bool:
+        """Whether resamples differ in their target."""
+        return self.kind in NOISY
 
 
-def sampler(weights: np.ndarray, clusters: np.ndarray | None, strata: np.ndarray | None) -> Sampler:
-    """Units and strata of a table; rows of weight 0 are never drawn."""
+def sampler(
+    weights: np.ndarray,
+    clusters: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    *,
+    kind: str = "pairs",
+    fitted: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+) -> Sampler:
+    """Units and strata of a table; rows of weight 0 are never drawn. `noise` is in the unit of residuals."""
     n = len(weights)
     used = np.flatnonzero(weights > 0)
     labels = np.arange(n) if clusters is None else clusters
@@ -47,7 +71,8 @@ def sampler(weights: np.ndarray, clusters: np.ndarray | None, strata: np.ndarray
     def pad(values: np.ndarray) -> np.ndarray:
         return np.concatenate([values, np.zeros(n - count, values.dtype)]).astype(np.int32)
 
-    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count))
+    own = [np.zeros(n) if v is None else v for v in (fitted, noise)]
+    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), *own, kind)
 
 
 def root_key(seed: int, stream: int = 0) -> np.ndarray:
@@ -65,10 +90,29 @@ def uniforms(root: Any, dataset: Any, resample: Any, place: Any) -> Any:
     return (bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)) * 2.0**-53
 
 
-def resampled(u: Any, weights: Any, drawn: Sampler) -> Any:
-    """Weights (n,) of one pairs resample by uniform numbers (n,): a row's weight times how often its unit was drawn."""
-    n = weights.shape[0]
-    slot = drawn.first + jnp.minimum((u * drawn.span).astype(jnp.int32), drawn.span - 1)
-    live = jnp.arange(n) < drawn.count
-    times = jnp.zeros(n, jnp.int32).at[drawn.order[slot]].add(live.astype(jnp.int32))
-    return weights * times[drawn.unit]
+def resampled(u: Any, weights: Any, target: Any, drawn: Sampler, resample: Any, log: bool) -> tuple[Any, Any]:
+    """Weights and target (n,) of one resample by uniform numbers (n,); `log`: whether residuals are in ln of the target."""
+    place = jnp.arange(weights.shape[0])
+    live = place < drawn.count
+    if drawn.noisy:
+        noise = drawn.noise * _multiplier(u if drawn.kind == "parametric" else u[drawn.unit], drawn.kind)
+        return weights, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise
+    if drawn.kind == "leave":
+        times = (place != resample).astype(weights.dtype)
+    elif drawn.kind == "bayes":
+        times = -jnp.log1p(-u) * live
+        times = times * drawn.count / jnp.sum(times)
+    else:
+        slot = drawn.first + jnp.minimum((u * drawn.span).astype(jnp.int32), drawn.span - 1)
+        times = jnp.zeros(place.shape, jnp.int32).at[drawn.order[slot]].add(live.astype(jnp.int32))
+    return weights * times[drawn.unit], target
+
+
+def _multiplier(u: Any, kind: str) -> Any:
+    """Numbers of mean 0 and variance 1: Webb's six points (Webb 2023), signs, or normal ones."""
+    if kind == "parametric":
+        return jax.scipy.special.ndtri(jnp.maximum(u, 2.0**-54))
+    if kind == "rademacher":
+        return jnp.where(u < 0.5, -1.0, 1.0)
+    point = jnp.minimum((u * 6.0).astype(jnp.int32), 5)
+    return jnp.where(point < 3, 1.0, -1.0) * jnp.asarray(_WEBB)[point % 3]

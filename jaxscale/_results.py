@@ -101,6 +101,8 @@ class Fit:
     work: Any = None
     cells: Any = None
     several: tuple[bool, bool] = (False, False)
+    kind: str = ""  # of the resamples
+    seed: int = 0  # and what they were drawn with
 
     def __len__(self) -> int:
         if np.ndim(self.value) == 0:

@@ -104,7 +104,7 @@ def _lane_bytes(job: Job) -> int:
     size, columns = job.layout.size, len(job.table.rows) + len(job.table.codes)
     written = kernel(job.law, job.layout, job.table.rows, job.table.codes).written
     arrays = 3 + 3 * size // 8 if written else 4 + 16 * size + size**2 // 8
-    arrays += 2 * (columns + 1) if sets > 1 else 0  # lanes have tables of their own
+    arrays += 2 * (columns + 1) if sets > 1 else 2 * job.table.sampler.noisy  # lanes have tables, or targets, of their own
     arrays += 0 if job.solver.second_order else 16  # a search along the line is vmapped with its own sums
     return int(8 * (rows + 64 + 2 * size**2) * arrays)
 
@@ -142,7 +142,7 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "objective": type(job.ladder).__name__,
         "seed": "-".join(str(v) for v in job.key.tolist()),
         "starts": str(int(job.starts)),
-        "resamples": str(int(job.resamples)),
+        "resamples": f"{int(job.resamples)} {job.table.sampler.kind}",
         "tile": f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }

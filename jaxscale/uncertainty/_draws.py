@@ -1,0 +1,113 @@
+"""Intervals from the draws of an ensemble: percentile, BCa, studentised.
+
+`percentile` takes quantiles of the draws. `bca` moves these quantiles by how far the draws lie off centre (bias) and by how
+much the noise changes with the value (acceleration, from leaving out each unit). `studentised` measures each draw in its
+own standard deviation, which makes the tails those of the statistic and costs a covariance per draw.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._bootstrap import resampling_job
+from .._fit import coordinates, grid
+from .._kernel import kernel, outer, per_run, sums
+from .._lanes import Job, resample_of
+from .._resample import NOISY
+from .._results import Fit, Interval
+from .._tiles import run_points
+from ._evidence import Evidence
+
+KINDS = ("percentile", "bca", "studentised")
+
+
+def percentile(draws: Any, level: float, axis: int) -> Interval:
+    """Quantiles of draws along an axis; what is not finite is counted, not used."""
+    draws = np.moveaxis(np.asarray(draws, np.float64), axis, 0)
+    finite = np.isfinite(draws)
+    if not finite.any():
+        raise ValueError("interval(): no draw is finite; look at the status of the refits")
+    tail = 0.5 * (1.0 - level)
+    low, median, high = np.nanquantile(np.where(finite, draws, np.nan), [tail, 0.5, 1.0 - tail], axis=0)
+    return Interval(low, median, high, level, "percentile", _failed(draws))
+
+
+def bca(draws: np.ndarray, value: np.ndarray, moved: np.ndarray, level: float) -> Interval:
+    """Bias-corrected and accelerated quantiles of draws (B, ...); `moved` (units, ...) is the change without each unit.
+
+    Source: Efron 1987; the acceleration is that of the jackknife (eq. 6.6 there), by `left_out` instead of refits.
+    """
+    count = np.sum(np.isfinite(draws), 0)
+    below = (np.sum(draws < value, 0) + 0.5 * np.sum(draws == value, 0)) / np.maximum(count, 1)
+    away = -(moved - moved.mean(0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        acceleration = np.nan_to_num(np.sum(away**3, 0) / (6.0 * np.sum(away**2, 0) ** 1.5))
+        bias = _normal_quantile(np.clip(below, 0.5 / len(draws), 1.0 - 0.5 / len(draws)))
+        z = bias + _normal_quantile(np.asarray([0.5 * (1.0 - level), 0.5 + 0.5 * level])).reshape(2, *[1] * np.ndim(value))
+        at = _normal(bias + z / (1.0 - acceleration * z))
+    flat = np.reshape(draws, (len(draws), -1))
+    ends = [np.nanquantile(flat[:, j], np.reshape(at, (2, -1))[:, j]) for j in range(flat.shape[1])]
+    low, high = (np.reshape([e[i] for e in ends], np.shape(value)) for i in (0, 1))
+    return Interval(low, np.nanmedian(draws, 0), high, level, "bca", _failed(draws))
+
+
+def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: np.ndarray, level: float) -> Interval:
+    """Quantiles of (draw - value) / its own deviation (B, ...), times the deviation of the fit.
+
+    Source: Efron and Tibshirani 1993, chapter 12.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = (draws - value) / inner
+    low, high = np.nanquantile(np.where(np.isfinite(t), t, np.nan), [0.5 * (1.0 - level), 0.5 + 0.5 * level], axis=0)
+    return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t))
+
+
+def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (B, P) of the draws and the sandwich covariance (B, P, P) of each on its own resample."""
+    if ensemble.kind in NOISY or ensemble.kind not in ("pairs", "bayes"):
+        raise ValueError(f"kind='studentised' needs resamples of kind 'pairs' or 'bayes', not {ensemble.kind!r}")
+    assert ensemble.point is not None
+    job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, ensemble.seed)
+    x = coordinates(job, ensemble.params)
+    found = run_points(jax.jit(_sandwich), (job, x), len(x), label="covariances")
+    n, p = len(at.rows), int(np.sum(~at.edge))
+    return x, found * n / max(n - p, 1)
+
+
+def _sandwich(lane: Any, given: tuple[Job, Any]) -> Any:
+    """H^-1 M H^-1 (T, P, P) of lanes at x (lanes, P); M sums the squared scores of the units that were drawn."""
+    job, x = given
+    x = x[lane].T
+    weights, target, _, _ = resample_of(job, lane)
+    law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
+    features = [jnp.broadcast_to(v[0][:, None], weights.shape) for v in law_kernel.table(job.table.rows, job.table.codes)]
+    objective = jax.tree.map(lambda v: v[0, -1], job.ladder)
+    predicted, slopes = per_run(law_kernel, x, job.unit, features)
+    hessian = sums(law_kernel, x, job.unit, features, target, weights, objective)[2]
+    _, force, _ = outer(objective.loss, objective.residual(predicted, target))
+    scores = force * (slopes / predicted if objective.log else slopes)  # (P, n, T)
+    base, unit = job.table.weights[0][:, None], job.table.sampler.unit[0]
+    times = jnp.where(base > 0, weights / jnp.where(base > 0, base, 1.0), 0.0)
+    own = jnp.zeros_like(scores).at[:, unit].add(scores * base)
+    times = jnp.zeros_like(times).at[unit].max(times)
+    meat = jnp.einsum("iut,jut,ut->tij", own, own, times)
+    inverse = jnp.linalg.pinv(jnp.moveaxis(hessian, -1, 0), hermitian=True)
+    return inverse @ meat @ inverse
+
+
+def _failed(draws: np.ndarray) -> int:
+    return int(len(draws) - np.isfinite(draws).reshape(len(draws), -1).all(1).sum())
+
+
+def _normal(z: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(jax.scipy.special.ndtr(z))
+
+
+def _normal_quantile(p: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(jax.scipy.special.ndtri(p))

@@ -1,0 +1,111 @@
+"""What a fit rests on: at its optimum, run by run, everything from which covariances and influences are computed.
+
+All of it is in coordinates (ln of a positive parameter), in which sums of squares mean something. Thousands of fits are
+looked at in one program. Rows of weight 0 are left out; a coordinate that ran to an edge of its support has no slope
+there and is left out of every covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from .._fit import grid, jobs_of, optima
+from .._lanes import Job
+from .._law import Law
+from .._prepare import prepare
+from .._results import Fit, bound
+from .._solve import measures
+from .._tiles import run_points
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One fit at its optimum; n live rows, P coordinates.
+
+    `residual` (n,) and its `slopes` (n, P) are in ln of the target, or relative to its size; `force` and `bend` (n,) are the
+    weighted first and second derivative of each run's loss by its residual, so that force times slopes is a run's score,
+    and the sum of bend slopes slopes' the Gauss-Newton part of `hessian` (P, P).
+    """
+
+    fit: Fit
+    names: list[str]
+    job: Job
+    x: np.ndarray
+    rows: np.ndarray
+    residual: np.ndarray
+    slopes: np.ndarray
+    force: np.ndarray
+    bend: np.ndarray
+    hessian: np.ndarray
+    edge: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Slopes (n, P) of each run's weighted loss; they sum to 0."""
+        return self.force[:, None] * self.slopes
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Of the live rows (n,)."""
+        return np.asarray(self.fit.problem.runs.weights)[self.rows]
+
+    @property
+    def inside(self) -> int:
+        """Runs whose residual lies where the objective is curved: all of them, or those within delta."""
+        return int(np.sum(self.bend > 0))
+
+    @property
+    def spare(self) -> int:
+        """Runs beyond free coordinates."""
+        return len(self.rows) - int(np.sum(~self.edge))
+
+    def law(self, x: Any) -> Law:
+        """The law at coordinates x (P,), which may be traced."""
+        return bound(self.fit.problem, {**self.fit.problem.law.fixed, **self.job.layout.unpack(x * self.job.unit)})
+
+    def clusters(self, by: str | None) -> np.ndarray | None:
+        """Codes (n,) of the units that are independent, None where every row is."""
+        by = by or self.fit.problem.runs.clusters or "rows"
+        return None if by == "rows" else np.asarray(self.fit.problem.runs.groups[by])[self.rows]
+
+
+def evidence(fit: Fit) -> list[Evidence]:
+    """Evidence for each table and objective of a fit, in the order of its cells."""
+    points = grid(fit)
+    problems = [[p.problem for p in row] for row in points]
+    law, out = problems[0][0].law, np.empty(points.shape, object)
+    for tables, objectives in jobs_of(problems, 1):
+        job = prepare([[problems[d][o] for o in objectives] for d in tables], 1)
+        x = optima(job, [points[d, o] for d in tables for o in objectives])
+        found = measures(job, x)
+        for k, (d, o) in enumerate((d, o) for d in tables for o in objectives):
+            live = np.flatnonzero(np.asarray(points[d, o].problem.runs.weights) > 0)
+            names = job.layout.names({p: points[d, o].problem.runs.labels[g] for p, g in law.groups})
+            edge = np.isin(names, points[d, o].certificate.at_bound)
+            own = [found[name][k] for name in ("residual", "jacobian", "force", "bend")]
+            out[d, o] = Evidence(points[d, o], names, job, x[k], live, *(v[live] for v in own), found["hessian"][k], edge)
+    return list(out.flat)
+
+
+Quantity = Callable[[Any], Any]  # of a bound law, traceable
+
+
+def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
+    """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by coordinate."""
+    return values_and_slopes(lambda x: of(at[0].law(x)), np.stack([e.x for e in at]))
+
+
+def values_and_slopes(one: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, Any]:
+    """`one` and its Jacobian at every row of x (L, P): trees of arrays (L, ...) and (L, ..., P)."""
+
+    @jax.jit
+    def tile(index: Any, x: Any) -> Any:
+        return jax.vmap(lambda i: (one(x[i]), jax.jacfwd(one)(x[i])))(index)
+
+    found: tuple[Any, Any] = run_points(tile, x, len(x), label="slopes")
+    return found

@@ -1,0 +1,60 @@
+"""The scale on which an interval is symmetrical: ln of what is positive, the logit of what lies between two edges."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._law import Law
+from .._params import Param
+from .._results import Interval
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What is computed, on the scale on which its interval is symmetrical: parameters, or a function of the law."""
+
+    law: Law
+    of: Callable[[Law], Any] | None
+    log: bool
+
+    def __call__(self, bound_law: Law) -> Any:
+        if self.of is None:
+            return {k: linked(spec, bound_law.params[k]) for k, spec in self.law.specs}
+        return jax.tree.map(lambda v: jnp.log(v) if self.log else jnp.asarray(v), self.of(bound_law))
+
+    def back(self, found: Any) -> Any:
+        """Intervals in natural units from intervals on the scale."""
+        if self.of is None:
+            return {k: _mapped(lambda v, k=k: unlinked(dict(self.law.specs)[k], v), i) for k, i in found.items()}
+        return jax.tree.map(lambda i: _mapped(np.exp, i), found, is_leaf=is_interval) if self.log else found
+
+
+def linked(spec: Param, value: Any) -> Any:
+    """A parameter on the whole line, increasing: ln of positive ones, the logit of those between two edges."""
+    low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
+    if spec.support in ("between", "simplex"):
+        return jnp.log(value - low) - jnp.log(high - value)
+    return {"positive": lambda v: jnp.log(v), "negative": lambda v: -jnp.log(-v), "real": jnp.asarray}[spec.support](value)
+
+
+def unlinked(spec: Param, value: np.ndarray) -> np.ndarray:
+    low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
+    if spec.support in ("between", "simplex"):
+        return np.asarray(low + (high - low) / (1.0 + np.exp(-value)))
+    return np.asarray({"positive": np.exp, "negative": lambda v: -np.exp(-v), "real": np.asarray}[spec.support](value))
+
+
+def _mapped(function: Callable[[Any], Any], i: Interval) -> Interval:
+    with np.errstate(over="ignore"):  # an interval without an end
+        return dataclasses.replace(i, low=function(i.low), median=function(i.median), high=function(i.high))
+
+
+def is_interval(value: Any) -> bool:
+    return isinstance(value, Interval)
