@@ -90,7 +90,7 @@ def uniforms(root: Any, dataset: Any, resample: Any, place: Any) -> Any:
     return (bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)) * 2.0**-53
 
 
-def resampled(u: Any, weights: Any, target: Any, drawn: Sampler, resample: Any, log: bool) -> tuple[Any, Any]:
+def resampled(u: Any, weights: Any, target: Any, drawn: Sampler, resample: Any, *, log: bool = True) -> tuple[Any, Any]:
     """Weights and target (n,) of one resample by uniform numbers (n,); `log`: whether residuals are in ln of the target."""
     place = jnp.arange(weights.shape[0])
     live = place < drawn.count

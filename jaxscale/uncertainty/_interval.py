@@ -67,8 +67,10 @@ def interval(
     if not 0.0 < level < 1.0:
         raise ValueError(f"level={level}: a probability such as 0.95")
     if not isinstance(ensemble, Fit):
-        if of is not None:
-            raise TypeError("of= needs a fit or an ensemble, not arrays")
+        if of is not None or kind not in (None, "percentile"):
+            raise TypeError(
+                f"{'of=' if of is not None else f'kind={kind!r}'} needs a fit or an ensemble; arrays have percentiles"
+            )
         return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), ensemble)
     point = ensemble if ensemble.point is None else ensemble.point
     if ensemble.point is not None:

@@ -21,12 +21,13 @@ def student(probability: float, dof: float) -> float:
     low, high = 0.0, 1.0
     for _ in range(64):
         middle = 0.5 * (low + high)
-        tail = 0.5 * _incomplete_beta(0.5 * dof, middle)
+        tail = 0.5 * incomplete_beta(0.5 * dof, 0.5, middle)
         low, high = (middle, high) if tail < 1.0 - probability else (low, middle)
     share = 0.5 * (low + high)
     return math.sqrt(dof * (1.0 - share) / share)
 
 
-def _incomplete_beta(a: float, x: float) -> float:
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function I(x; a, b), from which tails of t and F are made."""
     with jax.enable_x64(True):
-        return float(jax.scipy.special.betainc(np.float64(a), np.float64(0.5), np.float64(x)))
+        return float(jax.scipy.special.betainc(np.float64(a), np.float64(b), np.float64(x)))

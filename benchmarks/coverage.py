@@ -1,0 +1,223 @@
+"""Coverage: how often a 95 % interval holds the truth, for every method, noise, design and size of a sweep.
+
+Each cell simulates thousands of sweeps of a Chinchilla law with known truth, fits all of them in one call and asks of each
+method and estimand how often its interval holds the truth, and how wide it is beside the width that a known noise would
+allow. "Truth" is the conditional median of ln L for robust objectives and the mean for squared ones; the two differ
+only for one-sided noise. A cell is one JSON line; a run that was interrupted goes on where it stopped. The page
+docs/coverage.md and its figure are made from the lines with `--page`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from _common import arguments, place, rounded
+
+import jaxscale as jsl
+from jaxscale.uncertainty._cautions import cautions_of
+from jaxscale.uncertainty._evidence import evidence
+
+STORED = Path(__file__).parent / "results" / "coverage-cpu.jsonl"
+TRUTH = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}  # Besiroglu et al. 2024
+SIGMA = 0.005  # of ln L
+SIZES = (10, 25, 50, 100, 400)
+NOISES = ("normal", "t3", "rising", "clustered", "outliers", "one-sided")
+INDEPENDENT = ("normal", "t3")  # independent rows, law true, one spread: the strictest gate
+DESIGNS = ("grid", "isoflop")
+OBJECTIVES = {
+    "squared": jsl.objectives.LogSquared(),
+    "huber 1.345 sigma": jsl.objectives.LogHuber(1.345 * SIGMA),
+    "huber 1e-3": jsl.objectives.LogHuber(1e-3),
+}
+BY_DRAWS = ("percentile", "bca")
+LEVEL, SWEEPS, RESAMPLED, REFITS, STARTS = 0.95, 2000, 1000, 399, 12
+
+
+@dataclass(frozen=True)
+class Cell:
+    n: int
+    noise: str
+    design: str
+    objective: str
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The default first."""
+        if self.noise == "clustered":
+            return ("cr3", "hc3") if self.n >= 25 else ()
+        if self.objective == "huber 1e-3":
+            return ("percentile", "hc3")
+        return ("hc3", "sandwich", "laplace", "percentile")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--sweeps", type=int, default=SWEEPS)
+    parser.add_argument("--only", nargs="*", default=[], help="words that a cell's name must contain")
+    options = parser.parse_args()
+    cells = [Cell(*c) for c in itertools.product(SIZES, NOISES, DESIGNS, OBJECTIVES)]
+    cells = [c for c in cells if c.methods and all(word in name(c) for word in options.only)]
+    if options.smoke:
+        cells, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], 40
+    output = options.output
+    done = {} if output is None or not output.exists() else {line["method"]: line for line in map(json.loads, output.read_text().splitlines())}
+    for cell in cells:
+        if name(cell) in done:
+            continue
+        done[name(cell)] = line = rounded(measured(cell, options.sweeps), 5)
+        print(json.dumps(line), flush=True)
+        if output:
+            with output.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def name(cell: Cell) -> str:
+    return f"n={cell.n} {cell.noise} {cell.design} {cell.objective}"
+
+
+def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
+    """Coverage of every method in one cell."""
+    begin = time.perf_counter()
+    n, d, run = design(cell)
+    rng = np.random.default_rng([cell.n, NOISES.index(cell.noise), DESIGNS.index(cell.design)])  # objectives share sweeps
+    clean = np.log(law(n, d))
+    losses = np.exp(clean + noise(cell, clean, run, rng, sweeps))
+    groups = {} if cell.noise != "clustered" else {"run": run}
+    runs = [jsl.Runs.from_columns(N=n, D=d, loss=y, **groups) for y in losses]
+    fits = jsl.fit(jsl.laws.chinchilla, runs, objective=OBJECTIVES[cell.objective], starts=STARTS)
+    largest = float(np.max(6 * n * d))
+    wanted = estimands(jsl.laws.chinchilla.fix(**TRUTH), largest)
+    truth = {k: float(v) for k, v in wanted.items()}
+    known = known_widths(n, d, largest)
+    out, lanes = {}, sweeps * STARTS
+    for method in cell.methods:
+        of = lambda own: estimands(own, largest)  # noqa: E731
+        if method in BY_DRAWS:
+            count = min(RESAMPLED, sweeps)
+            boots = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, runs[:count], objective=OBJECTIVES[cell.objective], starts=STARTS), REFITS)
+            lanes += count * (REFITS + STARTS)
+            draws = of(Values(boots.params))  # (refits, sweeps)
+            found = jsl.interval(draws, level=LEVEL)
+        else:
+            found = jsl.interval(fits, of=of, kind=method, level=LEVEL)
+        out[method] = {k: judged(found[k], truth[k], known[k]) for k in truth}
+    seconds = time.perf_counter() - begin
+    marked = np.mean([bool(cautions_of(e)) for e in evidence(fits)])
+    return {
+        "method": name(cell),
+        "n": cell.n,
+        "noise": cell.noise,
+        "design": cell.design,
+        "objective": cell.objective,
+        "default": cell.methods[0],
+        "sweeps": sweeps,
+        "ok_share": float(np.mean(fits.ok)),
+        "cautioned_share": float(marked),
+        "coverage": out,
+        "seconds": seconds,
+        "lanes_per_second": lanes / seconds,
+        **place(np.float64),
+    }
+
+
+def judged(found: Any, truth: float, known: float) -> dict[str, float]:
+    low, high = np.asarray(found.low), np.asarray(found.high)
+    inside = (low <= truth) & (truth <= high)
+    return {"coverage": 100 * float(np.mean(inside)), "of": len(inside), "width_ratio": float(np.median(high - low) / known)}
+
+
+class Values:
+    """Parameters of many fits, as a bound law holds those of one."""
+
+    def __init__(self, params: dict[str, Any]):
+        self.params = params
+
+
+def estimands(own: Any, largest: float) -> dict[str, Any]:
+    """What plans are made of: exponents, E, the loss of the best plan at 10 and 100 times the largest run, its size at 10."""
+    p = own.params
+    total = p["alpha"] + p["beta"]
+    out = {"alpha": p["alpha"], "beta": p["beta"], "a": p["beta"] / total, "E": p["E"]}
+    for ratio in (10, 100):
+        size = jnp.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p["beta"] / total * np.log(ratio * largest / 6)
+        tokens = np.log(ratio * largest / 6) - size
+        loss = p["E"] + p["A"] * jnp.exp(-p["alpha"] * size) + p["B"] * jnp.exp(-p["beta"] * tokens)
+        out[f"ln L at {ratio}x"] = jnp.log(loss)
+        if ratio == 10:
+            out["ln N* at 10x"] = size
+    return out
+
+
+def law(n: np.ndarray, d: np.ndarray) -> np.ndarray:
+    return TRUTH["E"] + TRUTH["A"] * n ** -TRUTH["alpha"] + TRUTH["B"] * d ** -TRUTH["beta"]
+
+
+def design(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns N, D and the run of each row. Clustered sweeps have five checkpoints a run (ten of 400 rows)."""
+    shape = {10: (5, 2), 25: (5, 5), 50: (10, 5), 100: (10, 10), 400: (20, 20)}[cell.n]
+    if cell.noise == "clustered":
+        points = 10 if cell.n == 400 else 5
+        count = cell.n // points
+        sizes = np.geomspace(4e7, 1e10, count)
+        ends = np.geomspace(2e10, 2e11, count)[np.argsort(np.random.default_rng(0).random(count))]
+        n = np.repeat(sizes, points)
+        d = (ends[:, None] * np.geomspace(0.1, 1, points)).reshape(-1)
+        return n, d, np.repeat(np.arange(count), points)
+    if cell.design == "grid":
+        n, d = (v.reshape(-1) for v in np.meshgrid(np.geomspace(4e7, 1e10, shape[0]), np.geomspace(2e9, 2e11, shape[1])))
+    else:
+        compute = np.geomspace(1e19, 3e21, shape[1])
+        total = TRUTH["alpha"] + TRUTH["beta"]
+        best = (TRUTH["alpha"] * TRUTH["A"] / (TRUTH["beta"] * TRUTH["B"])) ** (1 / total) * (compute / 6) ** (TRUTH["beta"] / total)
+        n = (best[:, None] * np.geomspace(1 / 8, 8, shape[0])).reshape(-1)
+        d = np.repeat(compute, shape[0]) / (6 * n)
+    return n, d, np.arange(cell.n)
+
+
+def noise(cell: Cell, clean: np.ndarray, run: np.ndarray, rng: np.random.Generator, sweeps: int) -> np.ndarray:
+    """Noise of ln L (sweeps, n)."""
+    shape = sweeps, len(clean)
+    z = rng.standard_normal(shape)
+    if cell.noise == "t3":
+        return SIGMA * rng.standard_t(3, shape) / np.sqrt(3)
+    if cell.noise == "rising":  # with the reducible loss, from a half to twice the mean
+        reducible = np.exp(clean) - TRUTH["E"]
+        return SIGMA * np.clip(reducible / np.mean(reducible), 0.25, 4.0) * z
+    if cell.noise == "clustered":  # most of the noise is the run's
+        return SIGMA * (0.9 * rng.standard_normal((sweeps, run.max() + 1))[:, run] + np.sqrt(1 - 0.81) * z)
+    if cell.noise == "outliers":
+        return SIGMA * np.where(rng.random(shape) < 0.05, 10.0, 1.0) * z
+    if cell.noise == "one-sided":
+        return SIGMA * np.abs(z)
+    return SIGMA * z
+
+
+def known_widths(n: np.ndarray, d: np.ndarray, largest: float) -> dict[str, float]:
+    """Widths of 95 % intervals if the noise were normal with a known sigma: the least that honest ones can have."""
+    names = list(TRUTH)
+    step = 1e-5
+
+    def at(shift: dict[str, float]) -> tuple[np.ndarray, dict[str, float]]:
+        p = {k: v * np.exp(shift.get(k, 0.0)) for k, v in TRUTH.items()}
+        predicted = p["E"] + p["A"] * n ** -p["alpha"] + p["B"] * d ** -p["beta"]
+        return np.log(predicted), {k: float(v) for k, v in estimands(Values(p), largest).items()}
+
+    up, down = ([at({k: s}) for k in names] for s in (step, -step))
+    jacobian = np.stack([(u[0] - v[0]) / (2 * step) for u, v in zip(up, down, strict=True)], 1)
+    covariance = np.linalg.inv(jacobian.T @ jacobian) * SIGMA**2
+    out = {}
+    for k in up[0][1]:
+        slope = np.array([(u[1][k] - v[1][k]) / (2 * step) for u, v in zip(up, down, strict=True)])
+        out[k] = 2 * 1.959964 * float(np.sqrt(slope @ covariance @ slope))
+    return out
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Reasons not to trust an interval, read off the fit: what the report and `interval` say beside their numbers.
+
+An interval rests on a law that holds and on noise that is what its method takes it for. Both leave marks in the residuals.
+Each test here has a false-alarm rate of about one in a thousand fits, so that a sentence is worth reading.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._results import Fit
+from ._evidence import Evidence, evidence
+from ._student import incomplete_beta, student
+
+_ALARM = 1e-3
+_FAR = 6.0  # robust scales; of normal noise one residual in 500 million lies beyond
+
+
+def cautions(fit: Fit) -> tuple[str, ...]:
+    """Sentences about a fit of one table and objective; none where nothing was seen."""
+    at = evidence(fit if fit.point is None else fit.point)[0]
+    return cautions_of(at) if at.fit.problem.objective.observes else ()
+
+
+def cautions_of(at: Evidence) -> tuple[str, ...]:
+    """The same from evidence that is there already."""
+    found = []
+    n, free = len(at.rows), int(np.sum(~at.edge))
+    scale = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) * np.sqrt(n / max(n - free, 1))
+    if n - free < 15:
+        found.append(f"{n} runs for {free} parameters: measured coverage of 95 % intervals falls to 90 % with so few")
+    if not scale > 1e-9:
+        return tuple(found)
+    standard = (at.residual - np.median(at.residual)) / scale
+    far = int(np.sum(np.abs(standard) > _FAR))
+    if far:
+        least = ": least squares follows them, a Huber objective would not" if at.fit.problem.objective.width is None else ""
+        found.append(f"{far} of {n} residuals lie beyond {_FAR:g} robust scales{least}")
+    clipped = np.clip(standard, -4.0, 4.0)
+    skew = np.mean((clipped - clipped.mean()) ** 3) / np.std(clipped) ** 3 if np.std(clipped) > 0 else 0.0
+    if n >= 20 and abs(skew) > student(1 - _ALARM / 2, np.inf) * np.sqrt(6.0 / n):
+        side = "above" if skew < 0 else "below"
+        found.append(
+            f"the noise is one-sided (skewness {skew:+.1f} of fitted minus observed): runs scatter {side} the curve, and a constant "
+            f"shift of that size is inside the irreducible loss"
+        )
+    if (p := _structure(at, clipped)) < _ALARM:
+        found.append(
+            f"residuals follow the columns (p = {p:.0e}): the law does not hold over these rows, intervals are too narrow"
+        )
+    return tuple(found)
+
+
+def _structure(at: Evidence, residual: np.ndarray) -> float:
+    """F test of clipped residuals on the squares and products of ln columns, beyond what the law's own slopes explain."""
+    runs, law = at.fit.problem.runs, at.fit.problem.law
+    columns = [np.asarray(runs.columns[c])[at.rows] for c in law.columns]
+    logs = [np.log(v) for v in columns if v.ndim == 1 and np.all(v > 0) and np.ptp(v) > 0]
+    logs = [(v - v.mean()) / v.std() for v in logs]
+    extra = [a * b for i, a in enumerate(logs) for b in logs[i:]]
+    base = np.concatenate([at.slopes[:, ~at.edge], np.ones((len(at.rows), 1))], 1)
+    base = base / np.linalg.norm(base, axis=0)
+    full = np.concatenate([base, *[v[:, None] / np.linalg.norm(v) for v in extra]], 1)
+    (rank, inner), (more, outer) = (_projected(m, residual) for m in (base, full))
+    freedom, spare = more - rank, len(residual) - more
+    if freedom < 1 or spare < 10:
+        return 1.0
+    f = (inner - outer) / freedom / (outer / spare)
+    return _f_tail(f, freedom, spare)
+
+
+def _projected(columns: np.ndarray, values: np.ndarray) -> tuple[int, float]:
+    """Rank, and the sum of squares that the columns leave."""
+    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    basis = left[:, size > 1e-8 * size[0]]
+    return basis.shape[1], float(np.sum((values - basis @ (basis.T @ values)) ** 2))
+
+
+def _f_tail(f: float, a: int, b: int) -> float:
+    """P(F > f) with a and b degrees of freedom."""
+    return incomplete_beta(0.5 * b, 0.5 * a, b / (b + a * max(f, 0.0)))
