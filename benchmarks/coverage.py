@@ -67,7 +67,11 @@ def main() -> None:
     if options.smoke:
         cells, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], 40
     output = options.output
-    done = {} if output is None or not output.exists() else {line["method"]: line for line in map(json.loads, output.read_text().splitlines())}
+    done = (
+        {}
+        if output is None or not output.exists()
+        else {line["method"]: line for line in map(json.loads, output.read_text().splitlines())}
+    )
     for cell in cells:
         if name(cell) in done:
             continue
@@ -101,7 +105,9 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
         of = lambda own: estimands(own, largest)  # noqa: E731
         if method in BY_DRAWS:
             count = min(RESAMPLED, sweeps)
-            boots = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, runs[:count], objective=OBJECTIVES[cell.objective], starts=STARTS), REFITS)
+            boots = jsl.bootstrap(
+                jsl.fit(jsl.laws.chinchilla, runs[:count], objective=OBJECTIVES[cell.objective], starts=STARTS), REFITS
+            )
             lanes += count * (REFITS + STARTS)
             draws = of(Values(boots.params))  # (refits, sweeps)
             found = jsl.interval(draws, level=LEVEL)
@@ -175,7 +181,9 @@ def design(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     else:
         compute = np.geomspace(1e19, 3e21, shape[1])
         total = TRUTH["alpha"] + TRUTH["beta"]
-        best = (TRUTH["alpha"] * TRUTH["A"] / (TRUTH["beta"] * TRUTH["B"])) ** (1 / total) * (compute / 6) ** (TRUTH["beta"] / total)
+        best = (TRUTH["alpha"] * TRUTH["A"] / (TRUTH["beta"] * TRUTH["B"])) ** (1 / total) * (compute / 6) ** (
+            TRUTH["beta"] / total
+        )
         n = (best[:, None] * np.geomspace(1 / 8, 8, shape[0])).reshape(-1)
         d = np.repeat(compute, shape[0]) / (6 * n)
     return n, d, np.arange(cell.n)

@@ -41,8 +41,8 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
     if n >= 20 and abs(skew) > student(1 - _ALARM / 2, np.inf) * np.sqrt(6.0 / n):
         side = "above" if skew < 0 else "below"
         found.append(
-            f"the noise is one-sided (skewness {skew:+.1f} of fitted minus observed): runs scatter {side} the curve, and a constant "
-            f"shift of that size is inside the irreducible loss"
+            f"the noise is one-sided (skewness {-skew:+.1f}): runs scatter {side} the curve, and a constant shift of that size "
+            f"is inside the irreducible loss"
         )
     if (p := _structure(at, clipped)) < _ALARM:
         found.append(
