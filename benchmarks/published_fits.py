@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from _common import arguments, emit, place, short
+from _common import arguments, emit, place, rounded
 from published import Published, architecture, curves, downstream, loss, mixtures
 
 import jaxscale as jsl
@@ -64,7 +64,7 @@ def stored(path: Path | None) -> dict[str, dict[str, Any]]:
 
 def keep(done: dict[str, dict[str, Any]], path: Path) -> None:
     """All lines, in the order of the fits."""
-    lines = [json.dumps(short(done[fit.name], 10)) for fit in FITS if fit.name in done]
+    lines = [json.dumps(rounded(done[fit.name], 10)) for fit in FITS if fit.name in done]
     path.write_text("\n".join(lines) + "\n")
 
 
