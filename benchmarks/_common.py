@@ -75,15 +75,16 @@ def arguments(about: str | None) -> argparse.ArgumentParser:
 
 def emit(records: Iterable[dict[str, Any]], output: Path | None, digits: int = 4) -> None:
     """One JSON line per record, printed and, where wanted, written."""
-    lines = [json.dumps(_short(record, digits)) for record in records]
+    lines = [json.dumps(rounded(record, digits)) for record in records]
     print("\n".join(lines), flush=True)
     if output:
         output.write_text("\n".join(lines) + "\n")
 
 
-def _short(value: Any, digits: int) -> Any:
+def rounded(value: Any, digits: int) -> Any:
+    """Floats to so many digits."""
     if isinstance(value, dict):
-        return {k: _short(v, digits) for k, v in value.items()}
+        return {k: rounded(v, digits) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_short(v, digits) for v in value]
+        return [rounded(v, digits) for v in value]
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from _common import arguments, emit, place
+from _common import arguments, emit, place, rounded
 from published import Published, architecture, curves, downstream, loss, mixtures
 
 import jaxscale as jsl
@@ -43,11 +43,29 @@ def main() -> None:
     chosen = [f for f in FITS if f.name in options.only] if options.only else [f for f in FITS if f.smoke or not options.smoke]
     if options.smoke and not options.only:
         chosen = chosen[:3]
-    records = [record(fit, starts=32 if options.smoke else fit.starts) for fit in chosen]
-    emit(records, options.output, digits=10)
+    done = stored(options.output)
+    for fit in chosen:  # stored one by one: a run that was interrupted goes on where it stopped
+        if fit.name not in done:
+            done[fit.name] = record(fit, starts=32 if options.smoke else fit.starts)
+            emit([done[fit.name]], None, digits=10)
+            if options.output:
+                keep(done, options.output)
+    records = [done[fit.name] for fit in chosen]
     for line in records:
         assert line["reached"], f"{line['method']}: {line['ours']} is above the published {line['published']}"
         assert line["status"] == line["expected_status"], f"{line['method']}: {line['status']}"
+
+
+def stored(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Lines that are there already, by name."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    return {line["method"]: line for line in map(json.loads, lines)}
+
+
+def keep(done: dict[str, dict[str, Any]], path: Path) -> None:
+    """All lines, in the order of the fits."""
+    lines = [json.dumps(rounded(done[fit.name], 10)) for fit in FITS if fit.name in done]
+    path.write_text("\n".join(lines) + "\n")
 
 
 def record(published: Published, starts: int) -> dict[str, Any]:
