@@ -19,7 +19,7 @@ from ._fit import everything, free_params, gathered, grid, jobs_of, optima, part
 from ._lanes import Job
 from ._noise import inflated, spread
 from ._prepare import prepare, projected, resampler
-from ._resample import KINDS, NOISY, root_key
+from ._resample import KINDS, NOISY, WEIGHTED, root_key
 from ._results import Fit
 from ._runs import Runs
 from ._solve import Run, measures, solved
@@ -119,11 +119,12 @@ def _refits(points: np.ndarray, units: list[str], kind: str, resamples: int, sta
 
 def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: int, starts: int, seed: int) -> Job:
     """The job whose lanes are resamples of `points` (tables, objectives), by `units` of each table."""
-    if kind in NOISY and points.shape[1] > 1:  # residuals, and so the noise, are those of one objective
+    noisy = kind in NOISY
+    if noisy and points.shape[1] > 1:  # residuals, and so the noise, are those of one objective
         raise ValueError(f"kind={kind!r} resamples one objective at a time: bootstrap fits[..., 0], fits[..., 1], ...")
     job = prepare([[p.problem for p in row] for row in points], starts)
     warm, rows = optima(job, list(points.flat)), job.table.target.shape[1]
-    noise = _noise(job, warm, kind) if kind in NOISY else [(None, None)] * len(units)
+    noise = _noise(job, warm, kind) if noisy else [(None, None)] * len(units)
     drawn = [
         resampler(job.law, row[0].problem.runs, unit, rows, kind, *own)
         for row, unit, own in zip(points, units, noise, strict=True)
@@ -131,7 +132,8 @@ def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: i
     return dataclasses.replace(
         job,
         table=dataclasses.replace(job.table, sampler=jax.tree.map(lambda *v: np.stack(v), *drawn)),
-        resample=np.bool_(True),
+        resample=np.int32((NOISY if noisy else WEIGHTED).index(kind)),
+        noisy=noisy,
         given=warm[:, None],
         known=np.int32(1),
         resamples=np.int32(resamples),
@@ -140,7 +142,7 @@ def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: i
     )
 
 
-def _noise(job: Job, x: np.ndarray, kind: str) -> list[tuple[np.ndarray, ...]]:
+def _noise(job: Job, x: np.ndarray, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Fitted values and noise on them, (rows,) for each table at its optimum x (tables, P)."""
     found, out = measures(job, x), []
     for d in range(len(x)):

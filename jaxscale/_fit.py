@@ -137,7 +137,8 @@ def part(run: Run, number: int, count: int) -> Run:
 def grid(fit: Fit) -> np.ndarray:
     """The fits of one table and objective that a fit holds, (tables, objectives)."""
     if fit.cells is not None:
-        return fit.cells.reshape(fit.cells.shape if fit.cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
+        cells: np.ndarray = fit.cells
+        return cells.reshape(cells.shape if cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
     only = np.empty((1, 1), object)
     only[0, 0] = fit
     return only
@@ -147,7 +148,8 @@ def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
     """Coordinates (L, P) of parameters (L, ...)."""
     with jax.enable_x64(True):
         free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
-        return np.asarray(jax.jit(jax.vmap(job.layout.pack))(free)) / job.unit
+        packed: np.ndarray = np.asarray(jax.jit(jax.vmap(job.layout.pack))(free)) / job.unit
+        return packed
 
 
 def optima(job: Job, points: Sequence[Fit]) -> np.ndarray:

@@ -27,7 +27,7 @@ import numpy as np
 from ._coordinates import Layout
 from ._kernel import Kernel, kernel, sums
 from ._law import Law
-from ._resample import Sampler, resampled, uniforms
+from ._resample import Sampler, noised, reweighted, uniforms
 from ._starts import Ranges, projected_starts
 from ._tiles import Tile, hurried
 from ._tree import node, static
@@ -58,7 +58,7 @@ class Job:
     ranges: Ranges
     unit: Any  # (P,) size of one coordinate
     key: Any
-    resample: Any  # False: every lane has the table's own weights
+    resample: Any  # which kind of resample, by number; 0: every lane has the table itself
     given: Any  # (cells, K, P) coordinates of the first starts, `known` of them
     known: Any
     starts: Any  # per resample
@@ -66,6 +66,7 @@ class Job:
     objectives: Any  # per data set
     layout: Layout = static()
     solver: Any = static()
+    noisy: bool = static(default=False)  # resamples differ in their target, not in their weights
 
 
 class _Slots(NamedTuple):
@@ -139,8 +140,8 @@ class _Block:
     @property
     def shared(self) -> int:
         """How many of `tables` are the same for all lanes; the others are copied into their slots."""
-        several, noisy = self.job.table.target.shape[0] > 1, self.job.table.sampler.noisy
-        return 0 if several else len(self.tables) - noisy
+        several = self.job.table.target.shape[0] > 1
+        return 0 if several else len(self.tables) - self.job.noisy
 
     def table(self, own: list[Any]) -> list[Any]:
         """Features and target, `(n, 1)` or `(n, T)`, of lanes that have `own`."""
@@ -247,11 +248,15 @@ def resample_of(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
     """Weights (n, T) and target (n, T) of lanes (T,), their data set and cell."""
     dataset, cell, resample, _ = _numbers(job, lane)
 
-    def draw(_: Any) -> Any:
-        u = jax.vmap(uniforms, (None, 0, 0, None))(job.key, dataset, resample, jnp.arange(job.table.target.shape[1]))
-        table = jax.tree.map(lambda v: v[dataset], (job.table.weights, job.table.target, job.table.sampler))
-        return jax.vmap(lambda *one: resampled(*one, log=job.ladder.log))(u, *table, resample)
+    table = job.table.weights, job.table.target, job.table.sampler
+    weights, target, sampler = jax.tree.map(lambda v: v[dataset], table)
 
-    own = job.table.weights[dataset], job.table.target[dataset]
-    weights, target = jax.lax.cond(job.resample, draw, lambda _: own, None)
+    def own(_: Any) -> Any:
+        u = jax.vmap(uniforms, (None, 0, 0, None))(job.key, dataset, resample, jnp.arange(job.table.target.shape[1]))
+        if job.noisy:
+            return jax.vmap(noised, (0, None, 0, 0, None))(u, job.resample, target, sampler, job.ladder.log)
+        return jax.vmap(reweighted, (0, None, 0, 0, 0))(u, job.resample, weights, sampler, resample)
+
+    drawn = jax.lax.cond(job.resample > 0, own, lambda _: target if job.noisy else weights, None)
+    weights, target = (weights, drawn) if job.noisy else (drawn, target)
     return weights.T, target.T, dataset, cell

@@ -17,7 +17,7 @@ def leverage(jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
     columns = jacobian * np.sqrt(weights)[:, None]
     length = np.sqrt(np.sum(columns**2, 0))
     left, size, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
-    return np.sum(left[:, size > 1e-10 * size.max()] ** 2, axis=1)
+    return np.asarray(np.sum(left[:, size > 1e-10 * size.max()] ** 2, axis=1))
 
 
 def inflated(residual: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -43,4 +43,4 @@ def spread(residual: np.ndarray, fitted: np.ndarray, free: int) -> np.ndarray:
         error = np.sqrt(np.sum(left**2) / (len(x) - 2) / np.sum(x**2))
         if abs(slope) > _SHOWN * error:
             shape = np.exp(slope * at)
-    return shape * np.sqrt(np.sum((residual / shape) ** 2) / max(n - free, 1))
+    return np.asarray(shape * np.sqrt(np.sum((residual / shape) ** 2) / max(n - free, 1)))

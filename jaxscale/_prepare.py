@@ -58,7 +58,7 @@ def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mappin
             ranges=Ranges(low / unit, high / unit, np.zeros(lay.size), sign),
             unit=unit,
             key=root_key(seed),
-            resample=np.bool_(False),
+            resample=np.int32(0),
             given=given,
             known=np.int32(0 if isinstance(starts, int) else count),
             starts=np.int32(count),
@@ -103,7 +103,7 @@ def resampler(
     runs: Runs,
     by: str,
     rows: int,
-    kind: str = "pairs",
+    kind: str,
     fitted: np.ndarray | None = None,
     noise: np.ndarray | None = None,
 ) -> Sampler:
@@ -118,7 +118,7 @@ def resampler(
         _check_strata(by, clusters, strata, live)
     labels = [None if v is None else np.concatenate([v, np.zeros(rows - len(runs), int)]) for v in (clusters, strata)]
     weights = np.concatenate([np.asarray(runs.weights), np.zeros(rows - len(runs))])
-    return sampler(weights, *labels, kind=kind, fitted=fitted, noise=noise)
+    return sampler(weights, *labels, fitted=fitted, noise=noise)
 
 
 def _given(law: Law, lay: Layout, starts: Sequence[Mapping[str, Any]]) -> np.ndarray:

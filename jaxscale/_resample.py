@@ -18,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.random import threefry_2x32
 
-from ._tree import node, static
+from ._tree import node
 
+WEIGHTED = ("none", "pairs", "bayes", "leave")  # a lane's own weights, by number in the compiled program
+NOISY = ("none", "webb", "rademacher", "parametric")  # a lane's own target
 KINDS = ("pairs", "bayes", "webb", "rademacher", "parametric")
-NOISY = ("webb", "rademacher", "parametric")  # these change the target, the others the weights
 _WEBB = np.sqrt([1.5, 1.0, 0.5])
 
 
@@ -36,12 +37,6 @@ class Sampler:
     count: Any  # number of units
     fitted: Any  # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
     noise: Any
-    kind: str = static(default="pairs")
-
-    @property
-    def noisy(self) -> bool:
-        """Whether resamples differ in their target."""
-        return self.kind in NOISY
 
 
 def sampler(
@@ -49,7 +44,6 @@ def sampler(
     clusters: np.ndarray | None = None,
     strata: np.ndarray | None = None,
     *,
-    kind: str = "pairs",
     fitted: np.ndarray | None = None,
     noise: np.ndarray | None = None,
 ) -> Sampler:
@@ -72,7 +66,7 @@ def sampler(
         return np.concatenate([values, np.zeros(n - count, values.dtype)]).astype(np.int32)
 
     own = [np.zeros(n) if v is None else v for v in (fitted, noise)]
-    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), *own, kind)
+    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), *own)
 
 
 def root_key(seed: int, stream: int = 0) -> np.ndarray:
@@ -90,29 +84,35 @@ def uniforms(root: Any, dataset: Any, resample: Any, place: Any) -> Any:
     return (bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)) * 2.0**-53
 
 
-def resampled(u: Any, weights: Any, target: Any, drawn: Sampler, resample: Any, *, log: bool = True) -> tuple[Any, Any]:
-    """Weights and target (n,) of one resample by uniform numbers (n,); `log`: whether residuals are in ln of the target."""
+def reweighted(u: Any, kind: Any, weights: Any, drawn: Sampler, resample: Any) -> Any:
+    """Weights (n,) of one resample by uniform numbers (n,): a row's weight times how often its unit was drawn."""
     place = jnp.arange(weights.shape[0])
     live = place < drawn.count
-    if drawn.noisy:
-        noise = drawn.noise * _multiplier(u if drawn.kind == "parametric" else u[drawn.unit], drawn.kind)
-        return weights, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise
-    if drawn.kind == "leave":
-        times = (place != resample).astype(weights.dtype)
-    elif drawn.kind == "bayes":
-        times = -jnp.log1p(-u) * live
-        times = times * drawn.count / jnp.sum(times)
-    else:
+
+    def pairs() -> Any:
         slot = drawn.first + jnp.minimum((u * drawn.span).astype(jnp.int32), drawn.span - 1)
         times = jnp.zeros(place.shape, jnp.int32).at[drawn.order[slot]].add(live.astype(jnp.int32))
-    return weights * times[drawn.unit], target
+        return times.astype(weights.dtype)
+
+    def bayes() -> Any:
+        times = -jnp.log1p(-u) * live
+        return times * drawn.count / jnp.sum(times)
+
+    times = jax.lax.switch(
+        kind, [lambda: jnp.ones_like(weights), pairs, bayes, lambda: (place != resample).astype(weights.dtype)]
+    )
+    return weights * times[drawn.unit]
 
 
-def _multiplier(u: Any, kind: str) -> Any:
-    """Numbers of mean 0 and variance 1: Webb's six points (Webb 2023), signs, or normal ones."""
-    if kind == "parametric":
-        return jax.scipy.special.ndtri(jnp.maximum(u, 2.0**-54))
-    if kind == "rademacher":
-        return jnp.where(u < 0.5, -1.0, 1.0)
-    point = jnp.minimum((u * 6.0).astype(jnp.int32), 5)
-    return jnp.where(point < 3, 1.0, -1.0) * jnp.asarray(_WEBB)[point % 3]
+def noised(u: Any, kind: Any, target: Any, drawn: Sampler, log: bool) -> Any:
+    """Target (n,) of one resample: fitted values with noise of their own; `log`: whether it multiplies."""
+    own, point = u[drawn.unit], jnp.asarray(_WEBB)
+    sixth = jnp.minimum((own * 6.0).astype(jnp.int32), 5)
+    multipliers = [
+        lambda: jnp.zeros_like(u),
+        lambda: jnp.where(sixth < 3, 1.0, -1.0) * point[sixth % 3],
+        lambda: jnp.where(own < 0.5, -1.0, 1.0),
+        lambda: jax.scipy.special.ndtri(jnp.maximum(u, 2.0**-54)),
+    ]
+    noise = drawn.noise * jax.lax.switch(kind, multipliers)
+    return jnp.where(kind == 0, target, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise)

@@ -23,6 +23,7 @@ from ._judge import judged, measured
 from ._kernel import kernel
 from ._lanes import Job, begun, draw, solve_block
 from ._law import Law
+from ._resample import NOISY, WEIGHTED
 from ._tiles import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
 
 __all__ = ["Run", "Solve", "Work", "measures", "ready", "solved"]
@@ -104,7 +105,7 @@ def _lane_bytes(job: Job) -> int:
     size, columns = job.layout.size, len(job.table.rows) + len(job.table.codes)
     written = kernel(job.law, job.layout, job.table.rows, job.table.codes).written
     arrays = 3 + 3 * size // 8 if written else 4 + 16 * size + size**2 // 8
-    arrays += 2 * (columns + 1) if sets > 1 else 2 * job.table.sampler.noisy  # lanes have tables, or targets, of their own
+    arrays += 2 * (columns + 1) if sets > 1 else 2 * job.noisy  # lanes have tables, or targets, of their own
     arrays += 0 if job.solver.second_order else 16  # a search along the line is vmapped with its own sums
     return int(8 * (rows + 64 + 2 * size**2) * arrays)
 
@@ -142,7 +143,7 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "objective": type(job.ladder).__name__,
         "seed": "-".join(str(v) for v in job.key.tolist()),
         "starts": str(int(job.starts)),
-        "resamples": f"{int(job.resamples)} {job.table.sampler.kind}",
+        "resamples": f"{int(job.resamples)} {(NOISY if job.noisy else WEIGHTED)[int(job.resample)]}",
         "tile": f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale._resample import resampled, root_key, sampler, uniforms
+from jaxscale._resample import WEIGHTED, reweighted, root_key, sampler, uniforms
 from jaxscale.laws import chinchilla
 
 
 def _weights(u, weights, drawn):
     """Weights of one resample of a table of ones."""
-    return resampled(u, weights, np.ones(len(weights)), drawn, 0)[0]
+    return reweighted(u, WEIGHTED.index("pairs"), weights, drawn, 0)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_hundred_refits_are_never_worse_than_scipys(boot, hoffmann):
     with jax.enable_x64(True):
         drawn = sampler(np.ones(240), None, None)
         root = root_key(0, 1)
-        weights = [_weights(uniforms(root, np.int32(0), i, np.arange(240)), np.ones(240), drawn) for i in range(100)]
+        weights = [np.asarray(_weights(uniforms(root, np.int32(0), i, np.arange(240)), np.ones(240), drawn)) for i in range(100)]
 
     def value_and_gradient(t, w):
         terms = np.stack([t[0] - t[3] * n, t[1] - t[4] * d, np.full_like(n, t[2])])

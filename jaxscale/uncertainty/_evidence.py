@@ -47,12 +47,12 @@ class Evidence:
     @property
     def scores(self) -> np.ndarray:
         """Slopes (n, P) of each run's weighted loss; they sum to 0."""
-        return self.force[:, None] * self.slopes
+        return np.asarray(self.force[:, None] * self.slopes)
 
     @property
     def weights(self) -> np.ndarray:
         """Of the live rows (n,)."""
-        return np.asarray(self.fit.problem.runs.weights)[self.rows]
+        return np.asarray(np.asarray(self.fit.problem.runs.weights)[self.rows])
 
     @property
     def inside(self) -> int:
@@ -87,8 +87,8 @@ def evidence(fit: Fit) -> list[Evidence]:
             live = np.flatnonzero(np.asarray(points[d, o].problem.runs.weights) > 0)
             names = job.layout.names({p: points[d, o].problem.runs.labels[g] for p, g in law.groups})
             edge = np.isin(names, points[d, o].certificate.at_bound)
-            own = [found[name][k] for name in ("residual", "jacobian", "force", "bend")]
-            out[d, o] = Evidence(points[d, o], names, job, x[k], live, *(v[live] for v in own), found["hessian"][k], edge)
+            residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
+            out[d, o] = Evidence(points[d, o], names, job, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge)
     return list(out.flat)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,8 @@ class Scale:
     def back(self, found: Any) -> Any:
         """Intervals in natural units from intervals on the scale."""
         if self.of is None:
-            return {k: _mapped(lambda v, k=k: unlinked(dict(self.law.specs)[k], v), i) for k, i in found.items()}
+            specs = dict(self.law.specs)
+            return {k: _mapped(functools.partial(unlinked, specs[k]), i) for k, i in found.items()}
         return jax.tree.map(lambda i: _mapped(np.exp, i), found, is_leaf=is_interval) if self.log else found
 
 
@@ -41,14 +43,18 @@ def linked(spec: Param, value: Any) -> Any:
     low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
     if spec.support in ("between", "simplex"):
         return jnp.log(value - low) - jnp.log(high - value)
-    return {"positive": lambda v: jnp.log(v), "negative": lambda v: -jnp.log(-v), "real": jnp.asarray}[spec.support](value)
+    if spec.support == "real":
+        return jnp.asarray(value)
+    return jnp.log(value) if spec.support == "positive" else -jnp.log(-value)
 
 
 def unlinked(spec: Param, value: np.ndarray) -> np.ndarray:
     low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
     if spec.support in ("between", "simplex"):
         return np.asarray(low + (high - low) / (1.0 + np.exp(-value)))
-    return np.asarray({"positive": np.exp, "negative": lambda v: -np.exp(-v), "real": np.asarray}[spec.support](value))
+    if spec.support == "real":
+        return value
+    return np.asarray(np.exp(value) if spec.support == "positive" else -np.exp(-value))
 
 
 def _mapped(function: Callable[[Any], Any], i: Interval) -> Interval:
