@@ -44,11 +44,18 @@ if TYPE_CHECKING:
     from ._runs import Runs as Runs
     from .laws import cite as cite
     from .uncertainty import Covariance as Covariance
+    from .uncertainty import Identifiability as Identifiability
     from .uncertainty import Influence as Influence
     from .uncertainty import Profile as Profile
+    from .uncertainty import Sampling as Sampling
+    from .uncertainty import cautions as cautions
     from .uncertainty import covariance as covariance
+    from .uncertainty import delta_sensitivity as delta_sensitivity
+    from .uncertainty import identifiability as identifiability
     from .uncertainty import influence as influence
     from .uncertainty import interval as interval
+    from .uncertainty import posterior as posterior
+    from .uncertainty import prediction_interval as prediction_interval
     from .uncertainty import profile_likelihood as profile_likelihood
 else:
     _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
@@ -80,6 +87,13 @@ else:
         "covariance": "uncertainty",
         "influence": "uncertainty",
         "interval": "uncertainty",
+        "prediction_interval": "uncertainty",
+        "posterior": "uncertainty",
+        "identifiability": "uncertainty",
+        "delta_sensitivity": "uncertainty",
+        "cautions": "uncertainty",
+        "Sampling": "uncertainty",
+        "Identifiability": "uncertainty",
         "profile_likelihood": "uncertainty",
     }
     __all__ = sorted([*_SPACES, *_NAMES])

@@ -97,13 +97,23 @@ def fit(
 
 
 def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
-    """Starts drawn, kept, and agreeing with the best of them."""
+    """Starts drawn, kept, and agreeing with the best of them; the optima that they ended in."""
     table, log = job.table, job.ladder.log
     dataset = cell // int(job.objectives)
     exact = 1e-20 * np.sum(table.weights[dataset] * (1.0 if log else table.target[dataset] ** 2))  # residuals of 1e-10: rounding
-    least = np.min(np.where(np.isfinite(values), values, np.inf))
-    agreed = int(np.sum(values <= least + 1e-6 * abs(least) + exact)) if np.isfinite(least) else 0
-    return {"starts_drawn": len(values), "starts_kept": int(np.sum(np.isfinite(values))), "starts_agreed": agreed}
+    ended = np.sort(values[np.isfinite(values)])
+    optima: list[tuple[float, int]] = []
+    while len(ended) and len(optima) < 5:
+        same = ended <= ended[0] + 1e-6 * abs(ended[0]) + exact
+        optima.append((float(ended[0]), int(same.sum())))
+        ended = ended[~same]
+    kept = int(np.sum(np.isfinite(values)))
+    return {
+        "starts_drawn": len(values),
+        "starts_kept": kept,
+        "starts_agreed": optima[0][1] if optima else 0,
+        "optima": tuple(optima),
+    }
 
 
 def jobs_of(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:

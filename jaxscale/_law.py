@@ -132,6 +132,20 @@ class Law:
             specs[k] = dataclasses.replace(self._spec(k), low=low, high=high)
         return dataclasses.replace(self, specs=tuple(specs.items()))
 
+    def prior(self, **priors: tuple[float, float]) -> Law:
+        """A law with normal priors for `posterior`: `law.prior(E=(1.7, 0.1))`. Never used by a fit.
+
+        Each is the median, in the parameter's units, and the standard deviation of its coordinate: of ln for a positive
+        parameter (0.1 is about 10 %), of the logit for one between two edges, of the number itself for a real one.
+        """
+        specs = dict(self.specs)
+        for k, (median, deviation) in priors.items():
+            spec = self._spec(k)
+            if spec.support == "simplex" or not spec.contains(np.asarray(median, np.float64)) or not deviation > 0:
+                raise ValueError(f"{self.name}.prior({k}=({median}, {deviation})): a median inside {spec.edges}, a deviation > 0")
+            specs[k] = dataclasses.replace(spec, prior=(float(median), float(deviation)))
+        return dataclasses.replace(self, specs=tuple(specs.items()))
+
     def sized(self, **lengths: int) -> Law:
         """A law whose vector parameters have these lengths: `law.sized(t=17)` for 17 domains."""
         specs = dict(self.specs)

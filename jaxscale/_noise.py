@@ -25,22 +25,19 @@ def inflated(residual: np.ndarray, jacobian: np.ndarray, weights: np.ndarray) ->
     return residual / np.maximum(1.0 - leverage(jacobian, weights), 1e-3)
 
 
-def spread(residual: np.ndarray, fitted: np.ndarray, free: int) -> np.ndarray:
-    """Standard deviation (n,) of the noise of each run: c fitted^b, with b = 0 unless the residuals show another one.
+def spread(residual: np.ndarray, fitted: np.ndarray, free: int, at: np.ndarray | None = None) -> np.ndarray:
+    """Standard deviation of the noise, c fitted^b, of each run (n,) or where the law has the values `at`.
 
-    `free` counts the fitted parameters. Source of the form: power-of-the-mean models (Carroll and Ruppert 1988, chapter
-    3); taking b only where it is two standard errors from 0 is ours.
+    b = 0 unless the residuals show another one; `free` counts the fitted parameters. Source of the form: power-of-the-mean
+    models (Carroll and Ruppert 1988, chapter 3); taking b only where it is two standard errors from 0 is ours.
     """
-    n = len(residual)
-    size = np.abs(residual)
+    size, power = np.abs(residual), 0.0
     usable = (size > 0) & (fitted > 0)
-    shape = np.ones(n)
     if usable.sum() > 2 and np.ptp(np.log(fitted[usable])) > 0:
-        at = np.log(fitted) - np.mean(np.log(fitted[usable]))
-        x, y = at[usable], np.log(size[usable])
-        slope = np.sum(x * (y - y.mean())) / np.sum(x**2)
-        left = y - y.mean() - slope * x
-        error = np.sqrt(np.sum(left**2) / (len(x) - 2) / np.sum(x**2))
-        if abs(slope) > _SHOWN * error:
-            shape = np.exp(slope * at)
-    return np.asarray(shape * np.sqrt(np.sum((residual / shape) ** 2) / max(n - free, 1)))
+        x, y = (v - v.mean() for v in (np.log(fitted[usable]), np.log(size[usable])))
+        slope = np.sum(x * y) / np.sum(x**2)
+        error = np.sqrt(np.sum((y - slope * x) ** 2) / (len(x) - 2) / np.sum(x**2))
+        power = slope if abs(slope) > _SHOWN * error else 0.0
+    middle = np.exp(np.mean(np.log(fitted[usable]))) if np.any(usable) else 1.0
+    scale = np.sqrt(np.sum((residual / (fitted / middle) ** power) ** 2) / max(len(residual) - free, 1))
+    return np.asarray(scale * ((fitted if at is None else at) / middle) ** power)

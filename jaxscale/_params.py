@@ -26,6 +26,7 @@ class Param:
     high: float = field(compare=False)
     edges: tuple[float, float] = (-math.inf, math.inf)
     shape: tuple[int, ...] = ()
+    prior: tuple[float, float] | None = field(default=None, compare=False)  # median, standard deviation of the coordinate
 
     def __post_init__(self) -> None:
         if self.support == "simplex" and self.shape[0] < 1:

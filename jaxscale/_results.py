@@ -49,6 +49,7 @@ class Certificate:
     `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a direction is lost.
     `deviation`: standard deviation of each free coordinate (relative, for positive parameters), the larger of sandwich and
     expected information (the latter alone where fewer than ten rows per parameter lie inside delta).
+    `optima`: the best five objectives that starts ended in, each with its number of starts.
     """
 
     gradient: Any
@@ -61,6 +62,7 @@ class Certificate:
     starts_drawn: int = 0
     starts_kept: int = 0
     starts_agreed: int = 0
+    optima: tuple[tuple[float, int], ...] = ()
     delta_over_scale: float | None = None
     residual_scale: float = float("nan")
     rows_used: int = 0

@@ -1,8 +1,28 @@
 """Uncertainty: one method per file, all from the same evidence (`_evidence`)."""
 
+from ._cautions import cautions
 from ._covariance import Covariance, covariance
+from ._delta import delta_sensitivity
+from ._identifiability import Identifiability, identifiability
 from ._influence import Influence, influence
 from ._interval import interval
+from ._posterior import Sampling, posterior
+from ._prediction import prediction_interval
 from ._profile import Profile, profile_likelihood
 
-__all__ = ["Covariance", "Influence", "Profile", "covariance", "influence", "interval", "profile_likelihood"]
+__all__ = [
+    "Covariance",
+    "Identifiability",
+    "Influence",
+    "Profile",
+    "Sampling",
+    "cautions",
+    "covariance",
+    "delta_sensitivity",
+    "identifiability",
+    "influence",
+    "interval",
+    "posterior",
+    "prediction_interval",
+    "profile_likelihood",
+]

@@ -37,8 +37,9 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
         least = ": least squares follows them, a Huber objective would not" if at.fit.problem.objective.width is None else ""
         found.append(f"{far} of {n} residuals lie beyond {_FAR:g} robust scales{least}")
     clipped = np.clip(standard, -4.0, 4.0)
-    skew = np.mean((clipped - clipped.mean()) ** 3) / np.std(clipped) ** 3 if np.std(clipped) > 0 else 0.0
-    if n >= 20 and abs(skew) > student(1 - _ALARM / 2, np.inf) * np.sqrt(6.0 / n):
+    z = (clipped - clipped.mean()) / (np.std(clipped) or 1.0)
+    skew, error = np.mean(z**3), np.std(z**3 - 3.0 * z) / np.sqrt(n)
+    if n >= 20 and abs(skew) > student(1 - _ALARM / 2, n - 1.0) * error:
         side = "above" if skew < 0 else "below"
         found.append(
             f"the noise is one-sided (skewness {-skew:+.1f}): runs scatter {side} the curve, and a constant shift of that size "

@@ -1,0 +1,210 @@
+"""`posterior`: the distribution of the parameters given the runs and priors, by Hamiltonian Monte Carlo.
+
+Priors are priors: where starts are drawn says nothing about them. `law.prior(E=(1.7, 0.1))` states one, and what is not
+stated gets a weak one (`WEAK`). The noise is Student's t with 4 degrees of freedom (or Laplace, or normal) in ln of the
+target, or in its own units as the objective says, with a scale that is sampled too. The sampler (blackjax NUTS) works in
+coordinates in which the fit's own covariance is a sphere, so that A and alpha, which trade against each other along a
+ridge a hundred times longer than wide, cost it no more than independent parameters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import warn
+from .._evaluate import evaluate
+from .._fit import everything
+from .._results import Fit
+from .._tiles import on_device
+from ._covariance import noise_scale
+from ._evidence import Evidence, evidence
+
+WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
+FREEDOM = 4.0  # of Student's t
+NOISES = ("student", "laplace", "normal")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the chains went: split R-hat and effective draws by coordinate (the last is ln of the noise scale)."""
+
+    rhat: dict[str, float]
+    effective: dict[str, float]
+    divergences: int
+    chains: int
+    scale: np.ndarray  # (draws,) of the noise
+
+
+def posterior(fit: Fit, draws: int = 1000, *, chains: int = 4, noise: str = "student", seed: int = 0) -> Fit:
+    """Draws from the posterior of a fit's law and runs: an ensemble, parameters `(chains * draws,)` in the law's units.
+
+    `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went,
+    and a warning says when they should not be used (R-hat above 1.01, divergences in more than 2 of 1,000 draws). Priors are those of the law's
+    parameters (`law.prior`); the weak ones are normal: ln of a positive parameter around 0 with standard deviation 10, a
+    real one around 0 with 1,000, ln of the noise scale (relative to the target) around -5 with 2.5; fractions and shares are
+    uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a likelihood.
+
+    >>> import jaxscale as jsl
+    >>> best = jsl.fit(jsl.laws.chinchilla.prior(E=(1.7, 0.2)), jsl.datasets.load("simulated"), starts=32)
+    >>> len(jsl.posterior(best, 100, chains=2))
+    200
+
+    Source: Hoffman and Gelman 2014 (NUTS); Vehtari et al. 2021 (R-hat). Priors and coordinates are ours.
+    """
+    fit.one_cell("posterior()")
+    if noise not in NOISES:
+        raise ValueError(f"noise={noise!r}: there is {', '.join(NOISES)}")
+    at = evidence(fit if fit.point is None else fit.point)[0]
+    if not at.fit.problem.objective.observes:
+        raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
+    keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
+    given = Given.of(at)
+    run = jax.jit(functools.partial(_chains, at.job.law, at.job.layout, noise, draws))
+    found = on_device(lambda: jax.device_get(run(keys, given)))
+    return _ensemble(at, found, chains)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Given:
+    """What the density of one table depends on: numbers, so that many tables are many lanes."""
+
+    rows: Any
+    codes: Any
+    target: Any
+    weights: Any
+    size: Any  # residuals are divided by it: 1 for log objectives
+    centre: Any  # (P + 1,) the optimum and ln of the noise scale there
+    root: Any  # (P + 1, P + 1) square root of their covariance
+    unit: Any
+    prior: Any  # (P + 1, 2) mean and standard deviation of normal priors, infinite where the prior is another
+    objective: Any
+
+    @classmethod
+    def of(cls, at: Evidence) -> Given:
+        """From the evidence of a fit."""
+        job = at.job
+        table = jax.tree.map(lambda v: v[0], job.table)
+        live = table.weights > 0
+        size = 1.0 if job.ladder.log else float(np.sqrt(np.mean(table.target[live] ** 2)) or 1.0)
+        scale = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) + 1e-9
+        prior = np.asarray(
+            [_normal_prior(spec) for _, spec, groups, _ in job.layout.blocks for _ in range(max(groups, 1) * spec.size)]
+        )
+        prior = np.concatenate([prior / job.unit[:, None], [WEAK["scale"]]])
+        precision = np.zeros((len(prior), len(prior)))
+        precision[:-1, :-1] = at.hessian / noise_scale(at)
+        precision[-1, -1] = 2.0 * len(at.rows)
+        precision += np.diag(1.0 / np.where(np.isfinite(prior[:, 1]), prior[:, 1], 3.0) ** 2)
+        squares, vectors = np.linalg.eigh(precision)
+        root = vectors / np.sqrt(np.maximum(squares, 1e-8))
+        objective = jax.tree.map(lambda v: v[0, -1], job.ladder)
+        centre = np.append(at.x, np.log(scale))
+        return cls(
+            table.rows, table.codes, table.target, table.weights, np.float64(size), centre, root, job.unit, prior, objective
+        )
+
+
+def _normal_prior(spec: Any) -> tuple[float, float]:
+    """Mean and standard deviation of a coordinate's prior; infinite for fractions and shares that are uniform."""
+    if spec.prior is not None:
+        centre, deviation = spec.prior
+        return float(np.ravel(spec.coordinates(np.float64(centre)))[0]), float(deviation)
+    if spec.support in ("between", "simplex"):
+        return 0.0, np.inf
+    return WEAK["log" if spec.logarithmic else "real"]
+
+
+def log_density(law: Any, layout: Any, noise: str, x: Any, given: Given) -> Any:
+    """Log of the posterior density at coordinates and ln of the noise scale (P + 1,), up to a constant."""
+    params = layout.unpack(x[:-1] * given.unit)
+    predicted = evaluate(law, given.rows, params, given.codes)
+    z = given.objective.residual(predicted, given.target) / given.size / jnp.exp(x[-1])
+    if noise == "student":
+        each = -0.5 * (FREEDOM + 1.0) * jnp.log1p(z**2 / FREEDOM)
+    else:
+        each = -jnp.abs(z) if noise == "laplace" else -0.5 * z**2
+    total = jnp.sum(given.weights * (each - x[-1]))
+    deviation = jnp.where(jnp.isfinite(given.prior[:, 1]), given.prior[:, 1], 1.0)
+    normal = jnp.where(jnp.isfinite(given.prior[:, 1]), -0.5 * ((x - given.prior[:, 0]) / deviation) ** 2, 0.0)
+    total += jnp.sum(normal)
+    for name, spec, groups, start in layout.blocks:
+        if spec.prior is None and spec.support == "simplex":  # uniform shares, in softmax coordinates
+            total += jnp.sum(jnp.log(params[name]))
+        if spec.prior is None and spec.support == "between":
+            u = x[start : start + max(groups, 1) * spec.size]
+            total += jnp.sum(jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u))
+    return total
+
+
+def _chains(law: Any, layout: Any, noise: str, draws: int, keys: Any, given: Given) -> tuple[Any, Any]:
+    return jax.vmap(lambda key: chain(law, layout, noise, draws, key, given))(keys)
+
+
+def chain(law: Any, layout: Any, noise: str, draws: int, key: Any, given: Given) -> tuple[Any, Any]:
+    """One chain: draws (draws, P + 1) and whether each diverged, after half as many steps of warming up."""
+    import blackjax
+
+    def density(z: Any) -> Any:
+        value = log_density(law, layout, noise, given.centre + given.root @ z, given)
+        return jnp.where(jnp.isfinite(value), value, -jnp.inf)
+
+    first, second, third = jax.random.split(jax.random.wrap_key_data(key), 3)
+    start = 0.5 * jax.random.normal(first, given.centre.shape, given.centre.dtype)
+    adapt = blackjax.window_adaptation(blackjax.nuts, density)
+    (state, parameters), _ = adapt.run(second, start, num_steps=max(draws // 2, 200))
+    step = blackjax.nuts(density, **parameters).step
+
+    def one(state: Any, key: Any) -> Any:
+        state, info = step(key, state)
+        return state, (state.position, info.is_divergent)
+
+    _, (z, diverged) = jax.lax.scan(one, state, jax.random.split(third, draws))
+    return given.centre + z @ given.root.T, diverged
+
+
+def split_rhat(x: np.ndarray) -> np.ndarray:
+    """Split R-hat (P,) of chains (chains, draws, P)."""
+    half = x.shape[1] // 2
+    parts = np.concatenate([x[:, :half], x[:, half : 2 * half]])
+    within, between = parts.var(1, ddof=1).mean(0), half * parts.mean(1).var(0, ddof=1)
+    return np.asarray(np.sqrt(((half - 1) / half * within + between / half) / np.where(within > 0, within, 1.0)))
+
+
+def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
+    from blackjax.diagnostics import effective_sample_size
+
+    x, diverged = found
+    names = [*at.names, "ln scale"]
+    with jax.enable_x64(True):
+        effective = np.asarray(effective_sample_size(x))
+        flat = x.reshape(-1, x.shape[-1])
+        natural = jax.device_get(jax.jit(jax.vmap(at.job.layout.unpack))(flat[:, :-1] * at.job.unit))
+    rhat, bad = split_rhat(x), int(np.sum(diverged))
+    work = Sampling(
+        dict(zip(names, rhat.tolist(), strict=True)),
+        dict(zip(names, effective.tolist(), strict=True)),
+        bad,
+        chains,
+        np.exp(flat[:, -1]),
+    )
+    findings = list(at.fit.certificate.findings)
+    if not np.all(rhat <= 1.01) or bad > 0.002 * len(flat):
+        worst = names[int(np.argmax(rhat))]
+        findings.append(
+            warn(f"posterior(): R-hat {rhat.max():.3f} ({worst}), {bad} divergences: take more draws, or state priors")
+        )
+    problem = at.fit.problem
+    params = everything(problem.law, natural, (len(flat),))
+    certificate = dataclasses.replace(at.fit.certificate, findings=tuple(findings))
+    none = np.zeros(len(flat))
+    return Fit(
+        params, none, none.astype(np.int64), certificate, problem, at.fit, "posterior", none.astype(int), work, kind="posterior"
+    )

@@ -1,0 +1,64 @@
+"""`prediction_interval`: where the loss of a new run will lie, which is not where the curve lies.
+
+A confidence interval of the curve closes as runs are added; a new run keeps its own noise. The two variances add, on
+the scale of the objective (ln L for a log objective), with the noise taken from the residuals: with the degrees of freedom
+that the fit has used up put back, and at the loss that is predicted, if the residuals show that noise follows the loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._noise import spread
+from .._results import Fit, Interval
+from . import _covariance
+from ._evidence import evidence, slopes_of
+from ._interval import default_kind, interval
+from ._student import student
+
+
+def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, **named: Any) -> Interval:
+    """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast against each other.
+
+    The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
+    stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
+    Raises TypeError for a law whose value is a likelihood, which observes nothing.
+
+    >>> import jaxscale as jsl
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> jsl.prediction_interval(best, N=1e11, D=2e12)
+    1.871 (1.839 to 1.903, 95% new run)
+
+    Source: the usual prediction interval of regression; the noise at the predicted loss is that of `spread` (ours).
+    """
+    fit.one_cell("prediction_interval()")
+    point = fit if fit.point is None else fit.point
+    at = evidence(point)[0]
+    objective, problem = at.fit.problem.objective, at.fit.problem
+    if not objective.observes:
+        raise TypeError("prediction_interval(): the law's value is a likelihood; no observed loss belongs to it")
+
+    def on_scale(law: Any) -> Any:
+        value = law(*columns, **named)
+        return jnp.log(value) if objective.log else value
+
+    values, slopes = slopes_of([at], on_scale)
+    value = np.asarray(values[0])
+    kind = default_kind(at, by)
+    if fit.point is not None or kind == "percentile":
+        inner = interval(fit, of=on_scale, kind="percentile", level=0.6827, by=by)
+        deviation, dof = 0.5 * (inner.high - inner.low), float(max(at.spare, 1))
+    else:
+        covariance = _covariance.covariance_of(at, kind, by)
+        deviation, dof = covariance.deviation(slopes[0]), covariance.dof
+    target = np.asarray(problem.runs.target)[at.rows]
+    size = 1.0 if objective.log else float(np.sqrt(np.mean(target**2)) or 1.0)
+    fitted = target * np.exp(at.residual) if objective.log else target + at.residual * size
+    level_of_noise = np.exp(value) if objective.log else value
+    noise = size * spread(at.residual, np.abs(fitted), len(at.x), np.abs(level_of_noise))
+    half = student(0.5 + 0.5 * level, dof) * np.sqrt(deviation**2 + noise**2)
+    low, middle, high = (np.exp(v) if objective.log else v for v in (value - half, value, value + half))
+    return Interval(low, middle, high, level, "new run")
