@@ -7,20 +7,30 @@ import jaxscale
 
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
-    {"_checks", "_tree", "_jets", "_formula", "units"},
+    {"_checks", "_tree", "_jets", "_formula", "units", "_noise"},
     {"_params", "objectives", "costs", "_table", "_roots", "_store"},
     {"_runs", "_evaluate", "_call", "_law", "solvers", "_resample", "_tiles"},
     {"_coordinates", "_results", "laws", "schedules"},
     {"_kernel", "_plan", "_maps"},
-    {"_starts", "_allocate", "datasets", "uncertainty"},
-    {"_lanes", "_report", "plots"},
+    {"_starts", "_allocate", "datasets"},
+    {"_lanes"},
     {"_judge", "_prepare"},
     {"_certify", "_solve"},
     {"_fit"},
+    {"_bootstrap"},
+    {"uncertainty"},
+    {"_report", "plots"},
     {"__init__", "cli"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
-OWNERS = {"matplotlib": {"plots"}, "click": {"cli"}, "pooch": {"datasets"}, "tqdm": {"_tiles"}, "narwhals": {"_runs", "_table"}}
+OWNERS = {
+    "matplotlib": {"plots"},
+    "click": {"cli"},
+    "pooch": {"datasets"},
+    "tqdm": {"_tiles"},
+    "blackjax": {"uncertainty"},
+    "narwhals": {"_runs", "_table"},
+}
 
 
 def modules():

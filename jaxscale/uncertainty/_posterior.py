@@ -45,11 +45,13 @@ class Sampling:
 def posterior(fit: Fit, draws: int = 1000, *, chains: int = 4, noise: str = "student", seed: int = 0) -> Fit:
     """Draws from the posterior of a fit's law and runs: an ensemble, parameters `(chains * draws,)` in the law's units.
 
-    `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went,
-    and a warning says when they should not be used (R-hat above 1.01, divergences in more than 2 of 1,000 draws). Priors are those of the law's
-    parameters (`law.prior`); the weak ones are normal: ln of a positive parameter around 0 with standard deviation 10, a
-    real one around 0 with 1,000, ln of the noise scale (relative to the target) around -5 with 2.5; fractions and shares are
-    uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a likelihood.
+    `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went, and
+    a warning says when they should not be used: R-hat above 1.01, divergences in more than 2 of 1,000 draws.
+
+    Priors are those of the law's parameters (`law.prior`); the weak ones are normal: ln of a positive parameter around 0
+    with standard deviation 10, a real one around 0 with 1,000, ln of the noise scale (relative to the target) around -5
+    with 2.5; fractions and shares are uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a
+    likelihood.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla.prior(E=(1.7, 0.2)), jsl.datasets.load("simulated"), starts=32)
