@@ -13,6 +13,11 @@ import numpy as np
 
 from ._results import Allocation, Fit, Status
 from .uncertainty import interval
+from .uncertainty._cautions import cautions_of
+from .uncertainty._covariance import FEWEST, covariance_of
+from .uncertainty._evidence import Evidence, evidence
+from .uncertainty._influence import moved
+from .uncertainty._interval import default_kind
 
 
 def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> str:
@@ -25,7 +30,8 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     """
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
-    parts = [_head(point), _parameters(fit, point, level), _certificate(fit, point), _table(fit, point)]
+    at = evidence(point)[0]
+    parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
     if plan is not None:
         parts.append(_plan(plan, point, level))
     parts.append(_assumed(point))
@@ -42,29 +48,33 @@ def _head(point: Fit) -> str:
     return "\n".join([*lines, *(f"  {f}" for f in point.certificate.findings)])
 
 
-def _parameters(fit: Fit, point: Fit, level: float) -> str:
-    law = point.problem.law
+def _parameters(fit: Fit, at: Evidence, level: float) -> str:
+    point, law = at.fit, at.fit.problem.law
     ensemble = fit is not point
+    kind = "percentile" if ensemble else default_kind(at)
     header = f"{'parameter':<12}{'estimate':>14}"
     if ensemble:
         header += f"   {level:.0%} interval (percentile, {len(fit):,} refits by {fit.by})"
-    else:
+    elif kind == "percentile" or (kind == "cr3" and at.units < FEWEST):
+        kind = ""
         header += "   standard deviation (of its coordinate: ln where positive); bootstrap(...) for intervals"
-    intervals = interval(fit, level=level) if ensemble else {}
+    else:
+        header += f"   {level:.0%} interval ({kind} with Student's t)"
+    intervals = interval(fit, level=level, kind=kind) if kind else {}
     labels, groups, tied = point.problem.runs.labels, dict(law.groups), dict(law.ties)
     lines = [header]
     for name, value in point.params.items():
-        for at, v in np.ndenumerate(np.asarray(value)):
-            inner = ",".join(labels[groups[name]][i] if j == 0 and name in groups else str(i) for j, i in enumerate(at))
+        for place, v in np.ndenumerate(np.asarray(value)):
+            inner = ",".join(labels[groups[name]][i] if j == 0 and name in groups else str(i) for j, i in enumerate(place))
             full = f"{name}[{inner}]" if inner else name
             if name in law.fixed:
                 note = "fixed"
             elif name in tied:
                 note = f"= {tied[name]}"
-            elif ensemble:
+            elif kind:
                 own = intervals[name]
-                unusual = "" if own.kind == "percentile" else f"   {own.kind}"
-                note = f"{_number(np.asarray(own.low)[at])} .. {_number(np.asarray(own.high)[at])}{unusual}"
+                unusual = "" if own.kind == kind else f"   {own.kind}"
+                note = f"{_number(np.asarray(own.low)[place])} .. {_number(np.asarray(own.high)[place])}{unusual}"
             else:
                 sd = point.certificate.deviation.get(full, float("nan"))
                 note = "not known" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
@@ -123,6 +133,20 @@ def _table(fit: Fit, point: Fit) -> str:
     return "\n".join([*lines, *(f"  note: {r}" for r in runs.remarks)])
 
 
+def _doubts(at: Evidence) -> str:
+    """What speaks against the intervals, and the runs that the answer hangs on most."""
+    said = cautions_of(at) if at.fit.problem.objective.observes else ()
+    lines = ["cautions", *(f"  {s}" for s in said)] if said else ["cautions: none of the tests of residuals speaks"]
+    moves, labels, by = moved(at)
+    sd = covariance_of(at, "sandwich").deviation(np.eye(len(at.names)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = np.nan_to_num(moves / sd, nan=0.0, posinf=0.0, neginf=0.0)
+    order = np.argsort(-np.max(np.abs(relative), 1), kind="stable")[:3]
+    most = [(labels[i], int(np.argmax(np.abs(relative[i]))), i) for i in order]
+    shown = ", ".join(f"{label} ({at.names[j]} {relative[i, j]:+.2f})" for label, j, i in most)
+    return "\n".join([*lines, f"  {by} whose absence moves the fit most, in standard deviations (one Newton step): {shown}"])
+
+
 def _plan(plan: Allocation, point: Fit, level: float) -> str:
     lines = ["plan"]
     budgets = np.atleast_1d(np.asarray(plan.budget))
@@ -131,6 +155,7 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
     for i, budget in enumerate(budgets):
         ratio = f", {budget / flop.max():.3g} times 6 N D of the largest run" if flop is not None else ""
         lines.append(f"  budget {budget:.4g}{ratio}")
+        lines += _outside(plan, runs, i)
         for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
             draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
             none = not np.any(np.isfinite(draws))
@@ -140,6 +165,20 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
     failed = int(np.sum(np.asarray(plan.status) != 0))
     lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {failed} of {np.size(plan.loss)} plans not OK")
     return "\n".join([*lines, *(f"  note: {r}" for r in plan.remarks)])
+
+
+def _outside(plan: Allocation, runs: Any, i: int) -> list[str]:
+    """Whether a plan trains at another D/N than any run did."""
+    if not {"N", "D"} <= set(runs.columns) or not {"N", "D"} <= set(plan.columns):
+        return []
+    ratio = np.asarray(plan["D"]) / np.asarray(plan["N"])
+    own = float(np.nanmedian(ratio[..., i] if np.ndim(plan.budget) else ratio))
+    seen = runs["D"] / runs["N"]
+    if seen.min() <= own <= seen.max():
+        return []
+    return [
+        f"    D/N of {own:.3g} lies outside the {seen.min():.3g} to {seen.max():.3g} of the runs: the law is not tested there"
+    ]
 
 
 def _assumed(point: Fit) -> str:

@@ -68,6 +68,12 @@ class Evidence:
         """The law at coordinates x (P,), which may be traced."""
         return bound(self.fit.problem, {**self.fit.problem.law.fixed, **self.job.layout.unpack(x * self.job.unit)})
 
+    @property
+    def units(self) -> int:
+        """How many independent units there are: rows, or runs where a run has several."""
+        own = self.clusters(None)
+        return len(self.rows) if own is None else len(np.unique(own))
+
     def clusters(self, by: str | None) -> np.ndarray | None:
         """Codes (n,) of the units that are independent, None where every row is."""
         by = by or self.fit.problem.runs.clusters or "rows"

@@ -20,7 +20,7 @@ from .._fit import coordinates
 from .._law import Law
 from .._results import Fit
 from ._covariance import few_inside, inverse_hessian, newton_steps
-from ._evidence import evidence, values_and_slopes
+from ._evidence import Evidence, evidence, values_and_slopes
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,9 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
     """
     fit.one_cell("influence()")
     at = evidence(fit if fit.point is None else fit.point)[0]
-    problem, result = at.fit.problem, of or (lambda law: law.params)
-    units, by = at.clusters(by), by or problem.runs.clusters or "rows"
-    codes = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
-    labels = [str(r) for r in at.rows] if units is None else [problem.runs.labels[by][u] for u in np.unique(units)]
+    result = of or (lambda law: law.params)
     exact = few_inside(at) if exact is None else exact
-    moves = coordinates(at.job, leave_out(at.fit, by).params) - at.x if exact else newton_steps(at, codes)
+    moves, labels, by = moved(at, by, exact=exact)
     values, slopes = values_and_slopes(lambda x: result(at.law(x)), np.concatenate([at.x[None], at.x + moves]))
     inverse = inverse_hessian(at)
     weight = -(at.scores / at.weights[:, None]) @ inverse
@@ -93,3 +90,12 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
         by,
         bool(exact),
     )
+
+
+def moved(at: Evidence, by: str | None = None, *, exact: bool = False) -> tuple[np.ndarray, list[str], str]:
+    """Change (units, P) of the optimum without each unit, the labels of the units, and what they are."""
+    runs, units = at.fit.problem.runs, at.clusters(by)
+    by = by or runs.clusters or "rows"
+    codes = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
+    labels = [str(r) for r in at.rows] if units is None else [runs.labels[by][u] for u in np.unique(units)]
+    return coordinates(at.job, leave_out(at.fit, by).params) - at.x if exact else newton_steps(at, codes), labels, by
