@@ -9,7 +9,7 @@ export JAXSCALE_DATA_DIR := $(DATA)
 endif
 endif
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench coverage clean
 
 demo: $(VENV)/run.ok
 	$(BIN)/jaxscale demo
@@ -24,6 +24,11 @@ lint: $(VENV)/test.ok
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The whole study of coverage: goes on where an interrupted run stopped, then writes docs/coverage.md.
+coverage: $(VENV)/test.ok
+	$(BIN)/python benchmarks/coverage.py --output benchmarks/results/coverage-cpu.jsonl
+	$(BIN)/python benchmarks/coverage.py --page
 
 bench: $(VENV)/test.ok
 	$(BIN)/python benchmarks/bootstrap.py

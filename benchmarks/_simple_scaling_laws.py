@@ -2,7 +2,8 @@
 
     python _simple_scaling_laws.py TABLE.npz [--repeats 1]
 
-TABLE.npz holds the arrays N, D and loss, one run a row, and the number `draws`. One JSON line is printed. The job is what
+TABLE.npz holds the arrays N, D and loss, one run a row (or tables of losses, one a row), and the number `draws`. One JSON
+line is printed for each table. The job is what
 the package documents: `fit(table, n_draws=draws)` of its `separable-power` law, squared error of the loss itself by
 variable projection, and its own bootstrap, wild multipliers per (N, D) in place of pairs. So it refits neither the objective
 nor the resamples of the other methods: its seconds per draw compare, its estimates and intervals need not.
@@ -37,26 +38,40 @@ def elsewhere(n: Any, d: Any, loss: Any, draws: int, repeats: int = 1) -> dict[s
     Python 3.12 or newer, into which `pip install simple-scaling-laws` was done. If it is unset or empty the peer is
     skipped, and the record says so under `skipped`. If it is set and the peer fails, that is an error and no skip.
     """
+    return (_run(n, d, loss, draws, "--repeats", str(repeats)) or [_missing()])[0]
+
+
+def intervals(n: Any, d: Any, losses: Any, draws: int) -> list[dict[str, Any]]:
+    """The same for many tables (tables, runs) in one process, one record each; one that says `skipped` without it."""
+    return _run(n, d, losses, draws) or [_missing()]
+
+
+def _missing() -> dict[str, Any]:
+    return {"method": METHOD, "skipped": f"{INTERPRETER} names no Python 3.12 with {METHOD}"}
+
+
+def _run(n: Any, d: Any, loss: Any, draws: int, *options: str) -> list[dict[str, Any]]:
     python = os.environ.get(INTERPRETER)
     if not python:
-        return {"method": METHOD, "skipped": f"{INTERPRETER} names no Python 3.12 with {METHOD}"}
+        return []
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder, "table.npz")
         np.savez(table, N=np.asarray(n, float), D=np.asarray(d, float), loss=np.asarray(loss, float), draws=draws)
-        command = [python, "-I", __file__, str(table), "--repeats", str(repeats)]  # -I: our PYTHONPATH is not for it
+        command = [python, "-I", __file__, str(table), *options]  # -I: our PYTHONPATH is not for it
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 # -- in the peer's interpreter ---------------------------------------------------------------------------------------
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
-    parser.add_argument("--repeats", type=int, default=1, help="warm calls, of which the fastest counts")
+    parser.add_argument("--repeats", type=int, default=0, help="warm calls, of which the fastest counts; 0: one cold call")
     options = parser.parse_args()
     with np.load(options.table) as table:
-        job = table["N"], table["D"], table["loss"], int(table["draws"])
-    print(json.dumps(measured(*job, options.repeats)), flush=True)
+        n, d, losses, draws = table["N"], table["D"], np.atleast_2d(table["loss"]), int(table["draws"])
+    for loss in losses:
+        print(json.dumps(measured(n, d, loss, draws, options.repeats)), flush=True)
 
 
 def measured(n: np.ndarray, d: np.ndarray, loss: np.ndarray, draws: int, repeats: int) -> dict[str, Any]:
@@ -71,8 +86,8 @@ def measured(n: np.ndarray, d: np.ndarray, loss: np.ndarray, draws: int, repeats
         model = fit(frame, n_draws=draws, seed=0)
         return model, time.perf_counter() - wall, time.process_time() - cpu
 
-    _, first, _ = once()
-    model, seconds, cpu = min((once() for _ in range(repeats)), key=lambda run: run[1])
+    first = once()[1] if repeats else None
+    model, seconds, cpu = min((once() for _ in range(max(repeats, 1))), key=lambda run: run[1])
     params, intervals = model.params(TARGET), model.conf_int(TARGET, level=0.95)
     bootstrap = model.diagnostics["uncertainty"][TARGET]
     return {

@@ -9,6 +9,7 @@ docs/coverage.md and its figure are made from the lines with `--page`.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import time
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _coverage_page
 import jax.numpy as jnp
 import numpy as np
 from _common import arguments, place, rounded
+from _simple_scaling_laws import METHOD, intervals
 
 import jaxscale as jsl
 from jaxscale.uncertainty._cautions import cautions_of
@@ -51,35 +54,45 @@ class Cell:
     def methods(self) -> tuple[str, ...]:
         """The default first."""
         if self.noise == "clustered":
-            return ("cr3", "hc3") if self.n >= 25 else ()
+            return ("cr3", "hc3")
         if self.objective == "huber 1e-3":
             return ("percentile", "hc3")
-        return ("hc3", "sandwich", "laplace", "percentile")
+        return ("hc3", "sandwich", "laplace", *(["percentile"] if self.noise == "normal" and self.n <= 100 else []))
+
+
+PEERS = (Cell(25, "normal", "grid", "squared"), Cell(100, "normal", "grid", "squared"))
+PEER_SWEEPS, PEER_DRAWS = 200, 200
 
 
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sweeps", type=int, default=SWEEPS)
     parser.add_argument("--only", nargs="*", default=[], help="words that a cell's name must contain")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page and its figure from the stored lines")
     options = parser.parse_args()
-    cells = [Cell(*c) for c in itertools.product(SIZES, NOISES, DESIGNS, OBJECTIVES)]
-    cells = [c for c in cells if c.methods and all(word in name(c) for word in options.only)]
+    if options.page:
+        return _coverage_page.write(STORED)
+    cells = [c for c in all_cells() if all(word in name(c) for word in options.only)]
+    peers = PEERS
     if options.smoke:
-        cells, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], 40
+        cells, peers, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], (), 40
     output = options.output
-    done = (
-        {}
-        if output is None or not output.exists()
-        else {line["method"]: line for line in map(json.loads, output.read_text().splitlines())}
-    )
-    for cell in cells:
-        if name(cell) in done:
+    done = set() if output is None or not output.exists() else {json.loads(l)["method"] for l in output.read_text().splitlines()}
+    jobs = [(name(c), functools.partial(measured, c, options.sweeps)) for c in cells]
+    jobs += [(f"{name(c)}, {METHOD}", functools.partial(by_peer, c)) for c in peers]
+    for method, job in jobs:
+        if method in done:
             continue
-        done[name(cell)] = line = rounded(measured(cell, options.sweeps), 5)
-        print(json.dumps(line), flush=True)
-        if output:
+        line = json.dumps(rounded({"method": method, **job()}, 5))
+        print(line, flush=True)
+        if output:  # one by one: a run that was interrupted goes on where it stopped
             with output.open("a") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(line + "\n")
+
+
+def all_cells() -> list[Cell]:
+    cells = [Cell(*c) for c in itertools.product(SIZES, NOISES, DESIGNS, OBJECTIVES)]
+    return [c for c in cells if c.noise != "clustered" or (c.design == "grid" and c.n >= 25)]  # fewer clusters are refused
 
 
 def name(cell: Cell) -> str:
@@ -89,10 +102,7 @@ def name(cell: Cell) -> str:
 def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     """Coverage of every method in one cell."""
     begin = time.perf_counter()
-    n, d, run = design(cell)
-    rng = np.random.default_rng([cell.n, NOISES.index(cell.noise), DESIGNS.index(cell.design)])  # objectives share sweeps
-    clean = np.log(law(n, d))
-    losses = np.exp(clean + noise(cell, clean, run, rng, sweeps))
+    n, d, run, losses = simulated(cell, sweeps)
     groups = {} if cell.noise != "clustered" else {"run": run}
     runs = [jsl.Runs.from_columns(N=n, D=d, loss=y, **groups) for y in losses]
     fits = jsl.fit(jsl.laws.chinchilla, runs, objective=OBJECTIVES[cell.objective], starts=STARTS)
@@ -101,8 +111,11 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     truth = {k: float(v) for k, v in wanted.items()}
     known = known_widths(n, d, largest)
     out, lanes = {}, sweeps * STARTS
+
+    def of(own: Any) -> dict[str, Any]:
+        return estimands(own, largest)
+
     for method in cell.methods:
-        of = lambda own: estimands(own, largest)  # noqa: E731
         if method in BY_DRAWS:
             count = min(RESAMPLED, sweeps)
             boots = jsl.bootstrap(
@@ -117,7 +130,6 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     marked = np.mean([bool(cautions_of(e)) for e in evidence(fits)])
     return {
-        "method": name(cell),
         "n": cell.n,
         "noise": cell.noise,
         "design": cell.design,
@@ -129,6 +141,37 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
         "coverage": out,
         "seconds": seconds,
         "lanes_per_second": lanes / seconds,
+        **place(np.float64),
+    }
+
+
+def simulated(cell: Cell, sweeps: int) -> tuple[np.ndarray, ...]:
+    """Columns N, D, run (n,) and losses (sweeps, n); all objectives see the same sweeps."""
+    n, d, run = design(cell)
+    rng = np.random.default_rng([cell.n, NOISES.index(cell.noise), DESIGNS.index(cell.design)])
+    clean = np.log(law(n, d))
+    return n, d, run, np.exp(clean + noise(cell, clean, run, rng, sweeps))
+
+
+def by_peer(cell: Cell) -> dict[str, Any]:
+    """simple-scaling-laws on the first sweeps of a cell: squared error of the loss itself, its own wild bootstrap."""
+    begin = time.perf_counter()
+    n, d, _, losses = simulated(cell, PEER_SWEEPS)
+    found = intervals(n, d, losses, PEER_DRAWS)
+    if "skipped" in found[0]:
+        return found[0]
+    known = known_widths(n, d, float(np.max(6 * n * d)))
+    ends = {k: np.array([one["interval95"][k] for one in found]).T for k in ("alpha", "beta", "E")}
+    coverage = {k: judged(jsl.Interval(low, low, high, LEVEL, METHOD), TRUTH[k], known[k]) for k, (low, high) in ends.items()}
+    return {
+        **{k: getattr(cell, k) for k in ("n", "noise", "design")},
+        "objective": "squared error of L",
+        "default": METHOD,
+        "sweeps": len(found),
+        "draws": PEER_DRAWS,
+        "version": found[0]["version"],
+        "coverage": {METHOD: coverage},
+        "seconds": time.perf_counter() - begin,
         **place(np.float64),
     }
 

@@ -1,0 +1,167 @@
+"""docs/coverage.md and its figure, from the stored lines of `coverage.py`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DOCS = Path(__file__).parent.parent / "docs"
+HEAD = """# Measured coverage
+
+Made by `python benchmarks/coverage.py --page` from the lines that the same script stored. A 95 % interval should hold the truth
+in 95 of 100 sweeps. Each row is a kind of sweep that was simulated {sweeps:,} times ({resampled:,} times for percentiles) from a
+Chinchilla law with noise of .005 in ln L, fitted, and asked for intervals of seven quantities: alpha, beta,
+a = beta / (alpha + beta), E, ln L of the best plan at 10 and at 100 times the compute of the largest run, ln N of the plan at 10
+times. Shown are the lowest and the highest coverage over the seven, and the median width beside that of intervals with a
+known noise, which is the least that honest ones can have for normal noise. The Monte Carlo error of a coverage is {error:.1f}
+points. `n` counts runs; clustered sweeps have 5 checkpoints a run (10 of 400 rows), most of whose noise is the run's.
+*Cautioned* is the share of sweeps for which the report says that something is wrong.
+
+![coverage against the number of runs](coverage.png)
+"""
+DEFAULT = """## What `interval` does by default, and why
+
+- Squared errors, and a Huber objective whose delta is at least the residual scale: **HC3 with Student's t**. It needs no
+  refits, and percentiles of refits cover less on the same sweeps (second table).
+- A Huber objective whose delta is far below the scale is close to least absolute deviations, for which no covariance
+  counts the few runs inside delta well: **percentiles of refits**, which are honest there and wide.
+- Rows that come in runs (checkpoints): **CR3, the cluster jackknife, with t(G - 1)**; HC3 on such rows is shown for what it is.
+  Below five clusters there is no answer, and none is given.
+- One-sided noise shifts the curve by a constant that goes into E and into every loss: no method can know. Exponents and
+  sizes are not harmed.
+- With 10 runs for 5 parameters nothing is reliable; the report says so.
+"""
+
+
+def write(stored: Path) -> None:
+    lines = [json.loads(line) for line in stored.read_text().splitlines()]
+    ours = [line for line in lines if "skipped" not in line and line["objective"] != "squared error of L"]
+    peers = [line for line in lines if "skipped" not in line and line["objective"] == "squared error of L"]
+    resampled = min((v["of"] for line in ours for m in line["coverage"].values() for v in m.values()), default=0)
+    head = HEAD.format(
+        sweeps=max(line["sweeps"] for line in ours), resampled=resampled, error=100 * np.sqrt(0.05 * 0.95 / ours[0]["sweeps"])
+    )
+    parts = [head, DEFAULT, gates(ours), "## The default\n", table([(line, line["default"]) for line in ours])]
+    others = [(line, m) for line in ours for m in line["coverage"] if m != line["default"]]
+    parts += ["## Other methods on the same sweeps\n", table(others)]
+    if peers:
+        parts += [PEER.format(**peers[0]), table([(line, line["default"]) for line in peers])]
+    (DOCS / "coverage.md").write_text("\n".join(parts))
+    figure(ours, DOCS / "coverage.png")
+
+
+PEER = """## simple-scaling-laws {version} on some of the same sweeps
+
+Its own objective (squared error of L) and wild bootstrap, {draws} draws; it gives intervals of alpha, beta and E, so the row
+is over these three, on {sweeps} sweeps.
+"""
+
+
+def of_default(line: dict[str, Any]) -> list[float]:
+    return [v["coverage"] for v in line["coverage"][line["default"]].values()]
+
+
+def gates(lines: list[dict[str, Any]]) -> str:
+    """The bars that the project set itself, and whether they are met: misses by name."""
+    strict = [line for line in lines if line["noise"] in ("normal", "t3") and line["n"] >= 25]
+    rising = [line for line in lines if line["noise"] == "rising" and line["n"] >= 25]
+    clustered = [line for line in lines if line["noise"] == "clustered"]
+
+    def least(line: dict[str, Any], bar: float) -> list[str]:
+        out = []
+        for k, v in line["coverage"][line["default"]].items():
+            if v["coverage"] < bar - 200 * np.sqrt(bar / 100 * (1 - bar / 100) / v["of"]):
+                out.append(f"{line['method']}, {k}: {v['coverage']:.1f}")
+        return out
+
+    def most(line: dict[str, Any]) -> list[str]:
+        bar = 99.0 if line["n"] <= 50 else 98.0
+        return [
+            f"{line['method']}, {k}: {v['coverage']:.1f}"
+            for k, v in line["coverage"][line["default"]].items()
+            if v["coverage"] > bar
+        ]
+
+    wide = [
+        f"{line['method']}: {np.median([v['width_ratio'] for v in line['coverage'][line['default']].values()]):.2f}"
+        for line in strict
+        if line["n"] >= 100 and np.median([v["width_ratio"] for v in line["coverage"][line["default"]].values()]) > 1.3
+    ]
+    middle = float(np.median([v for line in strict for v in of_default(line)])) if strict else float("nan")
+    rows = [
+        (
+            "independent rows, normal or t3 noise: at least 93 minus two Monte Carlo errors",
+            [m for line in strict for m in least(line, 93.0)],
+        ),
+        ("the same: at most 99 (n <= 50) or 98 (n >= 100)", [m for line in strict for m in most(line)]),
+        (f"the same: median over all in [94.5, 97] (it is {middle:.1f})", [] if 94.5 <= middle <= 97.0 else [f"{middle:.1f}"]),
+        ("the same, n >= 100: median width at most 1.3 of the known-noise width", wide),
+        ("noise that rises with the loss: at least 90", [m for line in rising for m in least(line, 90.0)]),
+        ("10 clusters and more: at least 93", [m for line in clustered if line["n"] >= 50 for m in least(line, 93.0)]),
+        ("5 to 9 clusters: at least 92", [m for line in clustered if line["n"] < 50 for m in least(line, 92.0)]),
+    ]
+    out = ["## The bars", "", "| bar | met | missed by |", "|---|---|---|"]
+    out += [f"| {bar} | {'no' if missed else 'yes'} | {'; '.join(missed)} |" for bar, missed in rows]
+    return "\n".join([*out, ""])
+
+
+def table(rows: list[tuple[dict[str, Any], str]]) -> str:
+    out = [
+        "| noise | design | n | objective | method | coverage, lowest to highest | median | width | cautioned |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for line, method in sorted(
+        rows, key=lambda row: (row[0]["noise"], row[0]["objective"], row[0]["design"], row[0]["n"], row[1])
+    ):
+        own = line["coverage"][method]
+        values, widths = [v["coverage"] for v in own.values()], [v["width_ratio"] for v in own.values()]
+        low, high = (f(own, key=lambda k: own[k]["coverage"]) for f in (min, max))
+        span = f"{own[low]['coverage']:.1f} ({low}) to {own[high]['coverage']:.1f} ({high})"
+        cautioned = f"{100 * line['cautioned_share']:.0f} %" if "cautioned_share" in line else ""
+        out.append(
+            f"| {line['noise']} | {line['design']} | {line['n']} | {line['objective']} | {method} | {span} "
+            f"| {np.median(values):.1f} | {np.median(widths):.2f} | {cautioned} |"
+        )
+    return "\n".join([*out, ""])
+
+
+def figure(lines: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    noises = [
+        n for n in ("normal", "t3", "rising", "clustered", "outliers", "one-sided") if any(line["noise"] == n for line in lines)
+    ]
+    objectives = list(dict.fromkeys(line["objective"] for line in lines))
+    drawing, axes = plt.subplots(1, len(noises), figsize=(2.4 * len(noises), 3.0), sharey=True, squeeze=False)
+    for ax, kind in zip(axes[0], noises, strict=True):
+        for j, objective in enumerate(objectives):
+            own = sorted(
+                (line for line in lines if line["noise"] == kind and line["objective"] == objective), key=lambda line: line["n"]
+            )
+            for n in sorted({line["n"] for line in own}):
+                values = [v for line in own if line["n"] == n for v in of_default(line)]
+                x = n * 1.12 ** (j - 1)
+                ax.plot([x, x], [min(values), max(values)], color=f"C{j}", lw=1.5)
+                ax.plot(x, np.median(values), "o", ms=4, color=f"C{j}", label=objective if n == own[0]["n"] else None)
+        ax.axhline(95, color="0.3", lw=0.8)
+        ax.set(
+            xscale="log",
+            title=kind,
+            xlabel="runs",
+            ylim=(60, 101),
+            xticks=[10, 25, 50, 100, 400],
+            xticklabels=["10", "25", "50", "100", "400"],
+        )
+        ax.minorticks_off()
+        ax.tick_params(labelsize=8)
+    axes[0, 0].set_ylabel("coverage of the default 95 % interval, %")
+    axes[0, 0].legend(fontsize=7, loc="lower right", frameon=False)
+    drawing.tight_layout()
+    drawing.savefig(path, dpi=110)
+    plt.close(drawing)
