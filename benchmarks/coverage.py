@@ -77,7 +77,8 @@ def main() -> None:
     if options.smoke:
         cells, peers, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], (), 40
     output = options.output
-    done = set() if output is None or not output.exists() else {json.loads(l)["method"] for l in output.read_text().splitlines()}
+    stored = output.read_text().splitlines() if output and output.exists() else []
+    done = {json.loads(line)["method"] for line in stored}
     jobs = [(name(c), functools.partial(measured, c, options.sweeps)) for c in cells]
     jobs += [(f"{name(c)}, {METHOD}", functools.partial(by_peer, c)) for c in peers]
     for method, job in jobs:
