@@ -7,6 +7,8 @@ there and is left out of every covariance.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +16,30 @@ from typing import Any
 import jax
 import numpy as np
 
+from .._coordinates import Layout
 from .._fit import grid, jobs_of, optima
 from .._lanes import Job
 from .._law import Law
 from .._prepare import prepare
-from .._results import Fit, bound
+from .._results import Fit
 from .._solve import measures
 from .._tiles import run_points
+from .._tree import node, static
+
+
+@node()
+class Frame:
+    """A law with its coordinates: labels of groups are static, because they are looked up when a program is traced."""
+
+    law: Law
+    unit: Any
+    layout: Layout = static()
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = static()
+
+    def __call__(self, x: Any) -> Law:
+        """The bound law at coordinates x (P,), which may be traced."""
+        fixed = {**self.law.fixed, **self.layout.unpack(x * self.unit)}
+        return dataclasses.replace(self.law, fixed=fixed)._note(labels=dict(self.labels))
 
 
 @dataclass(frozen=True)
@@ -64,9 +83,12 @@ class Evidence:
         """Runs beyond free coordinates."""
         return len(self.rows) - int(np.sum(~self.edge))
 
-    def law(self, x: Any) -> Law:
-        """The law at coordinates x (P,), which may be traced."""
-        return bound(self.fit.problem, {**self.fit.problem.law.fixed, **self.job.layout.unpack(x * self.job.unit)})
+    @property
+    def frame(self) -> Frame:
+        """What turns coordinates into a bound law."""
+        problem = self.fit.problem
+        labels = tuple(sorted((g, problem.runs.labels[g]) for g in dict(problem.law.groups).values()))
+        return Frame(problem.law, self.job.unit, self.job.layout, labels)
 
     @property
     def units(self) -> int:
@@ -103,15 +125,20 @@ Quantity = Callable[[Any], Any]  # of a bound law, traceable
 
 def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
     """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by coordinate."""
-    return values_and_slopes(lambda x: of(at[0].law(x)), np.stack([e.x for e in at]))
+    return slopes_at(at[0], of, np.stack([e.x for e in at]))
 
 
-def values_and_slopes(one: Callable[[Any], Any], x: np.ndarray) -> tuple[Any, Any]:
-    """`one` and its Jacobian at every row of x (L, P): trees of arrays (L, ...) and (L, ..., P)."""
-
-    @jax.jit
-    def tile(index: Any, x: Any) -> Any:
-        return jax.vmap(lambda i: (one(x[i]), jax.jacfwd(one)(x[i])))(index)
-
-    found: tuple[Any, Any] = run_points(tile, x, len(x), label="slopes")
+def slopes_at(at: Evidence, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
+    """The same at coordinates x (L, P): trees of arrays (L, ...) and (L, ..., P)."""
+    found: tuple[Any, Any] = run_points(functools.partial(_slopes, of=of), (at.frame, x), len(x), label="slopes")
     return found
+
+
+@functools.partial(jax.jit, static_argnames="of")
+def _slopes(index: Any, given: tuple[Frame, Any], of: Quantity) -> Any:
+    frame, x = given
+
+    def one(u: Any) -> Any:
+        return of(frame(u))
+
+    return jax.vmap(lambda i: (one(x[i]), jax.jacfwd(one)(x[i])))(index)

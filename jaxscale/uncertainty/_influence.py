@@ -20,7 +20,7 @@ from .._fit import coordinates
 from .._law import Law
 from .._results import Fit
 from ._covariance import few_inside, inverse_hessian, newton_steps
-from ._evidence import Evidence, evidence, values_and_slopes
+from ._evidence import Evidence, evidence, slopes_at
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,9 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
     """
     fit.one_cell("influence()")
     at = evidence(fit if fit.point is None else fit.point)[0]
-    result = of or (lambda law: law.params)
     exact = few_inside(at) if exact is None else exact
     moves, labels, by = moved(at, by, exact=exact)
-    values, slopes = values_and_slopes(lambda x: result(at.law(x)), np.concatenate([at.x[None], at.x + moves]))
+    values, slopes = slopes_at(at, of or _params, np.concatenate([at.x[None], at.x + moves]))
     inverse = inverse_hessian(at)
     weight = -(at.scores / at.weights[:, None]) @ inverse
     loss = (at.bend[:, None] * at.slopes) @ inverse
@@ -90,6 +89,10 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
         by,
         bool(exact),
     )
+
+
+def _params(law: Law) -> Any:
+    return law.params
 
 
 def moved(at: Evidence, by: str | None = None, *, exact: bool = False) -> tuple[np.ndarray, list[str], str]:

@@ -23,7 +23,7 @@ from .._law import Law
 from .._maps import over_ensemble
 from .._results import Fit, Interval
 from . import _covariance, _draws
-from ._evidence import Evidence, evidence, slopes_of, values_and_slopes
+from ._evidence import Evidence, evidence, slopes_at, slopes_of
 from ._scale import Scale, is_interval
 from ._student import student
 
@@ -137,7 +137,7 @@ def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float
 
         return scale.back(jax.tree.map(one, draws, values, slopes))
     x, covariances = _draws.covariances(ensemble, at)
-    _, inner = values_and_slopes(lambda u: scale(at.law(u)), x)
+    _, inner = slopes_at(at, scale, x)
     own = _covariance.covariance_of(at, "sandwich")
 
     def studentised(d: np.ndarray, value: np.ndarray, slope: np.ndarray, each: np.ndarray) -> Interval:

@@ -68,8 +68,7 @@ def posterior(fit: Fit, draws: int = 1000, *, chains: int = 4, noise: str = "stu
         raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     given = Given.of(at)
-    run = jax.jit(functools.partial(_chains, at.job.law, at.job.layout, noise, draws))
-    found = on_device(lambda: jax.device_get(run(keys, given)))
+    found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
     return _ensemble(at, found, chains)
 
 
@@ -146,6 +145,7 @@ def log_density(law: Any, layout: Any, noise: str, x: Any, given: Given) -> Any:
     return total
 
 
+@functools.partial(jax.jit, static_argnums=(1, 2, 3))
 def _chains(law: Any, layout: Any, noise: str, draws: int, keys: Any, given: Given) -> tuple[Any, Any]:
     return jax.vmap(lambda key: chain(law, layout, noise, draws, key, given))(keys)
 

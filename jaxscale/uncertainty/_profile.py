@@ -8,6 +8,7 @@ that the spring needs no sharpening. Lanes start along the tangent at the optimu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -105,28 +106,31 @@ def _solved(
     """The quantity and the objective (points,) where lanes with springs at `centre + shift` come to rest."""
     table = jax.tree.map(lambda v: v[0], at.job.table)
     objective = jax.tree.map(lambda v: v[0, -1], at.job.ladder)
-    law, layout, unit = at.fit.problem.law, at.job.layout, at.job.unit
+    given = at.frame, table, objective, at.x, shift, centre, tangent, reach
+    found, least = on_device(lambda: jax.device_get(_rested(given, quantity)))
+    order = np.argsort(found)
+    return found[order], least[order]
+
+
+@functools.partial(jax.jit, static_argnames="quantity")
+def _rested(given: Any, quantity: Callable[[Law], Any]) -> Any:
+    frame, table, objective, at, shift, centre, tangent, reach = given
 
     def total(x: Any) -> Any:
-        predicted = evaluate(law, table.rows, layout.unpack(x * unit), table.codes)
+        predicted = evaluate(frame.law, table.rows, frame.layout.unpack(x * frame.unit), table.codes)
         return jnp.sum(table.weights * objective(predicted, table.target))
 
     def pulled(x: Any, own: Any) -> Any:
-        return total(x) + 0.5 * _STIFF * ((quantity(at.law(x)) - centre - own) / reach) ** 2
+        return total(x) + 0.5 * _STIFF * ((quantity(frame(x)) - centre - own) / reach) ** 2
 
-    @jax.jit
-    def solve(x: Any) -> Any:
-        for _ in range(3):
-            solved = minimise(pulled, x, jnp.asarray(shift), Newton())
-            # a neighbour's resting place, moved along the tangent, is often the better start far from the optimum
-            sides = [jnp.roll(solved.x, k, 1) + tangent[:, None] * (shift - np.roll(shift, k)) for k in (1, -1)]
-            starts = jnp.stack([solved.x, *sides])
-            values = jnp.stack([jax.vmap(pulled, (1, 0))(s, jnp.asarray(shift)) for s in starts])
-            best = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf), 0)
-            x = jnp.take_along_axis(starts, best[None, None], 0)[0]
-        x = minimise(pulled, x, jnp.asarray(shift), Newton()).x
-        return jax.vmap(lambda u: (quantity(at.law(u)), total(u)), 1)(x)
+    def round_(_: int, x: Any) -> Any:
+        x = minimise(pulled, x, shift, Newton()).x
+        # a neighbour's resting place, moved along the tangent, is often the better start far from the optimum
+        sides = [jnp.roll(x, k, 1) + tangent[:, None] * (shift - jnp.roll(shift, k)) for k in (1, -1)]
+        starts = jnp.stack([x, *sides])
+        values = jnp.stack([jax.vmap(pulled, (1, 0))(s, shift) for s in starts])
+        best = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf), 0)
+        return jnp.take_along_axis(starts, best[None, None], 0)[0]
 
-    found, least = on_device(lambda: jax.device_get(solve(jnp.asarray(at.x[:, None] + tangent[:, None] * shift))))
-    order = np.argsort(found)
-    return found[order], least[order]
+    x = jax.lax.fori_loop(0, 4, round_, at[:, None] + tangent[:, None] * shift)
+    return jax.vmap(lambda u: (quantity(frame(u)), total(u)), 1)(x)
