@@ -142,7 +142,7 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
         "coverage": out,
         "seconds": seconds,
         "lanes_per_second": lanes / seconds,
-        **place(np.float64),
+        **place("float64"),
     }
 
 
@@ -173,7 +173,7 @@ def by_peer(cell: Cell) -> dict[str, Any]:
         "version": found[0]["version"],
         "coverage": {METHOD: coverage},
         "seconds": time.perf_counter() - begin,
-        **place(np.float64),
+        **place("float64"),
     }
 
 

@@ -42,16 +42,24 @@ class Sampling:
     scale: np.ndarray  # (draws,) of the noise
 
 
-def posterior(fit: Fit, draws: int = 1000, *, chains: int = 4, noise: str = "student", seed: int = 0) -> Fit:
+def posterior(
+    fit: Fit,
+    draws: int = 1000,
+    *,
+    chains: int = 4,
+    noise: str = "student",
+    scale: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Fit:
     """Draws from the posterior of a fit's law and runs: an ensemble, parameters `(chains * draws,)` in the law's units.
 
     `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went, and
     a warning says when they should not be used: R-hat above 1.01, divergences in more than 2 of 1,000 draws.
 
-    Priors are those of the law's parameters (`law.prior`); the weak ones are normal: ln of a positive parameter around 0
-    with standard deviation 10, a real one around 0 with 1,000, ln of the noise scale (relative to the target) around -5
-    with 2.5; fractions and shares are uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a
-    likelihood.
+    Priors are those of the law's parameters (`law.prior`), and of the noise scale, relative to the target, as `scale` says:
+    its median and the standard deviation of its ln. The weak ones are normal: ln of a positive parameter around 0 with
+    standard deviation 10, a real one around 0 with 1,000, ln of the scale around -5 with 2.5; fractions and shares are
+    uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a likelihood.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla.prior(E=(1.7, 0.2)), jsl.datasets.load("simulated"), starts=32)
@@ -67,7 +75,7 @@ def posterior(fit: Fit, draws: int = 1000, *, chains: int = 4, noise: str = "stu
     if not at.fit.problem.objective.observes:
         raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
-    given = Given.of(at)
+    given = Given.of(at, scale)
     found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
     return _ensemble(at, found, chains)
 
@@ -89,17 +97,15 @@ class Given:
     objective: Any
 
     @classmethod
-    def of(cls, at: Evidence) -> Given:
-        """From the evidence of a fit."""
+    def of(cls, at: Evidence, scale: tuple[float, float] | None = None) -> Given:
+        """From the evidence of a fit and the prior of the noise scale: its median and the standard deviation of ln."""
         job = at.job
         table = jax.tree.map(lambda v: v[0], job.table)
         live = table.weights > 0
         size = 1.0 if job.ladder.log else float(np.sqrt(np.mean(table.target[live] ** 2)) or 1.0)
-        scale = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) + 1e-9
-        prior = np.asarray(
-            [_normal_prior(spec) for _, spec, groups, _ in job.layout.blocks for _ in range(max(groups, 1) * spec.size)]
-        )
-        prior = np.concatenate([prior / job.unit[:, None], [WEAK["scale"]]])
+        spread = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) + 1e-9
+        prior = np.stack([job.layout.each(lambda spec, k=k: _normal_prior(spec)[k]) for k in (0, 1)], 1).astype(float)
+        prior = np.concatenate([prior / job.unit[:, None], [WEAK["scale"] if scale is None else (np.log(scale[0]), scale[1])]])
         precision = np.zeros((len(prior), len(prior)))
         precision[:-1, :-1] = at.hessian / noise_scale(at)
         precision[-1, -1] = 2.0 * len(at.rows)
@@ -107,7 +113,7 @@ class Given:
         squares, vectors = np.linalg.eigh(precision)
         root = vectors / np.sqrt(np.maximum(squares, 1e-8))
         objective = jax.tree.map(lambda v: v[0, -1], job.ladder)
-        centre = np.append(at.x, np.log(scale))
+        centre = np.append(at.x, np.log(spread))
         return cls(
             table.rows, table.codes, table.target, table.weights, np.float64(size), centre, root, job.unit, prior, objective
         )
