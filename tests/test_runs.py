@@ -574,6 +574,35 @@ def test_csv_without_names_reads_every_column_of_numbers_and_says_what_it_left(t
     assert runs.remarks[0].endswith(": name, note")
 
 
+MIXED = "web,code,books,loss\n0.5,0.3,0.2,3.4\n0.2,0.2,0.6,2.6\n1,0,0,2.5\n"
+
+
+@pytest.mark.parametrize("names", [["web", "code", "books"], ("books", "web")])
+def test_several_columns_make_one_vector(tmp_path, names):
+    runs = csv_text(tmp_path, MIXED, r=names, units={"r": units.Shares})
+    frame = Runs.from_frame(pl.read_csv(tmp_path / "sweep.csv"), r=names, units={"r": units.Shares})
+    shares = {"web": [0.5, 0.2, 1.0], "code": [0.3, 0.2, 0.0], "books": [0.2, 0.6, 0.0]}
+    for table in (runs, frame):
+        assert set(table.columns) == {"r"}
+        np.testing.assert_array_equal(table["r"], np.stack([shares[n] for n in names], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"r": ["web", "cod"]}, r"(?s)no column 'cod' in the table.*Did you mean 'code'"),
+        ({"r": ["web"]}, r"(?s)r=\['web'\]: two or more columns expected.*Change: r="),
+        ({"r": []}, r"r=\[\]: two or more columns expected"),
+        ({"loss": ["web", "loss"]}, r"loss=\['web', 'loss'\]: one column expected"),
+        ({"r": ["web", "code"], "run": ["web", "code"]}, r"run=.*: one column expected"),
+        ({"r": ["web", "loss"], "units": {"r": units.Shares}}, r"column 'r', row 0: 3\.4, above 1"),
+    ],
+)
+def test_vectors_that_cannot_be_read(tmp_path, options, message):
+    with pytest.raises(jsl.InputError, match=message):
+        csv_text(tmp_path, MIXED, **options)
+
+
 def test_csv_ignores_what_stands_in_columns_it_was_not_asked_for(tmp_path):
     runs = csv_text(tmp_path, "N,D,loss,mmlu\n1e8,2e9,3.4,nan\n1e9,2e10,2.6,crashed\n", columns=["N"])
     assert (set(runs.columns), runs.dropped) == ({"N"}, 0)
