@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._checks import InputError, nearest, refuse, row_list, warn
-from ._table import as_numbers, check_column, check_mixed, in_plain, series, usable
+from ._table import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
 
@@ -328,7 +328,7 @@ def _build(
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
     notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
-    notes["remarks"] += _duplicates(runs)
+    notes["remarks"] += [*of_size(runs.columns, runs.units), *_duplicates(runs)]
     return runs
 
 

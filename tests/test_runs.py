@@ -495,6 +495,28 @@ def test_a_target_of_another_name_is_a_loss():
     np.testing.assert_array_equal(runs["final"], data["final"])
 
 
+@pytest.mark.parametrize(("name", "unit"), [("N", units.Params), ("D", units.Tokens)])
+def test_billions_without_a_unit_are_said(name, unit):
+    data = table(**{name: np.array([0.1, 2, 8, 20, 200, 15_000])})
+    with pytest.warns(jsl.JaxscaleWarning, match=rf"column '{name}': every run has fewer than 100,000 .*units\.billion\("):
+        runs = Runs.from_columns(**data)
+    assert len(runs.remarks) == 1
+    assert Runs.from_columns(**data, units={name: units.Number}).remarks == ()
+    declared = Runs.from_columns(**data, units={name: units.billion(unit)})
+    assert len(declared.remarks) == 1
+    assert "converted from billion" in declared.remarks[0]
+    data[name] = np.array([99, 100, 101, 200, 300, 1e5])  # one run of a real size: not all are in billions
+    assert Runs.from_columns(**data).remarks == ()
+
+
+def test_more_unique_tokens_than_tokens_are_said():
+    D = table()["D"]
+    assert Runs.from_columns(**table(U=D)).remarks == ()
+    runs = Runs.from_columns(**table(U=[1e9, 1e9, 9e10, 1e9, 1e9, 1e9]))
+    assert runs.remarks == ("row 2: more unique tokens U than tokens seen D",)
+    assert Runs.from_columns(**table(U=[2 * d for d in D]), units={"U": units.Number}).remarks == ()
+
+
 # -- where ----------------------------------------------------------------------------------------------------------
 def test_where_keeps_everything_of_its_rows():
     runs = Runs.from_columns(
@@ -670,10 +692,11 @@ def test_pandas_nullable_integers():
 
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "int64[pyarrow]", "double[pyarrow]", "object", "float32", "category"])
 def test_pandas_dtypes(dtype):
-    frame = pd.DataFrame(table()).assign(N=pd.Series([100, 200, 300, 400, 500, 600], dtype=dtype))
+    N = [1_000_000, 200, 300, 400, 500, 600]
+    frame = pd.DataFrame(table()).assign(N=pd.Series(N, dtype=dtype))
     runs = Runs.from_frame(frame, columns=["N", "D"])
     assert runs["N"].dtype == np.float64
-    np.testing.assert_array_equal(runs["N"], [100, 200, 300, 400, 500, 600])
+    np.testing.assert_array_equal(runs["N"], N)
 
 
 def test_pandas_text_that_is_numbers():
