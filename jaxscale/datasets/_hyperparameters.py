@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._runs import Runs
-from ..units import ActiveParams, LearningRate, Tokens
+from ..units import ActiveParams, LearningRate, NonEmbeddingParams, Tokens
 from ._entry import Entry
 
 _STEPLAW = "https://raw.githubusercontent.com/step-law/steplaw/32a8f4cc50247695fb56cc6c9117abdf67c97763/data"
@@ -59,7 +59,7 @@ def _steplaw(path: Path, rows: str) -> Runs:
         B=2048 * table["sequences"],
         target="loss" if rows in ("all", "moe") else "B" if rows.startswith("batch") else "eta",
         groups={"cell": cell},
-        units={"eta": LearningRate, "B": Tokens} | ({"N_active": ActiveParams} if rows == "moe" else {}),
+        units={"N": NonEmbeddingParams, "eta": LearningRate, "B": Tokens} | ({"N_active": ActiveParams} if rows == "moe" else {}),
     ).where(keep)
     runs.notes["remarks"] = [*said, *runs.remarks]
     return runs
