@@ -155,13 +155,13 @@ routed_moe = routed_moe.publish(
     "clark2022_hash", source="arXiv 2202.01169, table 3", evidence="NOTE, CODE",
     a=-0.087, b=-0.136, c=0.012, d=1.157, E_start=4.175, E_max=477.741,
 ).publish(
-    "clark2022_sbase_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_sbase_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08303, b=-0.11804, c=0.00992, d=1.11358, E_start=2.075, E_max=238.7,
 ).publish(
-    "clark2022_rlr_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_rlr_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08273, b=-0.12342, c=0.01123, d=1.10701, E_start=1.722, E_max=470.1,
 ).publish(
-    "clark2022_hash_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_hash_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08736, b=-0.13836, c=0.01264, d=1.15953, E_start=4.269, E_max=427.3,
 )  # fmt: skip
 

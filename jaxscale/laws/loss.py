@@ -63,7 +63,7 @@ chinchilla = chinchilla.publish(
     E=1.8172355, A=477.8417, B=2143.8638, alpha=0.3473127, beta=0.3671826,
 ).publish(
     "besiroglu2024_refit", source="arXiv 2404.10102, refit of the 240 released points: sum of Huber losses 1.018274018e-3",
-    evidence="DATA", E=1.8172180904921125, A=477.82585212010093, B=2143.4172924231675, alpha=0.3473105, beta=0.36717243,
+    evidence="D", E=1.8172180904921125, A=477.82585212010093, B=2143.4172924231675, alpha=0.3473105, beta=0.36717243,
 ).publish(
     "besiroglu2024_245", source="arXiv 2404.10102, with the five points that the authors leave out", evidence="CODE, DIGEST",
     E=1.89, A=463.3, B=12530.0, alpha=0.345, beta=0.452,

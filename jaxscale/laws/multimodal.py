@@ -42,7 +42,7 @@ def visual_tokens(N: Params, T: Tokens, *, A=positive(0.01, 1e3), alpha=positive
 # Least squares of the 28 released scores (error = 1 - score) with d held: A belongs to N in billions. The paper's own
 # alpha .077 and beta .015 come without A and d.
 visual_tokens = visual_tokens.publish(
-    "li2024_no_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0", evidence="DATA",
+    "li2024_no_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0", evidence="D",
     A=0.59077 * 1e9**0.07094, alpha=0.07094, beta=0.01510, d=0.0,
 ).publish(
     "li2024_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0.1", evidence="D",
