@@ -49,7 +49,7 @@ def _best_size(D, A, B, alpha, beta):
 @law
 def data_constrained(N: Params, D: Tokens, U: Tokens, *, E=positive(0.5, 3), A=positive(1, 1e5), B=positive(1, 1e5),
                      alpha=positive(0.05, 1.5), beta=positive(0.05, 1.5), R_D=positive(0.5, 200), R_N=positive(0.5, 200)) -> Nats:
-    """Final loss [nats/token] from N [parameters], D [tokens seen] and U [unique tokens in the data set].
+    """Final loss [nats/token] from N [parameters], D [tokens seen] and U [unique tokens]: repeated data.
 
     Chinchilla in effective data and effective parameters: of D beyond U, and of N beyond the best size for U, ever less
     counts, R_D times U and R_N times that size in all. Second derivatives jump where repetition begins. Without
