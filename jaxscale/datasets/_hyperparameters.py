@@ -10,6 +10,7 @@ import numpy as np
 from .._runs import Runs
 from ..units import ActiveParams, LearningRate, NonEmbeddingParams, Tokens
 from ._entry import Entry
+from ._read import saying
 
 _STEPLAW = "https://raw.githubusercontent.com/step-law/steplaw/32a8f4cc50247695fb56cc6c9117abdf67c97763/data"
 _DENSE, _MOE = "steplaw/dense_lr_bs_loss.csv", "steplaw/moe_lr_bs_loss.csv"
@@ -61,8 +62,7 @@ def _steplaw(path: Path, rows: str) -> Runs:
         groups={"cell": cell},
         units={"N": NonEmbeddingParams, "eta": LearningRate, "B": Tokens} | ({"N_active": ActiveParams} if rows == "moe" else {}),
     ).where(keep)
-    runs.notes["remarks"] = [*said, *runs.remarks]
-    return runs
+    return saying(runs, said)
 
 
 READERS = {"steplaw": _steplaw}
