@@ -16,6 +16,7 @@ from .._roots import root
 from ..units import Fraction, Nats, Number, Params, Positive, Tokens
 from . import _shapes as shapes
 from ._rule import rule
+from .loss import compute_optimal
 
 __all__ = [
     "broken_power_law", "broken_power_law_slope", "data_constrained", "data_constrained_optimum", "data_filtering",
@@ -91,7 +92,7 @@ def data_constrained_optimum(C, U, *, E, A, B, alpha, beta, R_D, R_N):
     (7026000000.0, 9.49, 2.222129)
     """
     C, U = jnp.broadcast_arrays(jnp.asarray(C), jnp.asarray(U))
-    best, _ = shapes.optimal_split(A, alpha, B, beta, C / 6)  # N were data plenty
+    best = compute_optimal(C, E=E, A=A, B=B, alpha=alpha, beta=beta)["N"]  # were data plenty
 
     def gain(x, unique, half, A, alpha):  # ln of what an e-fold of x takes off the loss; in logs, for far out it underflows
         unique = jnp.minimum(x, unique)

@@ -343,10 +343,11 @@ def compute_optimal(C, *, E, A, B, alpha, beta, q=1.0, per_token=6.0):
     """N [parameters], D [tokens], G, p and loss [nats/token] that are best for C [FLOP] = per_token N D, in closed form.
 
     N = G (C / per_token)^p with p = beta / (alpha + beta), whatever q. For q = 1 the share of N's term in the reducible
-    loss is p at every budget. Parameters as from `q_family` or `chinchilla.params`.
+    loss is p at every budget. Parameters per token are N / D = G^2 (C / per_token)^(2 p - 1). Parameters as from `q_family`
+    or `chinchilla.params`.
 
     Source: Hoffmann et al. 2022 (arXiv 2203.15556), eq. 4, for q = 1; the rest is derived. Decides: size and tokens of a
-    model for a compute budget. Keywords: allocation optimum frontier closed form G.
+    model for a compute budget. Keywords: allocation optimum frontier closed form G tokens per parameter ratio.
 
     >>> from jaxscale.laws import chinchilla
     >>> plan = compute_optimal(5.76e23, **chinchilla.published["hoffmann2022"].params)
