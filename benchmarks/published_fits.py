@@ -25,7 +25,7 @@ HEAD = """# Published fits, refitted
 
 Made by `python benchmarks/published_fits.py --page` from the lines that the same script stored (`--output`). Rows and objective
 are the paper's. *Published* is the objective that was published (where the evidence says
-DATA: recomputed from the released runs), *at its coefficients* the same objective at the published
+DATA or D: recomputed from the released runs), *at its coefficients* the same objective at the published
 coefficients, *ours* that of the certified fit; 'report only' where no objective was published. Evidence marks are those of
 `docs/laws.md`. The tables are fetched, or looked for under `$JAXSCALE_DATA_DIR`; none is part of this package.
 """

@@ -51,6 +51,7 @@ def allocate(
     `law` is a bound law, a fit, or an ensemble; `budget` a number or an array (budgets,). Results have the shape
     (), (budgets,), (refits,) or (refits, budgets). `cost` names its columns (default `costs.Train()`, 6 N D), `over`
     the columns to choose (default: all that are not `given`), `bounds` maps columns to (low, high), None for no bound.
+    A column that the cost does not read needs an upper bound.
 
     Works under `jax.grad`, `jit` and `vmap` inside `with jax.enable_x64(True)`, with respect to the budget, prices
     in the cost, given columns and the parameters of a bound law. Raises InputError where the problem is not well put;
@@ -164,6 +165,13 @@ def _put(
             f"allocate: the cost reads {', '.join(reads)}, none of which is chosen",
             why="it is another budget's cost",
             change="cost= or over=",
+        )
+    if costless := [c for c, top in zip(over, high, strict=True) if c not in reads and not np.isfinite(top)]:
+        name = costless[0]
+        raise refuse(
+            f"allocate: {name} is chosen, and neither the cost (of {', '.join(reads)}) nor a bound holds it",
+            why="a column that costs nothing runs to infinity: more of it is always better",
+            change=f"given={{{name!r}: ...}}, bounds={{{name!r}: (None, high)}}, or a cost that reads {name}",
         )
     free = [j for j in turns if np.isneginf(low[j]) and np.isposinf(high[j])]
     shape = Shape(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._checks import nearest
+from ._checks import nearest, refuse
 from ._tree import traced
 
 if TYPE_CHECKING:
@@ -78,3 +81,37 @@ def codes_of(law: Law, group: str, value: Any) -> Any:
 def check_codes(name: str, group: str, codes: Any, count: int) -> None:
     if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
         raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
+
+
+def check_lengths(law: Law, row: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse vector parameters whose length does not go with the vector columns of a table; `row` has shapes of one run.
+
+    Only the formula knows which lengths go together (K shares with K or with K - 1 numbers): it is tried with those near.
+    """
+    own = {k: spec.shape[0] for k, spec in law.specs if len(spec.shape) == 1}
+    lengths = {c: shape[0] for c, shape in row.items() if shape}
+
+    def fits(sizes: Mapping[str, int]) -> bool:
+        shapes = {k: spec.shape for k, spec in law.specs} | {k: (n,) for k, n in sizes.items()}
+        columns = [jax.ShapeDtypeStruct(row[c], np.float32) for c in law.columns]
+        try:
+            jax.eval_shape(law.function, *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    if not own or not lengths or fits(own):
+        return
+    near = [n + step for step in (0, -1, 1) for n in lengths.values() if n + step > 0]
+    choices = [dict(zip(own, sizes, strict=True)) for sizes in itertools.product(dict.fromkeys(near), repeat=len(own))]
+    for sizes in sorted(choices, key=lambda sizes: sum(sizes[k] != n for k, n in own.items())):
+        if fits(sizes):
+            odd = {k: n for k, n in sizes.items() if n != own[k]}
+            given = [k for k in odd if k in law.fixed]
+            raise refuse(
+                f"{law.name}: column {', '.join(f'{c!r} has {n}' for c, n in lengths.items())} elements per run, "
+                f"parameter {', '.join(f'{k} has {own[k]}' for k in odd)}",
+                why="a law with vectors does not know the length that a table gives them",
+                change=f"{law.name}.sized({', '.join(f'{k}={n}' for k, n in odd.items())})"
+                + (f", and as many values for {', '.join(given)}" if given else ""),
+            )

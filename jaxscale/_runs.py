@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ._checks import InputError, nearest, refuse, row_list, warn
-from ._table import as_numbers, check_column, check_mixed, in_plain, series, usable
+from ._table import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
 
@@ -146,12 +146,13 @@ class Runs:
         columns: Sequence[str] = (),
         units: Mapping[str, Any] | None = None,
         on_bad: str = "raise",
-        **renamed: str,
+        **renamed: str | Sequence[str],
     ) -> Runs:
         """Runs from a CSV file with a header: `Runs.from_csv("sweep.csv", N="params", D="tokens", target="final_loss")`.
 
-        Keywords rename (`N="params"` reads column `params` as N), `columns` reads under their own names; without
-        either, every column of numbers is read. `run` and `step` are read where they exist. Raises as `from_columns`.
+        Keywords rename (`N="params"` reads column `params` as N; `r=["web", "code", "books"]` reads three as one vector
+        per run, (n, 3)), `columns` reads under their own names; without either, every column of numbers is read. `run`
+        and `step` are read where they exist. Raises as `from_columns`.
         """
         with open(path, newline="", encoding="utf-8-sig") as file:
             lines = [line for line in csv.reader(file) if line]
@@ -184,7 +185,7 @@ class Runs:
         columns: Sequence[str] = (),
         units: Mapping[str, Any] | None = None,
         on_bad: str = "raise",
-        **renamed: str,
+        **renamed: str | Sequence[str],
     ) -> Runs:
         """Runs from a pandas, polars or pyarrow table; arguments and errors as in `from_csv`."""
         import narwhals as nw
@@ -209,14 +210,25 @@ def _from_table(
     columns: Sequence[str],
     units: Mapping[str, Any] | None,
     on_bad: str,
-    renamed: Mapping[str, str],
+    renamed: Mapping[str, str | Sequence[str]],
 ) -> Runs:
-    def read(name: str) -> Any:
+    def read(name: Any) -> Any:
         if name not in table:
             raise refuse(f"no column {name!r} in the table", why="it has another name", change=nearest(name, table).strip())
         return table[name]
 
-    wanted = {**{c: c for c in columns}, **renamed}
+    def column(names: str | Sequence[str]) -> Any:  # one, or several that make a vector per run
+        return read(names) if isinstance(names, str) else np.stack([read(c) for c in names], axis=1)
+
+    wanted: dict[str, Any] = {**{c: c for c in columns}, **renamed}
+    for new, old in wanted.items():
+        several = not isinstance(old, str)
+        if several and (new in (target, *_GROUPS) or len(old) < 2):
+            raise refuse(
+                f"{new}={list(old)!r}: {'one column' if len(old) > 1 else 'two or more columns'} expected",
+                why="a list of columns makes a vector per run, such as the shares of a mixture",
+                change=f"{new}='the name of a column'",
+            )
     observed = wanted.pop(target, target)  # the target may be renamed too
     group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
         g: wanted.pop(g) for g in _GROUPS if g in wanted
@@ -229,7 +241,7 @@ def _from_table(
             remarks = (f"columns not read because not every value is a finite number: {', '.join(skipped)}",)
     else:
         wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
-    data = {new: read(old) for new, old in wanted.items()} | {target: read(observed)}
+    data = {new: column(old) for new, old in wanted.items()} | {target: read(observed)}
     return _build(
         data,
         target,
@@ -316,7 +328,7 @@ def _build(
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
     notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
-    notes["remarks"] += _duplicates(runs)
+    notes["remarks"] += [*of_size(runs.columns, runs.units), *_duplicates(runs)]
     return runs
 
 

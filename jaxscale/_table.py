@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from . import units as U
-from ._checks import InputError, refuse, row_list
+from ._checks import InputError, refuse, row_list, warn
 from .units import Unit
+
+_SMALL = 1e5  # tokens or parameters: a table whose every run has fewer is mostly in millions or billions
 
 
 def series(series: Any) -> np.ndarray:
@@ -111,3 +113,20 @@ def check_mixed(name: str, values: np.ndarray, unit: Unit, rows: np.ndarray) -> 
             why="some rows are in units, others in billions",
             change=f"one unit for all rows; if it is meant, declare units={{{name!r}: units.Number}}",
         )
+
+
+def of_size(columns: Mapping[str, np.ndarray], units: Mapping[str, Unit]) -> list[str]:
+    """What is odd about the sizes of N, D and U. Billions without a unit fit well: only coefficients and plans are wrong."""
+    kinds = {c: units[c].dimension for c in "NDU" if c in columns and units[c].dimension in ("tokens", "parameters")}
+    said = [
+        warn(
+            f"column {name!r}: every run has fewer than {_SMALL:,.0f} {kind}; if these are billions, declare "
+            f"units={{{name!r}: units.billion(units.{'Tokens' if kind == 'tokens' else 'Params'})}}, else units.Number"
+        )
+        for name, kind in kinds.items()
+        if np.max(columns[name]) < _SMALL
+    ]
+    if kinds.get("U") == kinds.get("D") == "tokens":  # no warning: U may be the pool, of which a run sees a part
+        rows = np.flatnonzero(columns["U"] > columns["D"] * (1 + 1e-6))
+        said += [f"{row_list(rows.tolist())}: more unique tokens U than tokens seen D"] if len(rows) else []
+    return said

@@ -7,7 +7,7 @@ import pytest
 
 import jaxscale as jsl
 from jaxscale import costs
-from jaxscale.laws import busbridge, chinchilla
+from jaxscale.laws import busbridge, chinchilla, data_constrained
 
 HOFFMANN = chinchilla.published["hoffmann2022"]
 BESIROGLU = chinchilla.published["besiroglu2024"]
@@ -208,6 +208,21 @@ def test_a_column_that_may_be_zero_is_searched_in_its_box():
 def test_questions_that_are_not_well_put(arguments, message):
     with pytest.raises(jsl.InputError, match=message):
         jsl.allocate(HOFFMANN, 1e21, **arguments)
+
+
+def test_a_column_without_a_cost_needs_an_upper_bound():
+    """Unique tokens cost nothing in 6 N D: unbounded they would run to infinity, bounded they end at the bound."""
+    law = data_constrained.published["muennighoff2023"]
+    for open_above in ({}, {"U": (1e9, None)}):
+        with pytest.raises(jsl.InputError, match=r"(?s)U is chosen.*cost \(of N, D\).*given=\{'U'.*bounds=\{'U'"):
+            jsl.allocate(law, 1e22, bounds=open_above)
+    with pytest.raises(jsl.InputError, match="U is chosen"), jax.enable_x64(True):
+        jax.grad(lambda c: jsl.allocate(law, c).loss)(1e22)
+    plan = jsl.allocate(law, 1e22, bounds={"U": (None, 25e9)})
+    given = jsl.allocate(law, 1e22, given={"U": 25e9})
+    assert plan.status == 0
+    assert plan.active["U"] == 1
+    np.testing.assert_allclose([plan["N"], plan["D"], plan["U"]], [given["N"], given["D"], 25e9], rtol=1e-9)
 
 
 def test_a_free_law_and_a_bad_budget_are_refused():

@@ -127,12 +127,19 @@ def test_declared_units_are_converted_and_said():
 def test_what_cannot_be_detected_is_printed():
     table = sweep()
     bits = jsl.fit(chinchilla, jsl.Runs.from_columns(**{**table, "loss": table["loss"] / np.log(2)}))
-    wrong_unit = jsl.fit(chinchilla, jsl.Runs.from_columns(**{**table, "D": table["D"] / 1e9}))
+    wrong_unit = jsl.fit(chinchilla, jsl.Runs.from_columns(**{**table, "D": table["D"] / 1e3}))
     for fit in (bits, wrong_unit):
         assert fit.ok
         text = jsl.report(fit)
         assert "bits or a small perplexity in its place cannot be detected" in text
         assert "a common wrong factor cannot be detected" in text
+
+
+def test_tokens_in_billions_without_a_unit_are_in_the_report():
+    table = sweep()
+    with pytest.warns(jsl.JaxscaleWarning, match=r"column 'D': every run has fewer than 100,000 tokens"):
+        runs = jsl.Runs.from_columns(**{**table, "D": table["D"] / 1e9})
+    assert "column 'D': every run has fewer than 100,000 tokens" in jsl.report(jsl.fit(chinchilla, runs))
 
 
 def test_a_missing_column_and_another_unit():

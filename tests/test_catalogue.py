@@ -144,6 +144,27 @@ def test_catalogue_median_law_is_short():
     assert lengths[len(lengths) // 2] <= 8
 
 
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("moe", {"joint_moe", "routed_moe", "sparse_moe"}),
+        ("mixture of experts", {"joint_moe", "routed_moe", "sparse_moe"}),
+        ("repeated data", {"data_constrained"}),
+        ("critical batch size", {"critical_batch"}),
+        ("pass@k", {"pass_at_k", "coverage"}),
+        ("learning rate", {"learning_rate"}),
+        ("quantization", {"post_training_quantization", "quantization_degradation"}),
+        ("vocabulary size", {"vocabulary"}),
+        ("data mixture", {"data_mixing"}),
+        ("fine-tuning", {"finetuning"}),
+        ("distillation", {"distillation"}),
+        ("precision", {"precision"}),
+    ],
+)
+def test_catalogue_find_puts_the_obvious_first(words, first):
+    assert laws.find(words)[0].__name__ in first
+
+
 def test_catalogue_find():
     """Hyphens, underscores and plurals do not matter; what is not there says so in a sentence."""
     for words in ("learning-rate schedules", "learning rate schedule", "learning_rate schedule"):

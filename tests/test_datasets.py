@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale.datasets import _curves, _load
+from jaxscale.datasets import _curves, _load, _read
 from jaxscale.datasets._registry import REGISTRY
 
 
@@ -104,7 +104,7 @@ def test_known_values(name, rows, chosen, value):
 def test_logged_learning_rates_are_those_of_the_schedules():
     for size, curve in _curves._LUO_CURVES["all"]:
         path = _load._path("multipowerlaw", REGISTRY["multipowerlaw"], _curves._luo_file(size, curve))
-        step, lr = _curves._numbers(path, "step", "lr")
+        step, lr = _read.numbers(path, "step", "lr")
         np.testing.assert_allclose(_curves._luo_rates(curve)[step.astype(int)], lr, rtol=1e-12)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale import between, negative, positive, real, simplex, unit, units
+from jaxscale import between, laws, negative, positive, real, simplex, unit, units
+from jaxscale._call import check_lengths
 from jaxscale.laws import busbridge, chinchilla, kaplan, power_law
 
 VALUES = {"E": 1.7, "A": 400.0, "B": 1100.0, "alpha": 0.34, "beta": 0.28}
@@ -686,3 +687,27 @@ def test_a_law_whose_name_now_means_another_cannot_be_pickled(monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "chain", other)
     with pytest.raises(pickle.PicklingError, match=r"law chain cannot be pickled: .*:chain is now another law"):
         pickle.dumps(old)
+
+
+@pytest.mark.parametrize(
+    ("law", "row", "said", "cure"),
+    [
+        (laws.data_mixing, {"r": (17,)}, "'r' has 17 elements per run, parameter t has 3", "data_mixing.sized(t=17)"),
+        (laws.data_mixing_relative.sized(t=17), {"r": (17,)}, "parameter t has 17", "data_mixing_relative.sized(t=16)"),
+        (laws.mixture_additive.sized(C=5), {"N": (), "D": (), "h": (5,)}, "gamma has 3", "mixture_additive.sized(gamma=5)"),
+        (laws.mixture_additive, {"N": (), "D": (), "h": (2,)}, "C has 3, gamma has 3", ".sized(C=2, gamma=2)"),
+        (laws.data_mixing.fix(t=[1.0, 2.0, 3.0]), {"r": (2,)}, "t has 3", ".sized(t=2), and as many values for t"),
+    ],
+)
+def test_lengths_that_do_not_go_with_the_table(law, row, said, cure):
+    with pytest.raises(jsl.InputError) as error:
+        check_lengths(law, row)
+    assert said in str(error.value)
+    assert cure in str(error.value)
+
+
+def test_lengths_that_go_with_the_table():
+    check_lengths(laws.data_mixing.sized(t=17), {"r": (17,)})
+    check_lengths(laws.data_mixing_relative, {"r": (3,)})
+    check_lengths(laws.chinchilla, {"N": (), "D": ()})
+    check_lengths(laws.broken_power_law.sized(c=2, d=2, f=2), {"x": ()})

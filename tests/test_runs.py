@@ -495,6 +495,28 @@ def test_a_target_of_another_name_is_a_loss():
     np.testing.assert_array_equal(runs["final"], data["final"])
 
 
+@pytest.mark.parametrize(("name", "unit"), [("N", units.Params), ("D", units.Tokens)])
+def test_billions_without_a_unit_are_said(name, unit):
+    data = table(**{name: np.array([0.1, 2, 8, 20, 200, 15_000])})
+    with pytest.warns(jsl.JaxscaleWarning, match=rf"column '{name}': every run has fewer than 100,000 .*units\.billion\("):
+        runs = Runs.from_columns(**data)
+    assert len(runs.remarks) == 1
+    assert Runs.from_columns(**data, units={name: units.Number}).remarks == ()
+    declared = Runs.from_columns(**data, units={name: units.billion(unit)})
+    assert len(declared.remarks) == 1
+    assert "converted from billion" in declared.remarks[0]
+    data[name] = np.array([99, 100, 101, 200, 300, 1e5])  # one run of a real size: not all are in billions
+    assert Runs.from_columns(**data).remarks == ()
+
+
+def test_more_unique_tokens_than_tokens_are_said():
+    D = table()["D"]
+    assert Runs.from_columns(**table(U=D)).remarks == ()
+    runs = Runs.from_columns(**table(U=[1e9, 1e9, 9e10, 1e9, 1e9, 1e9]))
+    assert runs.remarks == ("row 2: more unique tokens U than tokens seen D",)
+    assert Runs.from_columns(**table(U=[2 * d for d in D]), units={"U": units.Number}).remarks == ()
+
+
 # -- where ----------------------------------------------------------------------------------------------------------
 def test_where_keeps_everything_of_its_rows():
     runs = Runs.from_columns(
@@ -574,6 +596,35 @@ def test_csv_without_names_reads_every_column_of_numbers_and_says_what_it_left(t
     assert runs.remarks[0].endswith(": name, note")
 
 
+MIXED = "web,code,books,loss\n0.5,0.3,0.2,3.4\n0.2,0.2,0.6,2.6\n1,0,0,2.5\n"
+
+
+@pytest.mark.parametrize("names", [["web", "code", "books"], ("books", "web")])
+def test_several_columns_make_one_vector(tmp_path, names):
+    runs = csv_text(tmp_path, MIXED, r=names, units={"r": units.Shares})
+    frame = Runs.from_frame(pl.read_csv(tmp_path / "sweep.csv"), r=names, units={"r": units.Shares})
+    shares = {"web": [0.5, 0.2, 1.0], "code": [0.3, 0.2, 0.0], "books": [0.2, 0.6, 0.0]}
+    for table in (runs, frame):
+        assert set(table.columns) == {"r"}
+        np.testing.assert_array_equal(table["r"], np.stack([shares[n] for n in names], axis=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"r": ["web", "cod"]}, r"(?s)no column 'cod' in the table.*Did you mean 'code'"),
+        ({"r": ["web"]}, r"(?s)r=\['web'\]: two or more columns expected.*Change: r="),
+        ({"r": []}, r"r=\[\]: two or more columns expected"),
+        ({"loss": ["web", "loss"]}, r"loss=\['web', 'loss'\]: one column expected"),
+        ({"r": ["web", "code"], "run": ["web", "code"]}, r"run=.*: one column expected"),
+        ({"r": ["web", "loss"], "units": {"r": units.Shares}}, r"column 'r', row 0: 3\.4, above 1"),
+    ],
+)
+def test_vectors_that_cannot_be_read(tmp_path, options, message):
+    with pytest.raises(jsl.InputError, match=message):
+        csv_text(tmp_path, MIXED, **options)
+
+
 def test_csv_ignores_what_stands_in_columns_it_was_not_asked_for(tmp_path):
     runs = csv_text(tmp_path, "N,D,loss,mmlu\n1e8,2e9,3.4,nan\n1e9,2e10,2.6,crashed\n", columns=["N"])
     assert (set(runs.columns), runs.dropped) == ({"N"}, 0)
@@ -641,10 +692,11 @@ def test_pandas_nullable_integers():
 
 @pytest.mark.parametrize("dtype", ["Int64", "Float64", "int64[pyarrow]", "double[pyarrow]", "object", "float32", "category"])
 def test_pandas_dtypes(dtype):
-    frame = pd.DataFrame(table()).assign(N=pd.Series([100, 200, 300, 400, 500, 600], dtype=dtype))
+    N = [1_000_000, 200, 300, 400, 500, 600]
+    frame = pd.DataFrame(table()).assign(N=pd.Series(N, dtype=dtype))
     runs = Runs.from_frame(frame, columns=["N", "D"])
     assert runs["N"].dtype == np.float64
-    np.testing.assert_array_equal(runs["N"], [100, 200, 300, 400, 500, 600])
+    np.testing.assert_array_equal(runs["N"], N)
 
 
 def test_pandas_text_that_is_numbers():

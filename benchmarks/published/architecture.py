@@ -66,7 +66,7 @@ def _li(d: float | None, name: str, least_squares: float | None, params: dict[st
     return Published(
         name=f"Li et al. 2024, 28 vision-language models, {name}",
         source="arXiv 2411.03312; scores in the authors' code",
-        evidence="DATA: recomputed; the authors searched a part of a grid and print alpha .077, beta .015",
+        evidence="D: recomputed from the scores; the authors searched a part of a grid and print alpha .077, beta .015",
         law=_VLM if d is None else _VLM.fix(d=d),
         runs=lambda: jsl.datasets.load("vlm_tokens"),
         objective=jsl.objectives.Squared(),
@@ -110,7 +110,7 @@ FITS: list[Published] = [
     _tao(
         "tokens",
         "D in tokens",
-        "DATA: no published fit; the set belongs to the other count of D and is judged here",
+        "D: no published fit; the set belongs to the other count of D and is judged here",
         "with the count of tokens that the FLOP imply, the published set explains nothing (R2 .04), a refit as much as before",
         {},
     ),

@@ -162,7 +162,7 @@ def _rectified_fit(name: str, law: Any, large: bool, figures: dict[str, float], 
     return Published(
         name=f"Lin et al. 2024, {name}, {'14 subsets' if large else '10 smallest subsets'}",
         source="arXiv 2402.02314; points in the README of the authors' code",
-        evidence="DATA: recomputed from the points, no fit of them is printed",
+        evidence="D: recomputed from the authors' points, no fit of them is printed",
         law=law,
         runs=functools.partial(_rectified if law is LAWS.rectified else _subsets_as_x, large),
         objective=OBJECTIVES.LogSquared(),
@@ -181,7 +181,7 @@ FITS = [
     Published(
         name="Tissue, Wang and Wang 2024, 40 points",
         source="arXiv 2408.11029; points in the authors' code",
-        evidence="DATA: recomputed from the points, no fit of them is printed",
+        evidence="D: recomputed from the authors' points, no fit of them is printed",
         law=LAWS.annealing,
         runs=lambda: LOAD("tissue2024"),
         objective=OBJECTIVES.LogHuber(1e-3),
@@ -195,7 +195,7 @@ FITS = [
     Published(
         name="Caballero et al. 2022, four-digit addition",
         source="arXiv 2210.14891, figure 4 left; points in the authors' code",
-        evidence="DATA: best known optimum of the authors' objective, recomputed; the paper prints no figures",
+        evidence="D: best known optimum of the authors' objective, recomputed; the paper prints no figures",
         law=LAWS.broken_power_law,
         runs=lambda: LOAD("bnsl_addition", rows="plus_one"),
         objective=OBJECTIVES.LogSquared(),
@@ -228,7 +228,7 @@ FITS = [
     Published(
         name="Yao and Wang 2023, seven widths",
         source="arXiv 2304.06875; points in the authors' code",
-        evidence="DATA: recomputed from the points with the authors' objective",
+        evidence="D: recomputed from the authors' points with their objective",
         law=LAWS.power_law,
         runs=lambda: LOAD("mu_scaling"),
         objective=OBJECTIVES.Squared(),

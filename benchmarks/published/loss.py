@@ -57,7 +57,7 @@ def _judged(name: str, printed: str, figure: float, digits: int, params: str, no
     return Published(
         name=name,
         source="arXiv 2203.15556; rows and objective of arXiv 2404.10102",
-        evidence=f"DATA: the coefficients, {printed}, put into the objective; Hoffmann et al. fitted other rows",
+        evidence=f"D: the published coefficients, {printed}, put into the objective; Hoffmann et al. fitted other rows",
         law=jsl.laws.chinchilla,
         runs=_hoffmann(),
         objective=jsl.objectives.LogHuber(1e-3),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from .._runs import Runs
 from ..laws.architecture import tokens_per_character
 from ..units import Characters, Count, DenseParams, Experts, NonEmbeddingParams, Number, Params, Positive
 from ._entry import Entry
+from ._read import column, lines, saying
 
 _ROUTING = "https://raw.githubusercontent.com/google-deepmind/scaling_laws_for_routing/42da0c392b127df2c01fa7b705f72396050d05e5"
 _VOCABULARY = "https://raw.githubusercontent.com/sail-sg/scaling-with-vocab/6701cc202af8b075a46eef8e9d263b3f2ebe012c"
@@ -54,8 +53,7 @@ ENTRIES = {
 
 
 def _routed_moe(path: Path, rows: str) -> Runs:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        table = list(csv.DictReader(file))
+    table = lines(path)
     if rows != "all":
         last = {line["hyper_id"]: line for line in sorted(table, key=lambda line: int(line["step"]))}
         usual = {"routing_frequency": "0.5", "k": "1", "seed": "42"}
@@ -63,21 +61,17 @@ def _routed_moe(path: Path, rows: str) -> Runs:
         table = [r for r in last.values() if r["router_type"] in kept and all(r[c] == v for c, v in usual.items())]
     missing = [r for r in table if not r["loss_validation"]]
     table = [r for r in table if r["loss_validation"]]
-
-    def column(name: str) -> np.ndarray:
-        return np.asarray([float(line[name]) for line in table])
-
-    columns: dict[str, Any] = {"N": column("dense_parameter_count"), "E": column("num_experts")}
-    columns["loss"] = column("loss_validation")
+    names = {"N": "dense_parameter_count", "E": "num_experts", "loss": "loss_validation"}
     units: dict[str, Any] = {"N": DenseParams, "E": Experts}
     groups = {"router": [line["router_type"] for line in table]}
+    if rows == "all":
+        names |= {c: c for c in ("step", "k", "routing_frequency")} | {"total": "total_parameter_count"}
+    columns: dict[str, Any] = {c: column(table, name) for c, name in names.items()}
     if rows != "all":
         return Runs.from_columns(**columns, units=units, groups=groups)
-    columns |= {c: column(c) for c in ("step", "k", "routing_frequency")} | {"total": column("total_parameter_count")}
     units |= {"step": Count, "k": Experts, "total": Params}
     runs = Runs.from_columns(**columns, units=units, groups=groups, run=[line["hyper_id"] for line in table])
-    runs.notes["remarks"] = [f"{len(missing)} evaluations have no validation loss and are left out", *runs.remarks]
-    return runs
+    return saying(runs, [f"{len(missing)} evaluations have no validation loss and are left out"])
 
 
 def _vocab(path: Path, rows: str) -> Runs:
@@ -101,8 +95,7 @@ def _vocab(path: Path, rows: str) -> Runs:
     if rows != "all":
         runs = runs.where(runs["C"] >= 2.18e17)
         said.append("146 evaluations below 2.18e17 FLOP are left out, as the authors do; rows='all' keeps them")
-    runs.notes["remarks"] = [*said, *runs.remarks]
-    return runs
+    return saying(runs, said)
 
 
 READERS = {"routed_moe": _routed_moe, "vocab": _vocab}

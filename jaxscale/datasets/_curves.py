@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .._runs import Runs
 from ..units import Examples, LearningRate, Nats, Positive, Vector
 from ._entry import Entry
+from ._read import numbers, saying
 
 _LUO = "https://raw.githubusercontent.com/thu-yao-01-luo/MultiPowerLaw/8da9f1902602f3391b971a811e3cc51604541769/loss_curve_repo"
 _LUO_SIZES = {"25M": 25e6, "100M": 1e8, "400M": 4e8}
@@ -122,7 +122,7 @@ def _luo_rates(curve: str) -> np.ndarray:
 def _multipowerlaw(paths: tuple[Path, ...], rows: str) -> Runs:
     from .. import schedules
 
-    tables = dict(zip(_LUO_CURVES[rows], (_numbers(path, "step", "lr", "loss") for path in paths), strict=True))
+    tables = dict(zip(_LUO_CURVES[rows], (numbers(path, "step", "lr", "loss") for path in paths), strict=True))
     parts: list[dict[str, np.ndarray]] = []
     for curve in dict.fromkeys(curve for _, curve in tables):
         sizes = {size: table for (size, other), table in tables.items() if other == curve}
@@ -137,15 +137,15 @@ def _multipowerlaw(paths: tuple[Path, ...], rows: str) -> Runs:
     groups = {g: together.pop(g) for g in ("run", "size", "split")}
     units = {"S1": LearningRate, "drop": Vector, "eta": Vector, "S": Vector}
     said = "S1, drop, eta and S are made from each schedule, with 16 bins: they move the law's value by some 2e-5 nats"
-    return _saying(Runs.from_columns(**together, groups=groups, units=units), [said])
+    return saying(Runs.from_columns(**together, groups=groups, units=units), [said])
 
 
 def _bnsl_addition(path: Path, rows: str) -> Runs:
-    x, loss = _numbers(path, "train_examples", "test_cross_entropy")
+    x, loss = numbers(path, "train_examples", "test_cross_entropy")
     keep = slice(None) if rows == "all" else slice(0, 14)
     if rows == "plus_one":
         runs = Runs.from_columns(x=x[keep], loss=loss[keep] + 1, units={"x": Examples})
-        return _saying(runs, ["the target is the loss plus 1: the authors' residual is in ln(y + 1)"])
+        return saying(runs, ["the target is the loss plus 1: the authors' residual is in ln(y + 1)"])
     return Runs.from_columns(x=x[keep], loss=loss[keep], units={"x": Examples})
 
 
@@ -158,18 +158,6 @@ def _learning_curves_nmt(path: Path, rows: str) -> Runs:
         groups={"model": runs["Model"][keep]},
         units={"x": Positive, "loss": Nats},
     )
-
-
-def _numbers(path: Path, *names: str) -> list[np.ndarray]:
-    """Columns of numbers of a file, in its order."""
-    with open(path, newline="") as file:
-        table = list(csv.DictReader(file))
-    return [np.asarray([float(row[name]) for row in table]) for name in names]
-
-
-def _saying(runs: Runs, remarks: list[str]) -> Runs:
-    runs.notes["remarks"] = [*remarks, *runs.remarks]
-    return runs
 
 
 READERS = {"multipowerlaw": _multipowerlaw, "bnsl_addition": _bnsl_addition, "learning_curves_nmt": _learning_curves_nmt}

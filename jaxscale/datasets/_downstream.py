@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .._runs import Runs
 from ..units import Count, Fraction, Nats, Params, Samples, Tokens
 from ._entry import Entry
+from ._read import column, lines, saying
 
 _KEMPNER = (
     "https://raw.githubusercontent.com/KempnerInstitute/loss-to-loss-notebooks/457ce81a019019bc3981937c20a70c52f5fad436/data"
@@ -127,49 +127,49 @@ ENTRIES = {
 
 
 def _loss_to_loss(path: Path, rows: str) -> Runs:
-    table = _lines(path)
+    table = lines(path)
     data = np.array([_CORPORA[line["data"]] for line in table])
-    N, D, C, loss = (_column(table, name) for name in ("params", "tokens", "iso_flop", "val_loss"))
+    N, D, C, loss = (column(table, name) for name in ("params", "tokens", "iso_flop", "val_loss"))
     if rows == "pairs":
         at = {(d, n, c): i for i, (d, n, c) in enumerate(zip(data, N, C, strict=True))}
         pairs = [(a, b, at[a, n, c], i) for a, b in _TRANSLATED for (d, n, c), i in at.items() if d == b and (a, n, c) in at]
         first, second = (np.array([pair[k] for pair in pairs]) for k in (2, 3))
         groups = {"pair": [f"{a} to {b}" for a, b, _, _ in pairs]}
         return Runs.from_columns(L0=loss[first], N=N[second], C=C[second], loss=loss[second], groups=groups, units={"L0": Nats})
-    measured: dict[str, Any] = {f"loss_{name}": _column(table, f"eval/{name}_val/CrossEntropyLoss") for name in _MEASURED}
+    measured: dict[str, Any] = {f"loss_{name}": column(table, f"eval/{name}_val/CrossEntropyLoss") for name in _MEASURED}
     target = measured.pop("loss_c4") if rows == "c4" else loss
     units = dict.fromkeys(measured, Nats)
     return Runs.from_columns(N=N, D=D, C=C, loss=target, groups={"data": data}, units=units, **measured)
 
 
 def _monkeys_coverage(path: Path, rows: str) -> Runs:
-    table = _lines(path)
+    table = lines(path)
     groups = {"model": [line["Model"] for line in table]}
     columns: dict[str, Any]
     if rows == "mean":
-        columns = {"k": _column(table, "k"), "coverage": _column(table, "mean_pass_at_k")}
+        columns = {"k": column(table, "k"), "coverage": column(table, "mean_pass_at_k")}
         return Runs.from_columns(**columns, target="coverage", groups=groups, units={"k": Samples, "coverage": Fraction})
     names = ("Num. Samples", "Num. Samples Correct") if rows == "jailbreak" else ("Num. Samples Total", "Num. Samples Correct")
-    columns = {letter: _column(table, name) for letter, name in zip("nc", names, strict=True)}
+    columns = {letter: column(table, name) for letter, name in zip("nc", names, strict=True)}
     groups["problem"] = [line["Problem Idx"] for line in table]
     return Runs.from_columns(**columns, target=None, groups=groups, units=dict.fromkeys("nc", Count))
 
 
 def _observational(paths: Any, rows: str) -> Runs:
-    base, tasks = _lines(paths[1] if rows == "emergent" else paths), {b: b for b in _SCORES}
+    base, tasks = lines(paths[1] if rows == "emergent" else paths), {b: b for b in _SCORES}
     sizes = {"size": "Model Size (B)"} | ({} if rows == "default" else {"tokens": "Pretraining Data Size (T)"})
     if rows == "emergent":
         model = {line["Model"]: line for line in base}
-        base, tasks = [model[line["Model"]] | line for line in _lines(paths[0])], _TASKS
+        base, tasks = [model[line["Model"]] | line for line in lines(paths[0])], _TASKS
     return _scores(base, tasks, {"family": "Model Family"}, sizes)
 
 
 def _sloth(paths: tuple[Path, Path], rows: str) -> Runs:
     names = _LEADERBOARD if rows == "default" else _LEADERBOARD2
     groups = {"family": "Family2", "lineage": "Family"}
-    [floor] = _lines(paths[1])
+    [floor] = lines(paths[1])
     sizes = {"size": "#Params (B)", "tokens": "Pretraining Data Size (T)"}
-    return _scores(_lines(paths[0]), {b: b for b in names}, groups, sizes, {b: float(floor[b]) for b in names})
+    return _scores(lines(paths[0]), {b: b for b in names}, groups, sizes, {b: float(floor[b]) for b in names})
 
 
 def _scores(
@@ -211,17 +211,7 @@ def _scores(
         },
         units={"size": Params, "score": Fraction} | ({"tokens": Tokens} if "tokens" in columns else {}),
     )
-    runs.notes["remarks"] = [*said, *runs.remarks]
-    return runs
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
-
-
-def _column(table: list[dict[str, str]], name: str) -> np.ndarray:
-    return np.array([float(line[name]) for line in table])
+    return saying(runs, said)
 
 
 READERS = {

@@ -10,6 +10,7 @@ import numpy as np
 from .._runs import Runs
 from ..units import Examples, Fraction, LearningRate, Positive, Tokens
 from ._entry import Entry
+from ._read import saying
 
 # N [parameters, nominal], C [FLOP, as published], loss [nats per GPT-2 token of the Pile test set].
 # Source: Cerebras-GPT model card, zero-shot table; Dey et al. 2023 (arXiv 2304.03208).
@@ -96,8 +97,7 @@ def public_models() -> Runs:
     table = [(family, *row) for family, rows in _PUBLIC_MODELS.items() for row in rows]
     family, n, c, loss = zip(*table, strict=True)
     runs = Runs.from_columns(N=n, C=c, D=np.asarray(c) / (6.0 * np.asarray(n)), loss=loss, groups={"family": family})
-    runs.notes["remarks"] = ["D is not published for all: D = C / (6 N)", *runs.remarks]
-    return runs
+    return saying(runs, ["D is not published for all: D = C / (6 N)"])
 
 
 def simulated() -> Runs:
@@ -135,8 +135,7 @@ def tissue2024() -> Runs:
         run=np.repeat(list(_ANNEALED), len(step)),
         units={"S1": LearningRate},
     )
-    runs.notes["remarks"] = ["S1 and S2 are made from the schedules, with a momentum of .999", *runs.remarks]
-    return runs
+    return saying(runs, ["S1 and S2 are made from the schedules, with a momentum of .999"])
 
 
 def mu_scaling(rows: str = "default") -> Runs:

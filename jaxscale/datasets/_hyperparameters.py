@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._runs import Runs
-from ..units import ActiveParams, LearningRate, Tokens
+from ..units import ActiveParams, LearningRate, NonEmbeddingParams, Tokens
 from ._entry import Entry
+from ._read import saying
 
 _STEPLAW = "https://raw.githubusercontent.com/step-law/steplaw/32a8f4cc50247695fb56cc6c9117abdf67c97763/data"
 _DENSE, _MOE = "steplaw/dense_lr_bs_loss.csv", "steplaw/moe_lr_bs_loss.csv"
@@ -59,10 +60,9 @@ def _steplaw(path: Path, rows: str) -> Runs:
         B=2048 * table["sequences"],
         target="loss" if rows in ("all", "moe") else "B" if rows.startswith("batch") else "eta",
         groups={"cell": cell},
-        units={"eta": LearningRate, "B": Tokens} | ({"N_active": ActiveParams} if rows == "moe" else {}),
+        units={"N": NonEmbeddingParams, "eta": LearningRate, "B": Tokens} | ({"N_active": ActiveParams} if rows == "moe" else {}),
     ).where(keep)
-    runs.notes["remarks"] = [*said, *runs.remarks]
-    return runs
+    return saying(runs, said)
 
 
 READERS = {"steplaw": _steplaw}

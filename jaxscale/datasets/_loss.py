@@ -7,6 +7,7 @@ from typing import Any
 
 from .._runs import Runs
 from ._entry import Entry
+from ._read import saying
 
 _EPOCH = "https://raw.githubusercontent.com/epoch-research/analyzing-chinchilla/92258837425e1b5f2851d624287f0120583a3d0e"
 _ISOFLOPS = "https://raw.githubusercontent.com/Open-Athena/scaling-law-analysis/3e0656ee3dce1a2c89aa67691920f5eb9d30f0fc"
@@ -86,7 +87,7 @@ def _hoffmann2022(path: Path, rows: str) -> Runs:
         keep = table["loss"] < sorted(table["loss"])[-5]
         said.append("the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them")
     runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / (6.0 * table["N"]), loss=table["loss"])
-    return _saying(runs.where(keep), said)
+    return saying(runs.where(keep), said)
 
 
 def _misfitting(path: Path, rows: str) -> Runs:
@@ -94,7 +95,7 @@ def _misfitting(path: Path, rows: str) -> Runs:
     table = Runs.from_csv(path, columns=["N", "D", "N_no_emb", "peak_lr"], groups=groups)
     columns: dict[str, Any] = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
     if rows == "default":
-        return _saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
+        return saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
     run = ["/".join(map(str, parts)) for parts in zip(*(table[g].tolist() for g in groups), strict=True)]
     return Runs.from_columns(**columns, run=run)
 
@@ -111,15 +112,10 @@ def _isoflops_multi(path: Path, rows: str) -> Runs:
     ]
     table = Runs.from_csv(path, N="params", D="tokens", C="budget", groups=groups)
     if rows == "all":
-        return _saying(table, said)
+        return saying(table, said)
     runs = table.where(table["reason"] == "none")
     columns: dict[str, Any] = {c: runs[c] for c in ("N", "D", "C", "loss")}
-    return _saying(Runs.from_columns(**columns, groups={"experiment": runs["experiment"]}), said)
-
-
-def _saying(runs: Runs, remarks: list[str]) -> Runs:
-    runs.notes["remarks"] = [*remarks, *runs.remarks]
-    return runs
+    return saying(Runs.from_columns(**columns, groups={"experiment": runs["experiment"]}), said)
 
 
 READERS = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from .._runs import Runs
 from ..units import Nats, Shares, Steps
 from ._entry import Entry
+from ._read import column, lines, saying
 
 _REGMIX = "https://raw.githubusercontent.com/sail-sg/regmix/b004d3a3f39846dcec6b3740da22bcd1ba95a5d0/data"
 _REGMIX_SETS = {"default": "train_{}_1m", "test_1m": "test_{}_1m", "test_60m": "test_{}_60m", "test_1b": "test_{}_1B"}
@@ -88,25 +87,24 @@ ENTRIES = {
 
 
 def _regmix(paths: tuple[Path, Path], rows: str) -> Runs:
-    (shares, mixture), (losses, loss) = (_numbers(path) for path in paths)
-    if not np.array_equal(mixture[:, 0], loss[:, 0]):
+    mixture, loss = (lines(path) for path in paths)
+    (first, *domains), (run, *losses) = mixture[0], loss[0]  # names of the columns, the run's first
+    if not np.array_equal(column(mixture, first), column(loss, run)):
         raise OSError(f"{paths[1].name} has other runs than {paths[0].name}")
-    names = [name.removeprefix("metric/the_pile_").removesuffix("_val_loss") for name in losses[1:]]
-    columns: dict[str, Any] = {f"loss_{name}": loss[:, i + 1] for i, name in enumerate(names)}
-    target = columns.pop("loss_pile_cc")
-    runs = Runs.from_columns(r=mixture[:, 1:], loss=target, units={"r": Shares} | dict.fromkeys(columns, Nats), **columns)
-    domains = ", ".join(name.removeprefix("train_the_pile_") for name in shares[1:])
-    runs.notes["remarks"] = [
-        f"the elements of r are {domains}",
+    names = {name: name.removeprefix("metric/the_pile_").removesuffix("_val_loss") for name in losses}
+    columns: dict[str, Any] = {f"loss_{short}": column(loss, name) for name, short in names.items()}
+    target, shares = columns.pop("loss_pile_cc"), np.stack([column(mixture, d) for d in domains], axis=1)
+    runs = Runs.from_columns(r=shares, loss=target, units={"r": Shares} | dict.fromkeys(columns, Nats), **columns)
+    said = [
+        f"the elements of r are {', '.join(d.removeprefix('train_the_pile_') for d in domains)}",
         "shares are rounded to 3 decimals, so their sums are 1 to about .004; they are left as they are",
-        *runs.remarks,
     ]
-    return runs
+    return saying(runs, said)
 
 
 def _mixinglaws(paths: Any, rows: str) -> Runs:
     if rows in _EXPERIMENTS:
-        table = [line for line in _lines(paths) if line["experiment"] == _EXPERIMENTS[rows]]
+        table = [line for line in lines(paths) if line["experiment"] == _EXPERIMENTS[rows]]
         return _mixtures(
             [line["ratio"] for line in table],
             [float(line["loss"]) for line in table],
@@ -115,7 +113,7 @@ def _mixinglaws(paths: Any, rows: str) -> Runs:
             step=[int(line["step"]) for line in table],
         )
     chosen = {"experiment": "5Mix", "size": "70M", "step": "30000"}
-    table = [line for line in _lines(paths[0]) if all(line[k] == v for k, v in chosen.items())]
+    table = [line for line in lines(paths[0]) if all(line[k] == v for k, v in chosen.items())]
     weight = json.loads(paths[1].read_text())
     at = {(line["ratio"], line["validation_domain"]): float(line["loss"]) for line in table}
     ratios = sorted({line["ratio"] for line in table})
@@ -124,25 +122,13 @@ def _mixinglaws(paths: Any, rows: str) -> Runs:
     loss = [np.average([at[r, s] for s in _DOMAINS[d]], weights=[weight[s] for s in _DOMAINS[d]]) for r, d in cells]
     runs = _mixtures([r for r, _ in cells], loss, groups={"domain": [d for _, d in cells]}, run=[r for r, _ in cells])
     said = "the loss of a domain is the mean over its validation sets, weighted by their share of the Pile"
-    runs.notes["remarks"] = [f"the elements of r are {', '.join(_DOMAINS)}", said, *runs.remarks]
-    return runs
+    return saying(runs, [f"the elements of r are {', '.join(_DOMAINS)}", said])
 
 
 def _mixtures(ratios: list[str], loss: Any, **columns: Any) -> Runs:
     shares = np.array([[float(share) for share in ratio.split("-")] for ratio in ratios])
     units = {"r": Shares} | ({"step": Steps} if "step" in columns else {})
     return Runs.from_columns(r=shares, loss=loss, units=units, **columns)
-
-
-def _numbers(path: Path) -> tuple[list[str], np.ndarray]:
-    with open(path, newline="") as file:
-        header, *lines = list(csv.reader(file))
-    return header, np.array(lines, np.float64)
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt", newline="") if path.suffix == ".gz" else open(path, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 READERS = {"regmix": _regmix, "mixinglaws": _mixinglaws}

@@ -20,6 +20,7 @@ from typing import Any
 from .._law import Law
 from ._papers import PAPERS
 
+_SMALL_WORDS = ("a", "and", "at", "for", "in", "of", "on", "the", "to", "with")
 EVIDENCE = ("CODE", "DATA", "PAPER", "V", "DIGEST", "NOTE", "V2", "D")
 
 
@@ -38,21 +39,26 @@ def items() -> dict[str, Law | Callable[..., Any]]:
 
 
 def find(words: str) -> Shelf:
-    """Laws and rules in whose name, text, paper or columns all of `words` appear; those named so come first.
+    """Laws and rules in whose name, text, paper or columns all of `words` appear, best first.
 
-    Hyphens and plurals do not matter. Raises ValueError where nothing matches, with the words nearest to those given.
+    Words and the phrase that they make count for more in a name than in the first line, in keywords, in the text. Of two
+    that are alike the one with less else in its name comes first, then a law before a rule. Hyphens and plurals do not
+    matter. Raises ValueError where nothing matches, with the words nearest to those given.
 
     >>> from jaxscale import laws
-    >>> find("repeated data")[1].name
+    >>> find("repeated data")[0].name
     'data_constrained'
     """
-    wanted = re.findall(r"[^\W_][\w.+]*", words.lower().replace("_", " ").replace("-", " "))
-    ranked: list[tuple[int, int, Any]] = []
+    phrase = re.findall(r"[^\W_][\w.+]*", _spaced(words))
+    wanted = [word for word in phrase if word not in _SMALL_WORDS]
+    ranked: list[tuple[Any, ...]] = []
     for k, item in items().items():
-        places = [k, first_line(item), _keywords(item), text(item) + " ".join(_paper_words(item))]
-        score = [min((i for i, place in enumerate(places) if _has(place.lower(), word)), default=99) for word in wanted]
-        if score and max(score) < 99:
-            ranked.append((sum(score), len(ranked), item))
+        places = [_spaced(t) for t in (k, first_line(item), _keywords(item), text(item) + " ".join(_paper_words(item)))]
+        score = [_first_place(places, word) for word in wanted]
+        if score and max(score) < len(places):
+            score.append(_first_place(places, " ".join(phrase)))
+            kind = 2 if not isinstance(item, Law) else 1 if not published(item) else 0
+            ranked.append((sum(score), len(places[0].split()), kind, len(ranked), item))
     if not ranked:
         vocabulary = {w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())}
         close = [match for word in wanted for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)]
@@ -61,7 +67,7 @@ def find(words: str) -> Shelf:
             f"laws.find({words!r}): no law has all of these words.{hint} "
             f"Try one topic (moe, mixture, batch, learning rate, repeated data, downstream, inference); docs/laws.md has all"
         )
-    return Shelf(item for _, _, item in sorted(ranked, key=lambda r: r[:2]))
+    return Shelf(found[-1] for found in sorted(ranked, key=lambda found: found[:-1]))
 
 
 def describe(law: Law | Callable[..., Any]) -> str:
@@ -146,10 +152,16 @@ def _paper_words(law: Law | Callable[..., Any]) -> list[str]:
     return [f"{PAPERS[k].authors} {PAPERS[k].title}" for k in sources(law)]
 
 
-def _has(place: str, word: str) -> bool:
-    """Whether a word begins with `word` in `place`; names are split at underscores."""
+def _spaced(place: str) -> str:
+    """In small letters, names and compounds as separate words."""
+    return place.lower().replace("_", " ").replace("-", " ").replace("@", " at ")
+
+
+def _first_place(places: list[str], word: str) -> int:
+    """The first of `places` in which some word begins with `word`, or is it if it is short; their number if none."""
     stem = word[:-1] if len(word) > 4 and word.endswith("s") else word
-    return re.search(rf"(?<![a-z0-9]){re.escape(stem)}", place.replace("_", " ").replace("-", " ")) is not None
+    pattern = re.compile(rf"(?<![a-z0-9]){re.escape(stem)}" + (r"(?![a-z0-9])" if len(word) < 3 else ""))
+    return next((i for i, place in enumerate(places) if pattern.search(place)), len(places))
 
 
 def _shape(spec: Any) -> str:

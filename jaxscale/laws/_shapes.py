@@ -19,40 +19,6 @@ def saturating(unique: Any, total: Any, half: Any) -> Any:
     return unique - unique * half * jnp.expm1(-repeats / half)
 
 
-def effective_experts(E: Any, E_start: Any, E_max: Any) -> Any:
-    """Number of experts after saturation: E_start for a dense model, E_max at most.
-
-    Clark et al. 2022 (arXiv 2202.01169), used again by Ludziejewski et al. 2025 (arXiv 2502.05172).
-    """
-    return 1 / (1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max)
-
-
-def mixture_term(h: Any, C: Any, gamma: Any) -> Any:
-    """1 / sum_i C_i h_i^gamma_i: what a target domain loses to the mixture h of the training domains.
-
-    Shukor et al. 2025 (arXiv 2507.09404).
-    """
-    return 1 / jnp.sum(C * h**gamma)
-
-
-def optimal_split(A: Any, alpha: Any, B: Any, beta: Any, product: Any) -> tuple[Any, Any]:
-    """N and D with N D = `product` where A N^-alpha + B D^-beta is least: both slopes are equal there.
-
-    Hoffmann et al. 2022 (arXiv 2203.15556), eq. 4. In logs: the amplitudes' ratio has a large power.
-    """
-    p = beta / (alpha + beta)
-    N = jnp.exp((jnp.log(alpha * A) - jnp.log(beta * B)) / (alpha + beta) + p * jnp.log(product))
-    return N, product / N
-
-
-def language_capacity(p: Any, c1: Any, c2: Any, c3: Any) -> Any:
-    """Share of a multilingual model that a pair of sampling share p can count on: 1 at p = 1, more than p in between.
-
-    Fernandes et al. 2023 (arXiv 2302.09650), recalled.
-    """
-    return p + c1 * p**c2 * (1 - p) ** c3
-
-
 def broken(x: Any, c: Any, d: Any, f: Any) -> Any:
     """prod_i (1 + (x / d_i)^(1 / f_i))^(-c_i f_i): breaks at d_i, each as sharp as f_i is small. In logs: no overflow.
 

@@ -16,7 +16,6 @@ from .._law import law
 from .._params import negative, positive, real
 from .._roots import root
 from ..units import ActiveParams, DenseParams, Experts, Fraction, Nats, NonEmbeddingParams, Number, Params, Positive, Tokens
-from . import _shapes
 from ._rule import rule
 
 __all__ = [
@@ -79,7 +78,7 @@ def effective_experts(E, E_start, E_max):
     >>> round(float(effective_experts(8, 2.0732, 290.4521)), 4)
     8.8124
     """
-    return _shapes.effective_experts(E, E_start, E_max)
+    return 1 / (1 / (E - 1 + 1 / (1 / E_start - 1 / E_max)) + 1 / E_max)
 
 
 @law
@@ -97,7 +96,7 @@ def joint_moe(N: ActiveParams, D: Tokens, E: Experts, *, a=positive(1, 1e4), del
     >>> round(float(joint_moe.published["ludziejewski2025"](1.727e9, 9.651e9, 1)), 4)
     2.5897
     """
-    x = jnp.log(_shapes.effective_experts(E, E_start, E_max))
+    x = jnp.log(effective_experts(E, E_start, E_max))
     return c + a * N ** (alpha + gamma * x) * jnp.exp(delta * x) + b * D ** (beta + zeta * x) * jnp.exp(omega * x)
 
 
@@ -121,7 +120,7 @@ def joint_moe_coefficients(E, *, a, delta, alpha, gamma, b, omega, beta, zeta, c
     >>> {k: round(float(v), 4) for k, v in at.items()}
     {'E': 1.3637, 'A': 30.3993, 'alpha': 0.1818, 'B': 53.8434, 'beta': 0.1964}
     """
-    x = jnp.log(_shapes.effective_experts(E, E_start, E_max))
+    x = jnp.log(effective_experts(E, E_start, E_max))
     A, B = a * jnp.exp(delta * x), b * jnp.exp(omega * x)
     return {"E": c, "A": A, "alpha": -alpha - gamma * x, "B": B, "beta": -beta - zeta * x}
 
@@ -139,7 +138,7 @@ def routed_moe(N: DenseParams, E: Experts, *, a=negative(-0.5, -0.02), b=negativ
     >>> round(float(routed_moe.published["clark2022_sbase"](1.3e9, 64)), 5)
     2.04978
     """
-    n, x = jnp.log10(N), jnp.log10(_shapes.effective_experts(E, E_start, E_max))
+    n, x = jnp.log10(N), jnp.log10(effective_experts(E, E_start, E_max))
     return jnp.exp(math.log(10) * (a * n + b * x + c * n * x + d))
 
 
@@ -155,13 +154,13 @@ routed_moe = routed_moe.publish(
     "clark2022_hash", source="arXiv 2202.01169, table 3", evidence="NOTE, CODE",
     a=-0.087, b=-0.136, c=0.012, d=1.157, E_start=4.175, E_max=477.741,
 ).publish(
-    "clark2022_sbase_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_sbase_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08303, b=-0.11804, c=0.00992, d=1.11358, E_start=2.075, E_max=238.7,
 ).publish(
-    "clark2022_rlr_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_rlr_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08273, b=-0.12342, c=0.01123, d=1.10701, E_start=1.722, E_max=470.1,
 ).publish(
-    "clark2022_hash_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="DATA",
+    "clark2022_hash_refit", source="our fit to the curves released with arXiv 2202.01169", evidence="D",
     a=-0.08736, b=-0.13836, c=0.01264, d=1.15953, E_start=4.269, E_max=427.3,
 )  # fmt: skip
 
@@ -191,7 +190,7 @@ def routed_parameters(N, E, *, a, b, c, E_start, E_max, **unused):
     >>> round(float(law(routed_parameters(1.3e9, 64, **law.params), 1)), 5)
     2.04978
     """
-    x, start = jnp.log10(_shapes.effective_experts(E, E_start, E_max)), jnp.log10(E_start)
+    x, start = jnp.log10(effective_experts(E, E_start, E_max)), jnp.log10(E_start)
     return 10 ** ((jnp.log10(N) * (a + c * x) + b * (x - start)) / (a + c * start))
 
 

@@ -16,6 +16,7 @@ from .._roots import root
 from ..units import Fraction, Nats, Number, Params, Positive, Tokens
 from . import _shapes as shapes
 from ._rule import rule
+from .loss import compute_optimal
 
 __all__ = [
     "broken_power_law", "broken_power_law_slope", "data_constrained", "data_constrained_optimum", "data_filtering",
@@ -49,7 +50,7 @@ def _best_size(D, A, B, alpha, beta):
 @law
 def data_constrained(N: Params, D: Tokens, U: Tokens, *, E=positive(0.5, 3), A=positive(1, 1e5), B=positive(1, 1e5),
                      alpha=positive(0.05, 1.5), beta=positive(0.05, 1.5), R_D=positive(0.5, 200), R_N=positive(0.5, 200)) -> Nats:
-    """Final loss [nats/token] from N [parameters], D [tokens seen] and U [unique tokens in the data set].
+    """Final loss [nats/token] from N [parameters], D [tokens seen] and U [unique tokens]: repeated data.
 
     Chinchilla in effective data and effective parameters: of D beyond U, and of N beyond the best size for U, ever less
     counts, R_D times U and R_N times that size in all. Second derivatives jump where repetition begins. Without
@@ -91,7 +92,7 @@ def data_constrained_optimum(C, U, *, E, A, B, alpha, beta, R_D, R_N):
     (7026000000.0, 9.49, 2.222129)
     """
     C, U = jnp.broadcast_arrays(jnp.asarray(C), jnp.asarray(U))
-    best, _ = shapes.optimal_split(A, alpha, B, beta, C / 6)  # N were data plenty
+    best = compute_optimal(C, E=E, A=A, B=B, alpha=alpha, beta=beta)["N"]  # were data plenty
 
     def gain(x, unique, half, A, alpha):  # ln of what an e-fold of x takes off the loss; in logs, for far out it underflows
         unique = jnp.minimum(x, unique)

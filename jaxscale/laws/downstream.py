@@ -17,12 +17,12 @@ from .._law import law
 from .._params import between, negative, positive, real, unit
 from ..units import Count, Flop, Fraction, Nats, NonEmbeddingParams, Number, Params, Positive, Tokens
 from ._rule import rule
-from .loss import compute_optimal, tokens_for_loss
+from .loss import tokens_for_loss
 
 __all__ = [
     "accuracy_from_compute", "accuracy_from_loss", "accuracy_from_sizes", "accuracy_log_sigmoid", "benchmark_sigmoid",
     "choice_metrics", "compose_loss_maps", "datadecide_accuracy", "decision_accuracy", "error_from_loss", "exact_match",
-    "invert_loss_map", "kaplan_offset", "kaplan_offset_optimum", "loss_for_accuracy", "loss_for_error", "loss_to_loss",
+    "invert_loss_map", "kaplan_offset", "loss_for_accuracy", "loss_for_error", "loss_to_loss",
     "loss_translation", "opposed_power_laws", "pass_rate", "pass_until", "signal_to_noise", "tokens_for_error",
     "turning_compute", "u_shape",
 ]  # fmt: skip
@@ -471,7 +471,7 @@ def kaplan_offset(N: Params, D: Tokens, *, E=positive(0.3, 3), A=positive(1e6, 1
     """Final loss [nats/token] from N [parameters, embeddings included] and D [tokens]: Kaplan's form above a floor E.
 
     It is `busbridge` with an inner data exponent of 1, and `kaplan` where E = 0. The floors E of two data sets are E0
-    and E1 of `loss_to_loss`.
+    and E1 of `loss_to_loss`. Best N and D are those of `compute_optimal` for A^alpha, B^beta and q = beta.
 
     Source: Brandfonbrener et al. 2024 (arXiv 2411.12925), authors' code. Decides: size against tokens on one corpus, and
     the floors of a translation. Keywords: irreducible pre-training. Not from the source: the start ranges and the
@@ -481,20 +481,3 @@ def kaplan_offset(N: Params, D: Tokens, *, E=positive(0.3, 3), A=positive(1e6, 1
     3.73884
     """
     return E + ((A / N) ** (alpha / beta) + B / D) ** beta
-
-
-@rule
-def kaplan_offset_optimum(C, *, A, B, alpha, beta, E=0.0):
-    """N [parameters], D [tokens] and loss [nats/token] that are best by `kaplan_offset` for C = 6 N D [FLOP].
-
-    `compute_optimal` at its q = beta. E adds to the loss and does not move N and D.
-
-    Source: Brandfonbrener et al. 2024 (arXiv 2411.12925), authors' notebook. Decides: size against tokens for a budget,
-    which transfers between corpora where the exponents agree. Keywords: compute-optimal allocation closed form. Not from
-    the source: the numbers of the example.
-
-    >>> best = kaplan_offset_optimum(1e21, A=1e13, B=5e13, alpha=0.08, beta=0.095)
-    >>> float(f"{float(best['N']):.6g}")
-    2775450000.0
-    """
-    return compute_optimal(C, E=E, A=A**alpha, B=B**beta, alpha=alpha, beta=beta, q=beta)

@@ -20,7 +20,7 @@ from ._rule import rule
 
 __all__ = [
     "deepseek_settings", "kaplan_learning_rate", "lars_rate", "layerwise_decay", "learning_rate", "lora_scale", "mup",
-    "near_optimal_window", "quadratic_optimum", "quadratic_optimum_pair", "scale_settings", "size_to_data_ratio", "spectral_norm",
+    "near_optimal_window", "quadratic_optimum", "quadratic_optimum_pair", "scale_settings", "spectral_norm",
     "spectral_rank", "timescale", "top_singular_value", "transfer_learning_rate", "tuned_front", "tuning_regret", "weight_decay",
 ]  # fmt: skip
 
@@ -341,19 +341,3 @@ def near_optimal_window(L_star, kappa, share=0.0025):
     """
     width = 2 * jnp.sqrt(2 * share * L_star / kappa)
     return {"width": width, "factor": jnp.exp(width / 2)}
-
-
-@rule
-def size_to_data_ratio(C, A, B, alpha, beta):
-    """Parameters per token [ratio] of the compute-optimal run of C [FLOP] under E + A N^-alpha + B D^-beta with C = 6 N D.
-
-    K^2 (C/6)^zeta with K = (alpha A / (beta B))^(1/(alpha+beta)), zeta = (beta-alpha)/(alpha+beta). MiniCPM fits that law to runs
-    that branch off one constant-rate run and decay over its last tenth, and reports 192 tokens per parameter on average.
-    Source: Hu et al. 2024 (arXiv 2404.06395), form as told in notes. Decides: model size against data. Keywords: tokens per
-    parameter WSD allocation.
-
-    >>> round(1 / float(size_to_data_ratio(1e21, A=406.4010175, B=410.7228269, alpha=0.33917084, beta=0.2849083)), 2)
-    33.91
-    """
-    K = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
-    return K**2 * (C / 6) ** ((beta - alpha) / (alpha + beta))

@@ -27,7 +27,6 @@ __all__ = [
     "beta_coverage", "compute_matched_samples", "coverage", "flops_matched_multiplier", "inference_runtime", "long_context_rag",
     "majority_vote", "osca_allocation", "osca_value", "pareto_frontier", "pass_at_k", "pass_n_loss", "pass_n_weight",
     "perplexity_consistency", "resampling_accuracy", "samples_for_coverage", "self_consistency", "strategy_by_difficulty",
-    "verifier_ceiling",
 ]  # fmt: skip
 
 
@@ -265,28 +264,16 @@ def perplexity_consistency(n: Samples, *, E=positive(1e-3, 1), A=positive(1e-3, 
 def resampling_accuracy(p, k, t=1.0, f=0.0):
     """Accuracy [fraction] of drawing up to k [samples] until a verifier accepts one; samples are right with p [fraction].
 
-    t is the verifier's true-positive, f its false-positive rate; nothing accepted counts as wrong. k = inf gives the
-    ceiling. Source: Stroebl et al. 2024 [stroebl2024], derived. Decides: whether a weak model with many tries replaces a
-    strong one. Keywords: rejection sampling unit tests imperfect verifier.
+    t is the verifier's true-positive, f its false-positive rate; nothing accepted counts as wrong. k = inf gives the ceiling,
+    which is below 1 as soon as the verifier accepts wrong answers (f > 0). Source: Stroebl et al. 2024 [stroebl2024], derived.
+    Decides: whether a weak model with many tries replaces a strong one, and whether to improve the verifier or to buy samples.
+    Keywords: rejection sampling unit tests imperfect verifier limit.
 
     >>> round(float(resampling_accuracy(0.6, 5, t=0.95, f=0.1)), 6)
     0.925995
     """
     q = p * t + (1 - p) * f
     return -jnp.expm1(k * jnp.log1p(-q)) * p * t / q
-
-
-@rule
-def verifier_ceiling(p, t=1.0, f=0.0):
-    """Accuracy [fraction] that no number of tries exceeds, for samples right with p [fraction] and a verifier (t, f).
-
-    Below 1 as soon as the verifier accepts wrong answers (f > 0). Source: Stroebl et al. 2024 [stroebl2024], abstract
-    for the statement, derived. Decides: whether to improve the verifier or to buy samples. Keywords: resampling limit.
-
-    >>> float(verifier_ceiling(0.6, f=0.1))
-    0.9375
-    """
-    return p * t / (p * t + (1 - p) * f)
 
 
 def best_stop(p, c, t=1.0, f=0.0):

@@ -63,7 +63,7 @@ chinchilla = chinchilla.publish(
     E=1.8172355, A=477.8417, B=2143.8638, alpha=0.3473127, beta=0.3671826,
 ).publish(
     "besiroglu2024_refit", source="arXiv 2404.10102, refit of the 240 released points: sum of Huber losses 1.018274018e-3",
-    evidence="DATA", E=1.8172180904921125, A=477.82585212010093, B=2143.4172924231675, alpha=0.3473105, beta=0.36717243,
+    evidence="D", E=1.8172180904921125, A=477.82585212010093, B=2143.4172924231675, alpha=0.3473105, beta=0.36717243,
 ).publish(
     "besiroglu2024_245", source="arXiv 2404.10102, with the five points that the authors leave out", evidence="CODE, DIGEST",
     E=1.89, A=463.3, B=12530.0, alpha=0.345, beta=0.452,
@@ -343,10 +343,11 @@ def compute_optimal(C, *, E, A, B, alpha, beta, q=1.0, per_token=6.0):
     """N [parameters], D [tokens], G, p and loss [nats/token] that are best for C [FLOP] = per_token N D, in closed form.
 
     N = G (C / per_token)^p with p = beta / (alpha + beta), whatever q. For q = 1 the share of N's term in the reducible
-    loss is p at every budget. Parameters as from `q_family` or `chinchilla.params`.
+    loss is p at every budget. Parameters per token are N / D = G^2 (C / per_token)^(2 p - 1). Parameters as from `q_family`
+    or `chinchilla.params`.
 
     Source: Hoffmann et al. 2022 (arXiv 2203.15556), eq. 4, for q = 1; the rest is derived. Decides: size and tokens of a
-    model for a compute budget. Keywords: allocation optimum frontier closed form G.
+    model for a compute budget. Keywords: allocation optimum frontier closed form G tokens per parameter ratio.
 
     >>> from jaxscale.laws import chinchilla
     >>> plan = compute_optimal(5.76e23, **chinchilla.published["hoffmann2022"].params)

@@ -16,12 +16,16 @@ from .._params import positive, real
 from .._roots import root
 from ..units import Nats, Params, Shares, Tokens
 from ._rule import rule
-from ._shapes import mixture_term
 
 __all__ = [
     "additive_mixture_optimum", "average_of_best", "data_mixing", "data_mixing_relative", "mixing_overall",
     "mixture_additive", "mixture_joint", "optimal_mixture", "relative_mixing_parameters",
 ]  # fmt: skip
+
+
+def _mixture_term(h, C, gamma):
+    """1 / sum_i C_i h_i^gamma_i: what the target domain loses to the mixture h of the training domains."""
+    return 1 / jnp.sum(C * h**gamma)
 
 
 @law
@@ -40,7 +44,7 @@ def mixture_additive(N: Params, D: Tokens, h: Shares, *, E=positive(0.3, 3), A=p
     >>> round(float(mixture_additive.fix(**values)(1e9, 2e10, [0.6, 0.2, 0.2])), 4)
     2.3881
     """
-    return E + mixture_term(h, C, gamma) + A * N**-alpha + B * D**-beta
+    return E + _mixture_term(h, C, gamma) + A * N**-alpha + B * D**-beta
 
 
 @law
@@ -61,7 +65,7 @@ def mixture_joint(N: Params, D: Tokens, h: Shares, *, E=positive(0.3, 3), alpha=
     2.3881
     """
     A, B = jnp.dot(C_A, h) ** gamma_A, jnp.dot(C_B, h) ** gamma_B
-    return E + mixture_term(h, C, gamma) + A * N**-alpha + B * D**-beta
+    return E + _mixture_term(h, C, gamma) + A * N**-alpha + B * D**-beta
 
 
 @law

@@ -13,7 +13,6 @@ from .._law import law
 from .._params import negative, positive, real
 from ..units import Flop, Fraction, Nats, NonEmbeddingParams, Params, Tokens
 from ._rule import rule
-from ._shapes import language_capacity
 
 __all__ = [
     "encoder_decoder", "encoder_decoder_split", "multilingual", "multilingual_parameters", "protein_growth",
@@ -42,7 +41,7 @@ def visual_tokens(N: Params, T: Tokens, *, A=positive(0.01, 1e3), alpha=positive
 # Least squares of the 28 released scores (error = 1 - score) with d held: A belongs to N in billions. The paper's own
 # alpha .077 and beta .015 come without A and d.
 visual_tokens = visual_tokens.publish(
-    "li2024_no_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0", evidence="DATA",
+    "li2024_no_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0", evidence="D",
     A=0.59077 * 1e9**0.07094, alpha=0.07094, beta=0.01510, d=0.0,
 ).publish(
     "li2024_offset", source="arXiv 2411.03312, refit of the authors' released scores with d = 0.1", evidence="D",
@@ -128,7 +127,7 @@ def multilingual(N: NonEmbeddingParams, p: Fraction, *, beta=positive(1, 1e5), a
     >>> round(float(multilingual(1e9, 0.5, beta=500.0, alpha=0.3, L_inf=1.0, c1=0.3, c2=0.5, c3=0.7)), 4)
     2.1456
     """
-    return beta * (language_capacity(p, c1, c2, c3) * N) ** -alpha + L_inf
+    return beta * multilingual_parameters(N, p, c1, c2, c3) ** -alpha + L_inf
 
 
 @rule
@@ -141,7 +140,7 @@ def multilingual_parameters(N, p, c1, c2, c3):
     >>> round(float(multilingual_parameters(1e9, 1.0, 0.3, 0.5, 0.7)))
     1000000000
     """
-    return language_capacity(p, c1, c2, c3) * N
+    return (p + c1 * p**c2 * (1 - p) ** c3) * N
 
 
 @rule
