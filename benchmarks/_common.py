@@ -81,6 +81,20 @@ def emit(records: Iterable[dict[str, Any]], output: Path | None, digits: int = 4
         output.write_text("\n".join(lines) + "\n")
 
 
+def one_by_one(jobs: dict[str, Callable[[], dict[str, Any]]], output: Path | None, digits: int = 4) -> list[dict[str, Any]]:
+    """Records of named jobs, printed and stored as they come: a run that was interrupted goes on where it stopped."""
+    text = output.read_text() if output and output.exists() else ""
+    done = {line["method"]: line for line in map(json.loads, text.splitlines())}
+    order = [*jobs, *(name for name in done if name not in jobs)]
+    for name, job in jobs.items():
+        if name not in done:
+            done[name] = rounded({"method": name, **job()}, digits)
+            print(json.dumps(done[name]), flush=True)
+            if output:
+                output.write_text("".join(json.dumps(done[n]) + "\n" for n in order if n in done))
+    return [done[name] for name in jobs]
+
+
 def rounded(value: Any, digits: int) -> Any:
     """Floats to so many digits."""
     if isinstance(value, dict):

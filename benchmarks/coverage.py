@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import _coverage_page
 import jax.numpy as jnp
 import numpy as np
-from _common import arguments, place, rounded
+from _common import arguments, one_by_one, place
 from _simple_scaling_laws import METHOD, intervals
 
 import jaxscale as jsl
@@ -76,19 +75,9 @@ def main() -> None:
     peers = PEERS
     if options.smoke:
         cells, peers, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], (), 40
-    output = options.output
-    stored = output.read_text().splitlines() if output and output.exists() else []
-    done = {json.loads(line)["method"] for line in stored}
-    jobs = [(name(c), functools.partial(measured, c, options.sweeps)) for c in cells]
-    jobs += [(f"{name(c)}, {METHOD}", functools.partial(by_peer, c)) for c in peers]
-    for method, job in jobs:
-        if method in done:
-            continue
-        line = json.dumps(rounded({"method": method, **job()}, 5))
-        print(line, flush=True)
-        if output:  # one by one: a run that was interrupted goes on where it stopped
-            with output.open("a") as file:
-                file.write(line + "\n")
+    jobs = {name(c): functools.partial(measured, c, options.sweeps) for c in cells}
+    jobs |= {f"{name(c)}, {METHOD}": functools.partial(by_peer, c) for c in peers}
+    one_by_one(jobs, options.output, digits=5)
 
 
 def all_cells() -> list[Cell]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from _common import arguments, emit, place, rounded
+from _common import arguments, one_by_one, place
 from published import Published, architecture, curves, downstream, loss, mixtures
 
 import jaxscale as jsl
@@ -43,36 +44,18 @@ def main() -> None:
     chosen = [f for f in FITS if f.name in options.only] if options.only else [f for f in FITS if f.smoke or not options.smoke]
     if options.smoke and not options.only:
         chosen = chosen[:3]
-    done = stored(options.output)
-    for fit in chosen:  # stored one by one: a run that was interrupted goes on where it stopped
-        if fit.name not in done:
-            done[fit.name] = record(fit, starts=32 if options.smoke else fit.starts)
-            emit([done[fit.name]], None, digits=10)
-            if options.output:
-                keep(done, options.output)
-    records = [done[fit.name] for fit in chosen]
+    starts = {"starts": 32} if options.smoke else {}
+    records = one_by_one({f.name: partial(record, f, **starts) for f in chosen}, options.output, digits=10)
     for line in records:
         assert line["reached"], f"{line['method']}: {line['ours']} is above the published {line['published']}"
         assert line["status"] == line["expected_status"], f"{line['method']}: {line['status']}"
 
 
-def stored(path: Path | None) -> dict[str, dict[str, Any]]:
-    """Lines that are there already, by name."""
-    lines = path.read_text().splitlines() if path and path.exists() else []
-    return {line["method"]: line for line in map(json.loads, lines)}
-
-
-def keep(done: dict[str, dict[str, Any]], path: Path) -> None:
-    """All lines, in the order of the fits."""
-    lines = [json.dumps(rounded(done[fit.name], 10)) for fit in FITS if fit.name in done]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def record(published: Published, starts: int) -> dict[str, Any]:
+def record(published: Published, starts: int | None = None) -> dict[str, Any]:
     """One fit beside what was published about it."""
     runs = published.runs()
     begin = time.perf_counter()
-    fit = jsl.fit(published.law, runs, objective=published.objective, starts=starts)
+    fit = jsl.fit(published.law, runs, objective=published.objective, starts=starts or published.starts)
     seconds = time.perf_counter() - begin
     ours = published.value(float(fit.value), len(runs))
     printed, least = published.figure, published.least

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import arguments, emit, place
+from _common import arguments, one_by_one, place
 
 import jaxscale as jsl
 
@@ -26,8 +27,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of laws")
     options = parser.parse_args()
     names = options.only or (SHAPES[:2] if options.smoke else LAWS)
-    records = [record(name) for name in names]
-    emit(records, options.output)
+    records = one_by_one({name: partial(record, name) for name in names}, options.output)
     for line in records:
         assert line["as_expected"], f"{line['method']}: {line['status']}, error {line['error']:.1e}"
 

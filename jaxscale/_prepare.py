@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._call import check_lengths
 from ._checks import nearest, refuse
 from ._coordinates import Layout, layout
 from ._kernel import kernel
@@ -246,6 +247,7 @@ def _check_rows(law: Law, runs: Runs, columns: dict[str, np.ndarray], lay: Layou
 
 
 def _check_law(law: Law, columns: dict[str, np.ndarray]) -> None:
+    check_lengths(law, {c: v.shape[1:] for c, v in columns.items()})
     row = {c: jax.ShapeDtypeStruct(v.shape[1:], np.float64) for c, v in columns.items()}
     params = {k: jax.ShapeDtypeStruct(s.shape, np.float64) for k, s in law.specs}
     out = jax.eval_shape(lambda r, p: jnp.asarray(law.function(*(r[c] for c in law.columns), **p)), row, params)
