@@ -50,11 +50,15 @@ def _predict(law: Law, params: dict[str, Any], rows: dict[str, Any], codes: dict
 
 
 def over_ensemble(fit: Fit, of: Callable[[Law], Any]) -> Any:
-    """`of(bound law)` for every refit: a tree of arrays `(n, ...)`. `of` must be traceable by JAX."""
-    free = {k: v for k, v in fit.params.items() if k in fit.problem.law.free}
+    """`of(bound law)` for every refit: a tree of arrays with the axes of the ensemble first. `of` must be traceable."""
+    params = flat(fit)
+    free = {k: v for k, v in params.items() if k in fit.problem.law.free}
+    fixed = {k: v[0] for k, v in params.items() if k not in free}
 
     @jax.jit
-    def tile(index: Any, params: Any) -> Any:
-        return jax.vmap(lambda i: of(bound(fit.problem, {k: v[i] for k, v in params.items()})))(index)
+    def tile(index: Any, own: Any) -> Any:
+        return jax.vmap(lambda i: of(bound(fit.problem, {**fixed, **{k: v[i] for k, v in own.items()}})))(index)
 
-    return run_points(tile, free, len(fit), label="ensemble")
+    shape = np.shape(fit.value)
+    found = run_points(tile, free, int(np.prod(shape)), label="ensemble")
+    return jax.tree.map(lambda v: v.reshape(*shape, *v.shape[1:]), found)

@@ -50,6 +50,10 @@ def test_refits_of_all_cells_see_the_resamples_of_their_table(fits):
     assert one.point is fits[1, 0]
     low, _, high = jsl.interval(one)["alpha"]
     assert low < one.point.params["alpha"] < high
+    together = jsl.interval(boots)["alpha"], jsl.interval(boots, of=lambda law: law(1e10, 2e11))
+    apart = jsl.interval(one)["alpha"], jsl.interval(one, of=lambda law: law(1e10, 2e11))
+    for many, alone in zip(together, apart, strict=True):
+        np.testing.assert_allclose([v[1, 0] for v in many], list(alone), rtol=1e-12)
     wide = jsl.bootstrap(fits[0, 0], 40)  # table 0 of one and of three: the same keys
     np.testing.assert_allclose(boots[0, 0].value, wide.value, rtol=1e-9)
     # resamples differ between tables and agree between deltas: the same rows are drawn
@@ -72,9 +76,8 @@ def test_predictions_and_plans_keep_the_axes(fits):
     plan = jsl.allocate(fits, [1e21, 1e22])
     assert plan["N"].shape == (3, 2, 2)
     np.testing.assert_allclose(plan["N"][1, 1, 0], jsl.allocate(fits[1, 1], 1e21)["N"], rtol=1e-9)
-    for verb in (jsl.report, jsl.interval):
-        with pytest.raises(TypeError, match="one table and objective"):
-            verb(fits)
+    with pytest.raises(TypeError, match="one table and objective"):
+        jsl.report(fits)
     with pytest.raises(TypeError, match="give 2 integers"):
         _ = fits[0]
     with pytest.raises(TypeError, match="nothing to pick"):

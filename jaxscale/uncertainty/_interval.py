@@ -74,7 +74,6 @@ def interval(
         return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), ensemble)
     point = ensemble if ensemble.point is None else ensemble.point
     if ensemble.point is not None:
-        ensemble.one_cell("interval() of an ensemble")
         kind = kind or "percentile"
     if kind == "percentile" and ensemble.point is not None:
         return _percentiles(ensemble, of, level)
@@ -86,10 +85,10 @@ def interval(
         found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
         return _unknown_aside(found, point) if of is None else found
     if ensemble.point is None:
-        point.one_cell("interval() from refits")
         ensemble = bootstrap(point, REFITS, by=by)
     if kind == "percentile":
         return _percentiles(ensemble, of, level)
+    ensemble.one_cell(f"interval(kind={kind!r})")
     found = _by_draws(ensemble, at[0], kind, scale, level)
     return _unknown_aside(found, point) if of is None else found
 
