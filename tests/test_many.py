@@ -106,7 +106,7 @@ def test_a_bad_table_among_good_ones_is_named():
 def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_more():
     small, large = SWEEPS[2], dataclasses.replace(SWEEPS[0])
     problem = [[jsl.fit(chinchilla, r, starts=1).problem] for r in (small, large)]
-    assert _fit._jobs(problem, 10**9) == [([0, 1], [0])]  # within a factor of four
+    assert _fit.jobs_of(problem, 10**9) == [([0, 1], [0])]  # within a factor of four
     long = [[dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))], problem[1]]
-    assert _fit._jobs(long, 10) == [([0, 1], [0])]
-    assert _fit._jobs(long, 10**9) == [([1], [0]), ([0], [0])]
+    assert _fit.jobs_of(long, 10) == [([0, 1], [0])]
+    assert _fit.jobs_of(long, 10**9) == [([1], [0]), ([0], [0])]

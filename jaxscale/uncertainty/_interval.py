@@ -58,7 +58,7 @@ def interval(
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     >>> jsl.interval(best, of=lambda law: law(1e11, 2e12), log=True)
-    1.961 (1.942 to 1.981, 95% hc3)
+    1.871 (1.843 to 1.9, 95% hc3)
 
     Source: Efron 1979, 1987 (percentile, BCa, bootstrap-t); for the covariances see `covariance`. The defaults are ours.
     """

@@ -30,7 +30,7 @@ def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     >>> jsl.prediction_interval(best, N=1e11, D=2e12)
-    1.871 (1.839 to 1.903, 95% new run)
+    1.871 (1.835 to 1.908, 95% new run)
 
     Source: the usual prediction interval of regression; the noise at the predicted loss is that of `spread` (ours).
     """
