@@ -39,7 +39,7 @@ OBJECTIVES = {
     "huber 1e-3": jsl.objectives.LogHuber(1e-3),
 }
 BY_DRAWS = ("percentile", "bca")
-LEVEL, SWEEPS, RESAMPLED, REFITS, STARTS = 0.95, 2000, 1000, 399, 12
+LEVEL, SWEEPS, RESAMPLED, REFITS, STARTS = 0.95, 2000, 1000, 399, 4
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Cell:
             return ("cr3", "hc3")
         if self.objective == "huber 1e-3":
             return ("percentile", "hc3")
-        return ("hc3", "sandwich", "laplace", *(["percentile"] if self.noise == "normal" and self.n <= 100 else []))
+        return ("hc3", "sandwich", "laplace", *(["percentile"] if self.noise == "normal" and self.design == "grid" else []))
 
 
 PEERS = (Cell(25, "normal", "grid", "squared"), Cell(100, "normal", "grid", "squared"))
@@ -81,7 +81,8 @@ def main() -> None:
 
 
 def all_cells() -> list[Cell]:
-    cells = [Cell(*c) for c in itertools.product(SIZES, NOISES, DESIGNS, OBJECTIVES)]
+    """Those with a bar first."""
+    cells = [Cell(n, kind, *rest) for kind, n, *rest in itertools.product(NOISES, SIZES, DESIGNS, OBJECTIVES)]
     return [c for c in cells if c.noise != "clustered" or (c.design == "grid" and c.n >= 25)]  # fewer clusters are refused
 
 
