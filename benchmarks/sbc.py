@@ -54,6 +54,7 @@ def calibrated(tables: int, draws: int) -> dict[str, Any]:
     at = evidence(jsl.fit(law, runs, objective=jsl.objectives.LogHuber(0.007), starts=8))
     with jax.enable_x64(True):
         given = jax.tree.map(lambda *v: jnp.stack(v), *[Given.of(e, SCALE) for e in at])
+        assert len(np.unique(np.asarray(given.target)[:, 0])) == tables, "every posterior must see its own table"
         keys = np.random.SeedSequence(3).generate_state(2 * tables, np.uint32).reshape(tables, 2)
         run = jax.jit(jax.vmap(functools.partial(chain, at[0].job.law, at[0].job.layout, "student", draws)))
         x, diverged = jax.device_get(run(keys, given))

@@ -42,7 +42,8 @@ def bootstrap(
     `kind` says what a resample is. "pairs" draws units with replacement; "bayes" gives them exponential weights, which
     never lose a unit. These two make no assumption about the noise. "webb" and "rademacher" (wild) keep all rows and give
     the residuals, divided by 1 - leverage (HC3), random signs, one per unit: for designs in which every run counts.
-    "parametric" puts normal noise on the fitted values, with a spread that follows the loss if the residuals show it.
+    "parametric" puts normal noise on the fitted values of independent rows, with a spread that follows the loss if the
+    residuals show it, and weights as precisions.
 
     `by` names the unit: "rows", or a group column whose groups are drawn whole. By default rows, unless some `run` has
     several rows: then runs, because checkpoints of a run are not independent. Each refit starts at the fitted optimum;
@@ -72,6 +73,12 @@ def bootstrap(
         raise ValueError(f"kind={kind!r} puts noise on a target, and NegLogLik has none: use kind='pairs' or 'bayes'")
     points = grid(fit)
     units = [_unit(row[0].problem.runs, by) for row in points]
+    if kind == "parametric" and any(unit != "rows" for unit in units):
+        raise refuse(
+            f"kind='parametric' with units {next(u for u in units if u != 'rows')!r}: its noise is drawn row by row",
+            why="rows of a run share noise that it does not model",
+            change="kind='webb' or 'pairs', or by='rows' if rows are independent after all",
+        )
     if bad := [p for p in points.flat if not p.ok]:
         many = f" ({len(bad)} of {points.size})" if points.size > 1 else ""
         warn(f"the fit is not OK{many}; its refits inherit that. {'; '.join(bad[0].certificate.findings)}")
@@ -112,7 +119,7 @@ def _refits(points: np.ndarray, units: list[str], kind: str, resamples: int, sta
                 lanes["steps"],
                 found.work,
                 kind=kind,
-                seed=seed,
+                drawn=(seed, rows.index(d)),
             )
     return cells
 
@@ -151,7 +158,8 @@ def _noise(job: Job, x: np.ndarray, kind: str) -> list[tuple[np.ndarray, np.ndar
         size = 1.0 if job.ladder.log else np.sqrt(np.mean(target**2)) or 1.0
         fitted = target * np.exp(residual) if job.ladder.log else target + residual * size
         if kind == "parametric":
-            noise = spread(residual, np.abs(fitted), x.shape[1])
+            precision = weights / np.mean(weights)
+            noise = spread(residual * np.sqrt(precision), np.abs(fitted), x.shape[1]) / np.sqrt(precision)
         else:
             noise = inflated(-residual, found["jacobian"][d][live], weights)
         out.append((_padded(live, fitted), _padded(live, noise * size)))

@@ -141,7 +141,9 @@ class Law:
         specs = dict(self.specs)
         for k, (median, deviation) in priors.items():
             spec = self._spec(k)
-            if spec.support == "simplex" or not spec.contains(np.asarray(median, np.float64)) or not deviation > 0:
+            if k not in self.free:
+                raise TypeError(f"{self.name}.prior({k}=...): {k} is fixed or tied; a prior is for what is free")
+            if spec.support == "simplex" or not spec.edges[0] < median < spec.edges[1] or not deviation > 0:
                 raise ValueError(f"{self.name}.prior({k}=({median}, {deviation})): a median inside {spec.edges}, a deviation > 0")
             specs[k] = dataclasses.replace(spec, prior=(float(median), float(deviation)))
         return dataclasses.replace(self, specs=tuple(specs.items()))

@@ -1,7 +1,8 @@
 """`report`: a fit on one page, with everything that a reader needs to trust it or not.
 
-Nothing is computed here that is not in the result; the report only refuses to leave things out: failed refits, rows
-used and dropped, assumed units, how far delta lies from the scatter, and how far a plan lies beyond the runs.
+The report refuses to leave things out: failed refits, rows used and dropped, assumed units, how far delta lies from the
+scatter, what the residuals say against the intervals, the runs that the answer hangs on, and how far a plan lies beyond
+the runs. What takes refits is not computed here.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ._results import Allocation, Fit, Status
+from ._results import Allocation, Fit, Status, element_names
 from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
 from .uncertainty._evidence import Evidence, evidence
 from .uncertainty._influence import moved
-from .uncertainty._interval import default_kind
+from .uncertainty._interval import UNKNOWN, default_kind
 
 
 def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> str:
@@ -54,26 +55,26 @@ def _parameters(fit: Fit, at: Evidence, level: float) -> str:
     kind = "percentile" if ensemble else default_kind(at)
     header = f"{'parameter':<12}{'estimate':>14}"
     if ensemble:
-        header += f"   {level:.0%} interval (percentile, {len(fit):,} refits by {fit.by})"
+        what = "draws of the posterior" if fit.kind == "posterior" else f"refits by {fit.by}"
+        header += f"   {level:.0%} interval (percentile, {len(fit):,} {what})"
     elif kind == "percentile" or (kind == "cr3" and at.units < FEWEST):
         kind = ""
         header += "   standard deviation (of its coordinate: ln where positive); bootstrap(...) for intervals"
     else:
         header += f"   {level:.0%} interval ({kind} with Student's t)"
     intervals = interval(fit, level=level, kind=kind) if kind else {}
-    labels, groups, tied = point.problem.runs.labels, dict(law.groups), dict(law.ties)
+    tied = dict(law.ties)
     lines = [header]
     for name, value in point.params.items():
-        for place, v in np.ndenumerate(np.asarray(value)):
-            inner = ",".join(labels[groups[name]][i] if j == 0 and name in groups else str(i) for j, i in enumerate(place))
-            full = f"{name}[{inner}]" if inner else name
+        for place, full in element_names(point.problem, name, np.shape(value)):
+            v = np.asarray(value)[place]
             if name in law.fixed:
                 note = "fixed"
             elif name in tied:
                 note = f"= {tied[name]}"
             elif kind:
                 own = intervals[name]
-                unusual = "" if own.kind == kind else f"   {own.kind}"
+                unusual = f"   {own.kind}" if own.kind in UNKNOWN else ""
                 note = f"{_number(np.asarray(own.low)[place])} .. {_number(np.asarray(own.high)[place])}{unusual}"
             else:
                 sd = point.certificate.deviation.get(full, float("nan"))
@@ -105,7 +106,13 @@ def _certificate(fit: Fit, point: Fit) -> str:
             else "between the two"
         )
         lines.append(f"  delta / scale    {c.delta_over_scale:.2g}: {meaning}")
-    if fit is not point:
+    if fit.kind == "posterior":
+        worst = max(fit.work.rhat, key=lambda k: fit.work.rhat[k])
+        lines.append(
+            f"  chains           {fit.work.chains} of {len(fit) // fit.work.chains:,} draws, R-hat at most "
+            f"{fit.work.rhat[worst]:.3f} ({worst}), {fit.work.divergences} divergences"
+        )
+    elif fit is not point:
         bad = {s.name: int(np.sum(np.asarray(fit.status) & s.value != 0)) for s in Status if s}
         listed = ", ".join(f"{n} {name}" for name, n in bad.items() if n)
         good = f"{int(np.sum(fit.ok)):,} OK" + (f"; {listed}" if listed else "")
@@ -135,7 +142,8 @@ def _table(fit: Fit, point: Fit) -> str:
 
 def _doubts(at: Evidence) -> str:
     """What speaks against the intervals, and the runs that the answer hangs on most."""
-    said = cautions_of(at) if at.fit.problem.objective.observes else ()
+    observes = at.fit.problem.objective.observes
+    said = cautions_of(at) if observes else ("the law's value is a likelihood: there are no residuals to test",)
     lines = ["cautions", *(f"  {s}" for s in said)] if said else ["cautions: none of the tests of residuals speaks"]
     moves, labels, by = moved(at)
     sd = covariance_of(at, "sandwich").deviation(np.eye(len(at.names)))

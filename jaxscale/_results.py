@@ -104,7 +104,7 @@ class Fit:
     cells: Any = None
     several: tuple[bool, bool] = (False, False)
     kind: str = ""  # of the resamples
-    seed: int = 0  # and what they were drawn with
+    drawn: tuple[int, int] = (0, 0)  # their seed, and the number of the table in its job, from which their keys follow
 
     def __len__(self) -> int:
         if np.ndim(self.value) == 0:
@@ -154,6 +154,14 @@ class Fit:
             return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
         shown = ", ".join(f"{k}={v:.6g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.params.items())
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
+
+
+def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Place and name of each element of a parameter, as certificates write them: `A`, `E[Pythia]`, `t[2]`."""
+    group = dict(problem.law.groups).get(name)
+    for place in np.ndindex(shape):
+        inner = [problem.runs.labels[group][i] if j == 0 and group else str(i) for j, i in enumerate(place)]
+        yield place, f"{name}[{','.join(inner)}]" if inner else name
 
 
 def bound(problem: Problem, params: dict[str, Any]) -> Law:

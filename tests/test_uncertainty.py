@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 import jaxscale as jsl
-from jaxscale import real
+from jaxscale import positive, real, unit
 from jaxscale._bootstrap import leave_out
 from jaxscale._noise import leverage, spread
 from jaxscale._resample import NOISY, WEIGHTED, noised, reweighted, sampler
@@ -21,7 +21,7 @@ def line(x: Number, *, a=real(-5, 5), b=real(-5, 5)) -> Number:
     return a + b * x
 
 
-def _line_table(n=24, seed=0, **groups):
+def _line_table(n=24, seed=0):
     rng = np.random.default_rng(seed)
     x = np.linspace(0, 3, n)
     return x, 1.0 + 0.5 * x + (0.1 + 0.1 * x) * rng.standard_normal(n)
@@ -59,7 +59,6 @@ def test_covariances_of_a_line_are_the_textbooks(straight):
     n, p = X.shape
     bread = np.linalg.inv(X.T @ X)
     h = np.einsum("ni,ij,nj->n", X, bread, X)
-    unit = np.full(2, 5.0)  # coordinates of a real parameter are in units of its start range
     expected = {
         "hc3": bread @ (X.T * (e / (1 - h)) ** 2) @ X @ bread,
         "sandwich": bread @ (X.T * e**2) @ X @ bread * n / (n - p),
@@ -67,13 +66,13 @@ def test_covariances_of_a_line_are_the_textbooks(straight):
     }
     for kind, matrix in expected.items():
         found = jsl.covariance(straight, kind)
-        np.testing.assert_allclose(found.matrix * unit * unit[:, None], matrix, rtol=1e-8)
+        np.testing.assert_allclose(found.matrix, matrix, rtol=1e-8)
         assert found.dof == n - p
     groups = np.repeat(np.arange(6), 4)
     left = [np.linalg.lstsq(X[groups != g], straight.problem.runs["y"][groups != g], rcond=None)[0] for g in range(6)]
     away = np.array(left) - [straight.params["a"], straight.params["b"]]
     found = jsl.covariance(straight, "cr3", by="lab")
-    np.testing.assert_allclose(found.matrix * 25.0, 5 / 6 * away.T @ away, rtol=1e-7)
+    np.testing.assert_allclose(found.matrix, 5 / 6 * away.T @ away, rtol=1e-7)
     assert found.dof == 5
     np.testing.assert_allclose(leverage(X, np.ones(n)), h, rtol=1e-10)
 
@@ -224,7 +223,7 @@ def test_gradients_by_weights_and_losses_are_finite_differences(objective):
 
 
 def test_influence_by_one_step_is_close_to_refits_for_squares(squared):
-    """Smooth objective, bars of the project: signed rank correlation .999 and .25 of the largest change at most."""
+    """60 runs, smooth objective; the bars of the project, .999 and .25, are for the 240 rows (below)."""
 
     def of(law):
         return {**law.params, "p": law.params["beta"] / (law.params["alpha"] + law.params["beta"])}
@@ -234,22 +233,26 @@ def test_influence_by_one_step_is_close_to_refits_for_squares(squared):
         assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= 0.99, k
         assert np.max(np.abs(step.change[k] - exact.change[k])) <= 0.25 * np.max(np.abs(exact.change[k])), k
     assert jsl.influence(squared).exact is False
-    labels = [label for label, _ in jsl.influence(squared, of=lambda law: law.params["alpha"]).top(3)]
-    assert len(set(labels)) == 3
+    alone = jsl.influence(squared, of=lambda law: law.params["alpha"])
+    label, change = alone.top(1)[0]
+    assert abs(change) == np.max(np.abs(alone.change))
+    assert alone.change[int(label)] == change
 
 
 @pytest.mark.real
-def test_influence_on_the_240_rows(hoffmann):
-    """39 rows inside delta: bars of the project are .99 and .30 of the largest change."""
+@pytest.mark.parametrize(("objective", "least", "gap"), [(LogHuber(1e-3), 0.99, 0.30), (LogSquared(), 0.999, 0.25)])
+def test_influence_on_the_240_rows(objective, least, gap):
+    """39 rows inside delta, or all of them: signed rank correlation, and the worst gap in shares of the largest change."""
+    fit = jsl.fit(chinchilla, jsl.datasets.load("hoffmann2022"), objective=objective, starts=32)
 
     def of(law):
         p = law.params["beta"] / (law.params["alpha"] + law.params["beta"])
         return {**law.params, "p": p, "ln N": jax.numpy.log(jsl.allocate(law, 5.76e23)["N"])}
 
-    step, exact = (jsl.influence(hoffmann, of=of, exact=e) for e in (False, True))
+    step, exact = (jsl.influence(fit, of=of, exact=e) for e in (False, True))
     for k in step.change:
-        assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= 0.99, k
-        assert np.max(np.abs(step.change[k] - exact.change[k])) <= 0.30 * np.max(np.abs(exact.change[k])), k
+        assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= least, k
+        assert np.max(np.abs(step.change[k] - exact.change[k])) <= gap * np.max(np.abs(exact.change[k])), k
 
 
 def test_profile_is_the_objective_of_fits_with_the_value_fixed(squared):
@@ -282,6 +285,8 @@ def test_prediction_interval_of_a_line_is_the_textbooks():
 def test_an_edge_and_a_lost_direction_have_no_interval():
     public = jsl.fit(chinchilla, jsl.datasets.load("public_models"))
     low, _, high = jsl.interval(public, kind="hc3")["E"]
+    assert (low, high) == (0.0, np.inf)
+    low, _, high = jsl.interval(public, kind="hc3", of=lambda law: law.params["E"], log=True)
     assert (low, high) == (0.0, np.inf)
     runs = jsl.datasets.load("simulated")
     one = jsl.Runs.from_columns(N=runs["N"], D=20 * runs["N"], loss=runs["loss"])
@@ -325,9 +330,9 @@ def _sweeps(count, seed, noise):
 
 
 def test_coverage_of_one_cell():
-    """400 sweeps of 30 runs, normal noise: HC3 covers 95 % within 4 binomial standard errors below and 3.5 above.
+    """400 sweeps of 30 runs, normal noise: HC3 covers 95 % within 4 binomial standard errors.
 
-    The true coverage is near 96 %; with these bounds a correct interval fails once in a thousand seeds.
+    Its coverage is 96 to 97 % (docs/coverage.md): three such quantities leave these bounds for one seed in ten thousand.
     """
     fits = jsl.fit(chinchilla, _sweeps(400, 1, lambda rng, n: 0.005 * rng.standard_normal(n)), objective=LogSquared(), starts=8)
     found = jsl.interval(fits)
@@ -335,7 +340,6 @@ def test_coverage_of_one_cell():
     for k, truth in {"E": 1.8172, "alpha": 0.3478, "beta": 0.3658}.items():
         inside = np.mean((found[k].low <= truth) & (truth <= found[k].high))
         assert 0.95 - 4 * se <= inside <= 0.95 + 4 * se, (k, inside)
-    assert np.mean(found["alpha"].high - found["alpha"].low) > 0
 
 
 def test_cautions_speak_when_they_should():
@@ -348,12 +352,17 @@ def test_cautions_speak_when_they_should():
         fits = jsl.fit(chinchilla, _sweeps(30, 2, noise), objective=LogHuber(7e-3), starts=8)
         said = [jsl.cautions(fits[k]) for k in range(30)]
         share = np.mean([any(word in s for s in own) for own in said])
-        assert (share <= 0.1) if name == "clean" else (share >= 0.9), (name, share)
+        assert (share <= 2 / 30) if name == "clean" else (share >= 0.9), (name, share)  # 3 or more: one seed in 10^5
     runs = _sweeps(1, 3, lambda rng, n: 1e-3 * rng.standard_normal(n))[0]
     n, d = runs["N"], runs["D"]
     bent = jsl.Runs.from_columns(N=n, D=d, loss=runs["loss"] * np.exp(0.02 * (np.log(n) - 20) * (np.log(d) - 24)))
     fit = jsl.fit(chinchilla, bent, objective=LogSquared(), starts=16)
     assert any("the law does not hold" in s for s in jsl.cautions(fit))
+    rng = np.random.default_rng(0)
+    n, d = (np.tile(v, 10) for v in (n, d))
+    loss = np.tile(runs["loss"], 10) * np.exp(0.005 * rng.exponential(size=len(n)))
+    fit = jsl.fit(chinchilla, jsl.Runs.from_columns(N=n, D=d, loss=loss), objective=LogSquared(), starts=16)
+    assert any("one-sided" in s and "above" in s for s in jsl.cautions(fit))
 
 
 def test_posterior_of_a_line_is_its_least_squares(straight):
@@ -371,6 +380,99 @@ def test_posterior_of_a_line_is_its_least_squares(straight):
     tight = line.prior(b=(0.2, 1e-4))
     fit = jsl.fit(tight, straight.problem.runs, objective=Squared(), starts=4)
     assert jsl.posterior(fit, 200, chains=2, noise="normal").params["b"].mean() == pytest.approx(0.2, abs=1e-3)
+
+
+@jsl.law
+def saturating(x: Number, *, top=unit(), rate=positive(0.1, 10)) -> Number:
+    return top * (1.0 - jax.numpy.exp(-rate * x))
+
+
+def test_a_prior_on_a_fraction_replaces_the_uniform_one():
+    """The program is shared by laws with and without a prior; which density holds is data. Against a grid in closed form."""
+    x = np.linspace(0.2, 3, 12)
+    y = 0.7 * (1 - np.exp(-1.5 * x)) + 0.05 * np.random.default_rng(0).standard_normal(12)
+    runs = jsl.Runs.from_columns(x=x, y=y, target="y")
+    for law in (saturating, saturating.prior(top=(0.3, 0.2)), saturating):
+        fit = jsl.fit(law.prior(rate=(1.5, 0.2)), runs, objective=Squared(), starts=8)
+        boot = jsl.posterior(fit, 1000, chains=2, noise="normal", scale=(0.05 / np.sqrt(np.mean(y**2)), 0.01))
+        top, rate = np.meshgrid(np.linspace(0.005, 0.995, 199), np.exp(np.linspace(-2, 2, 161)), indexing="ij")
+        logit = np.log(top / (1 - top))
+        density = -0.5 * (np.log(rate / 1.5) / 0.2) ** 2  # in ln rate, which the grid is even in
+        if law is not saturating:
+            density += -0.5 * ((logit - np.log(0.3 / 0.7)) / 0.2) ** 2 - np.log(top * (1 - top))
+        density += -0.5 * np.sum((top[..., None] * (1 - np.exp(-rate[..., None] * x)) - y) ** 2, -1) / 0.05**2
+        p = np.exp(density - density.max())
+        mean = np.sum(p * top) / np.sum(p)
+        sd = np.sqrt(np.sum(p * top**2) / np.sum(p) - mean**2)
+        assert abs(boot.params["top"].mean() - mean) < 5 * sd / np.sqrt(boot.work.effective["top"]) + 0.02 * sd
+        assert boot.params["top"].std() == pytest.approx(sd, rel=0.12)
+
+
+def test_weights_of_a_posterior_are_relative(straight):
+    runs = straight.problem.runs
+    loud = jsl.Runs.from_columns(x=runs["x"], y=runs["y"], target="y", weights=np.full(24, 100.0))
+    own, same = (
+        jsl.posterior(f, 300, chains=2, noise="normal") for f in (straight, jsl.fit(line, loud, objective=Squared(), starts=4))
+    )
+    assert same.params["b"].std() == pytest.approx(own.params["b"].std(), rel=0.2)
+    assert "chains" in jsl.report(own)
+    with pytest.raises(ValueError, match="posterior"):
+        jsl.interval(own, kind="bca")
+
+
+def test_studentised_knows_clusters_and_tables():
+    """Rows that are copies within a cluster: the interval is that of the clusters; one table of two has its own draws."""
+    x, y = _line_table(16)
+    lab = np.repeat([f"g{i:02d}" for i in range(16)], 4)
+    four = jsl.Runs.from_columns(x=np.repeat(x, 4), y=np.repeat(y, 4), target="y", groups={"lab": lab})
+    one = jsl.Runs.from_columns(x=x, y=y, target="y")
+    fits = [jsl.fit(line, r, objective=Squared(), starts=4) for r in (one, four)]
+    plain = jsl.interval(jsl.bootstrap(fits[0], 500), kind="studentised")["b"]
+    whole = jsl.interval(jsl.bootstrap(fits[1], 500, by="lab"), kind="studentised")["b"]
+    assert whole.high - whole.low == pytest.approx(plain.high - plain.low, rel=0.05)
+    boots = jsl.bootstrap(jsl.fit(line, [four, one], objective=Squared(), starts=4), 500)
+    found = jsl.interval(boots[1], kind="studentised")["b"]
+    assert found.high - found.low == pytest.approx(plain.high - plain.low, rel=0.25)
+
+
+def test_what_clusters_forbid(squared):
+    runs = squared.problem.runs
+    family = np.repeat(["a", "b", "c", "d", "e", "f"], 10)
+    table = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], groups={"family": family})
+    per = jsl.fit(chinchilla.per(E="family"), table, objective=LogSquared(), starts=16)
+    with pytest.raises(jsl.InputError, match="single cluster"):
+        jsl.interval(per, by="family")
+    with pytest.raises(jsl.InputError, match="famliy"):
+        jsl.interval(per, by="famliy")
+    with pytest.raises(ValueError, match="cr3"):
+        jsl.interval(per, by="family", kind="hc3")
+    with pytest.raises(jsl.InputError, match="row by row"):
+        jsl.bootstrap(per, 10, kind="parametric", by="family")
+    mixed = jsl.fit(chinchilla, runs, objective=[LogHuber(0.1), LogHuber(1e-4)], starts=16)
+    with pytest.raises(ValueError, match="hc3 and percentile"):
+        jsl.interval(mixed)
+
+
+def test_prediction_intervals_are_in_the_laws_unit(squared):
+    runs = squared.problem.runs
+    bits = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"] / np.log(2), units={"loss": jsl.units.Bits})
+    same = jsl.fit(chinchilla, bits, objective=jsl.objectives.Squared(), starts=16)
+    nats = jsl.fit(chinchilla, runs, objective=jsl.objectives.Squared(), starts=16)
+    found, wanted = (jsl.prediction_interval(f, N=1e11, D=2e12) for f in (same, nats))
+    np.testing.assert_allclose(list(found), list(wanted), rtol=1e-6)
+    with pytest.raises(TypeError, match="quantile"):
+        jsl.prediction_interval(jsl.fit(chinchilla, runs, objective=jsl.objectives.Quantile(0.1), starts=8), N=1e11, D=2e12)
+
+
+def test_a_changed_name_is_read_again(squared):
+    budget = 1e22
+
+    def size(law):
+        return jsl.allocate(law, budget)["N"]
+
+    before = jsl.interval(squared, of=size)
+    budget = 1e24
+    assert jsl.interval(squared, of=size).median > 2 * before.median
 
 
 def test_delta_sensitivity_is_a_fit_at_each_delta(simulated):

@@ -6,6 +6,8 @@ Each test here has a false-alarm rate of about one in a thousand fits, so that a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .._results import Fit
@@ -17,23 +19,32 @@ _FAR = 6.0  # robust scales; of normal noise one residual in 500 million lies be
 
 
 def cautions(fit: Fit) -> tuple[str, ...]:
-    """Sentences about a fit of one table and objective; none where nothing was seen."""
+    """Sentences about a fit of one table and objective; none where nothing was seen, or where there are no residuals.
+
+    >>> import jaxscale as jsl
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> jsl.cautions(best)
+    ()
+
+    No source: robust versions of the usual looks at residuals.
+    """
+    fit.one_cell("cautions()")
     at = evidence(fit if fit.point is None else fit.point)[0]
     return cautions_of(at) if at.fit.problem.objective.observes else ()
 
 
 def cautions_of(at: Evidence) -> tuple[str, ...]:
-    """The same from evidence that is there already."""
+    """The same from evidence that is there already. Clusters are looked at by their means."""
     found = []
-    n, free = len(at.rows), int(np.sum(~at.edge))
-    scale = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) * np.sqrt(n / max(n - free, 1))
+    residual, mean = _by_unit(at)
+    n, free, rows = len(residual), int(np.sum(~at.edge)), at.fit.problem.runs.clusters or "runs"
+    scale = 1.4826 * np.median(np.abs(residual - np.median(residual))) * np.sqrt(n / max(n - free, 1))
     if n - free < 15:
-        found.append(f"{n} runs for {free} parameters: measured coverage of 95 % intervals falls to 90 % with so few")
+        found.append(f"{n} independent {rows} for {free} parameters: intervals from so few cover less than they say")
     if not scale > 1e-9:
         return tuple(found)
-    standard = (at.residual - np.median(at.residual)) / scale
-    far = int(np.sum(np.abs(standard) > _FAR))
-    if far:
+    standard = (residual - np.median(residual)) / scale
+    if far := int(np.sum(np.abs(standard) > _FAR)):
         least = ": least squares follows them, a Huber objective would not" if at.fit.problem.objective.width is None else ""
         found.append(f"{far} of {n} residuals lie beyond {_FAR:g} robust scales{least}")
     clipped = np.clip(standard, -4.0, 4.0)
@@ -45,26 +56,35 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
             f"the noise is one-sided (skewness {-skew:+.1f}): runs scatter {side} the curve, and a constant shift of that size "
             f"is inside the irreducible loss"
         )
-    if (p := _structure(at, clipped)) < _ALARM:
+    if (p := _structure(at, clipped, mean)) < _ALARM:
         found.append(
-            f"residuals follow the columns (p = {p:.0e}): the law does not hold over these rows, intervals are too narrow"
+            f"residuals follow the columns (p = {p:.0e}): the law does not hold over these rows; intervals are too narrow"
         )
     return tuple(found)
 
 
-def _structure(at: Evidence, residual: np.ndarray) -> float:
+def _by_unit(at: Evidence) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Residuals of the independent units, of mean weight, and how to take the means of other arrays."""
+    residual, units = at.residual * np.sqrt(at.precision), at.clusters(None)
+    if units is None:
+        return residual, lambda v: v
+    codes = np.unique(units, return_inverse=True)[1]
+    member = (codes == np.arange(codes.max() + 1)[:, None]) / np.bincount(codes)[:, None]
+    return member @ residual, lambda v: member @ v
+
+
+def _structure(at: Evidence, residual: np.ndarray, mean: Callable[[np.ndarray], np.ndarray]) -> float:
     """F test of clipped residuals on the squares and products of ln columns, beyond what the law's own slopes explain."""
     runs, law = at.fit.problem.runs, at.fit.problem.law
     columns = [np.asarray(runs.columns[c])[at.rows] for c in law.columns]
     logs = [np.log(v) for v in columns if v.ndim == 1 and np.all(v > 0) and np.ptp(v) > 0]
     logs = [(v - v.mean()) / v.std() for v in logs]
-    extra = [a * b for i, a in enumerate(logs) for b in logs[i:]]
-    base = np.concatenate([at.slopes[:, ~at.edge], np.ones((len(at.rows), 1))], 1)
-    base = base / np.linalg.norm(base, axis=0)
-    full = np.concatenate([base, *[v[:, None] / np.linalg.norm(v) for v in extra]], 1)
+    extra = [mean(a * b) for i, a in enumerate(logs) for b in logs[i:]]
+    base = np.concatenate([mean(at.slopes[:, ~at.edge]), np.ones((len(residual), 1))], 1)
+    full = np.concatenate([base, *[v[:, None] for v in extra]], 1)
     (rank, inner), (more, outer) = (_projected(m, residual) for m in (base, full))
     freedom, spare = more - rank, len(residual) - more
-    if freedom < 1 or spare < 10:
+    if freedom < 1 or spare < 10 or not outer > 0:
         return 1.0
     f = (inner - outer) / freedom / (outer / spare)
     return _f_tail(f, freedom, spare)
@@ -72,7 +92,8 @@ def _structure(at: Evidence, residual: np.ndarray) -> float:
 
 def _projected(columns: np.ndarray, values: np.ndarray) -> tuple[int, float]:
     """Rank, and the sum of squares that the columns leave."""
-    left, size, _ = np.linalg.svd(columns, full_matrices=False)
+    length = np.linalg.norm(columns, axis=0)
+    left, size, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
     basis = left[:, size > 1e-8 * size[0]]
     return basis.shape[1], float(np.sum((values - basis @ (basis.T @ values)) ** 2))
 

@@ -9,27 +9,30 @@ a cluster is left out by a true refit instead of one step.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
 from .._bootstrap import leave_out
-from .._checks import refuse
+from .._checks import refuse, warn
 from .._fit import coordinates
-from .._results import Fit
+from .._results import Fit, Status
 from ._evidence import Evidence, evidence
 
 KINDS = ("hc3", "cr3", "sandwich", "laplace")
 FEWEST = 5  # clusters
 _LOST = 1e-12  # eigenvalue of the scaled Hessian below which a direction carries no information
+_FAILED = Status.NON_FINITE | Status.MAX_STEPS | Status.FLAT
 
 
 @dataclass(frozen=True)
 class Covariance:
-    """Covariance `matrix` (P, P) of the coordinates `names`: ln of positive parameters, and so relative changes.
+    """Covariance `matrix` (P, P) of `names`, each on the whole line: ln of a positive parameter, the logit of one between
+    two edges, log ratios of shares to the last one, a real parameter itself.
 
     `dof` are the degrees of freedom of its Student quantiles; `lost` (P, k) spans directions that the runs do not
-    identify, along which nothing has a finite deviation. Coordinates at an edge have a row of NaN.
+    identify, and `edge` (P,) marks what ran to an edge: along neither has anything a finite deviation.
     """
 
     matrix: np.ndarray
@@ -37,14 +40,16 @@ class Covariance:
     kind: str
     dof: float
     lost: np.ndarray
+    edge: np.ndarray
     clusters: int = 0
 
     def deviation(self, slopes: np.ndarray) -> np.ndarray:
-        """Standard deviation (...) of functions with these slopes (..., P); infinite where a lost direction matters."""
-        own = np.where(np.isnan(np.diagonal(self.matrix)), 0.0, slopes)
-        out = np.sqrt(np.maximum(np.einsum("...i,ij,...j->...", own, np.nan_to_num(self.matrix), own), 0.0))
-        touched = np.abs(own @ self.lost) > 1e-6 * np.linalg.norm(own, axis=-1, keepdims=True)
-        return np.where(np.any(touched, -1), np.inf, out)
+        """Standard deviation (...) of functions with these slopes (..., P) by `names`."""
+        size = np.linalg.norm(slopes, axis=-1, keepdims=True)
+        touched = np.any(np.abs(slopes @ self.lost) > 1e-6 * size, -1) | np.any((np.abs(slopes) > 1e-6 * size) & self.edge, -1)
+        own = np.where(self.edge, 0.0, slopes)
+        variance = np.einsum("...i,ij,...j->...", own, np.nan_to_num(self.matrix), own)
+        return np.where(touched, np.inf, np.sqrt(np.maximum(variance, 0.0)))
 
     def __repr__(self) -> str:
         sd = self.deviation(np.eye(len(self.names)))
@@ -53,7 +58,7 @@ class Covariance:
 
 
 def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> Covariance:
-    """Covariance of the coordinates of one fit: ln of positive parameters, dimensionless.
+    """Covariance of the parameters of one fit: of ln where they are positive, and so of relative changes.
 
     `kind` is "hc3", "cr3", "sandwich" or "laplace" (default: "cr3" where a `run` has several rows, else "hc3"); `by` names
     the clusters of "cr3", a group column. Raises InputError below five clusters, ValueError for an unknown kind.
@@ -68,13 +73,17 @@ def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> C
     """
     fit.one_cell("covariance()")
     at = evidence(fit if fit.point is None else fit.point)[0]
-    return covariance_of(at, kind or ("cr3" if by or at.clusters(None) is not None else "hc3"), by)
+    found = covariance_of(at, kind or ("cr3" if at.clusters(by) is not None else "hc3"), by)
+    unit = np.asarray(at.job.unit)  # a coordinate of a real parameter counts in the size of its start range
+    return dataclasses.replace(found, matrix=found.matrix * unit * unit[:, None], lost=found.lost * unit[:, None])
 
 
 def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
-    """The covariance of one fit from its evidence."""
+    """The covariance of one fit from its evidence, in the solver's coordinates."""
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
+    if kind != "cr3" and by not in (None, "rows"):
+        raise ValueError(f"by={by!r} names clusters, which kind={kind!r} does not know: use kind='cr3'")
     keep = ~at.edge
     scores, slopes = at.scores[:, keep], at.slopes[:, keep]
     inverse, lost = _inverse(at.hessian[np.ix_(keep, keep)])
@@ -82,6 +91,7 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
     if kind == "laplace":
         matrix = inverse * noise_scale(at)
     elif kind == "cr3":
+        _check_groups(at, by)
         steps = left_out(at, by)[:, keep]
         count, dof = _counted(len(steps))
         matrix = (count - 1) / count * steps.T @ steps
@@ -94,7 +104,7 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
     full, directions = np.full((len(keep), len(keep)), np.nan), np.zeros((len(keep), lost.shape[1]))
     full[np.ix_(keep, keep)] = matrix
     directions[keep] = lost
-    return Covariance(full, tuple(at.names), kind, dof, directions, count)
+    return Covariance(full, tuple(at.names), kind, dof, directions, at.edge, count)
 
 
 def few_inside(at: Evidence) -> bool:
@@ -114,22 +124,39 @@ def noise_scale(at: Evidence) -> float:
     return float(np.sum(at.force**2 / at.weights) / np.sum(at.bend / at.weights) * len(at.rows) / max(at.spare, 1))
 
 
-def left_out(at: Evidence, by: str | None = None) -> np.ndarray:
-    """Change (units, P) of the optimum when a run, or a cluster, is left out; units in the order of their labels."""
+def left_out(at: Evidence, by: str | None = None, *, exact: bool | None = None) -> np.ndarray:
+    """Change (units, P) of the optimum when a run, or a cluster, is left out; units in the order of their labels.
+
+    By refits where few runs lie inside delta, else by one Newton step. A refit that fails counts with its Newton step, and
+    a warning says how many did.
+    """
     units = at.clusters(by)
-    units = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
-    return coordinates(at.job, leave_out(at.fit, by).params) - at.x if few_inside(at) else newton_steps(at, units)
+    codes = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
+    if not (few_inside(at) if exact is None else exact):
+        return _newton(at, codes)
+    refits = leave_out(at.fit, by)
+    moves: np.ndarray = coordinates(at.job, refits.params) - at.x
+    failed = (np.asarray(refits.status) & _FAILED.value) != 0
+    if np.any(failed):
+        warn(f"{int(failed.sum())} of {len(failed)} refits without a unit failed: one Newton step stands for them")
+        moves[failed] = _newton(at, codes)[failed]
+    return moves
 
 
-def newton_steps(at: Evidence, units: np.ndarray) -> np.ndarray:
+def _newton(at: Evidence, codes: np.ndarray) -> np.ndarray:
     """Change (G, P) of the optimum when a unit is left out, by one Newton step without its runs."""
-    steps = np.zeros((int(units.max()) + 1, len(at.edge)))
     keep = ~at.edge
-    for g in range(len(steps)):
-        own = units == g
-        j = at.slopes[own][:, keep]
-        left, _ = _inverse(at.hessian[np.ix_(keep, keep)] - (j * at.bend[own, None]).T @ j)
-        steps[g, keep] = left @ np.sum(at.scores[own][:, keep], 0)
+    hessian, slopes, scores = at.hessian[np.ix_(keep, keep)], at.slopes[:, keep], at.scores[:, keep]
+    steps = np.zeros((int(codes.max()) + 1, len(keep)))
+    if len(steps) == len(codes):  # rows: the step of a rank-one change
+        inverse, _ = _inverse(hessian)
+        pull = at.bend * np.einsum("ni,ij,nj->n", slopes, inverse, slopes)
+        steps[np.ix_(codes, keep)] = (scores / np.maximum(1.0 - pull, 1e-3)[:, None]) @ inverse
+        return steps
+    order = np.argsort(codes, kind="stable")
+    for g, own in enumerate(np.split(order, np.cumsum(np.bincount(codes))[:-1])):
+        left, _ = _inverse(hessian - (slopes[own] * at.bend[own, None]).T @ slopes[own])
+        steps[g, keep] = left @ np.sum(scores[own], 0)
     return steps
 
 
@@ -149,6 +176,22 @@ def _counted(count: int) -> tuple[int, float]:
             change="train more independent runs, or say by='rows' if rows are independent after all",
         )
     return count, float(count - 1)
+
+
+def _check_groups(at: Evidence, by: str | None) -> None:
+    """A parameter per group is lost with the only cluster of its group: the jackknife would call it certain."""
+    units = at.clusters(by)
+    units = np.arange(len(at.rows)) if units is None else units
+    for name, column in at.fit.problem.law.groups:
+        codes = np.asarray(at.fit.problem.runs.groups[column])[at.rows]
+        for code in np.unique(codes):
+            if len(np.unique(units[codes == code])) < 2:
+                label = at.fit.problem.runs.labels[column][code]
+                raise refuse(
+                    f"{name}[{label}] rests on a single cluster: without it there is nothing to refit",
+                    why="the law's parameters are per the column whose groups are left out, or a group has one run",
+                    change="by='rows', or more than one run in each group",
+                )
 
 
 def _inverse(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import warn
 from .._fit import fit as fitted
 from .._law import Law
 from .._results import Fit
-from ._evidence import evidence, slopes_of
+from ._evidence import evidence, parameters, slopes_of
 
 
 def delta_sensitivity(
@@ -41,5 +42,6 @@ def delta_sensitivity(
     objectives = [dataclasses.replace(problem.objective, **{name: float(d)}) for d in wanted]
     starts = max(certificate.starts_drawn, 1)
     fits = fitted(problem.law, problem.runs, objective=objectives, starts=starts, solver=problem.solver, seed=problem.seed)
-    result = of or (lambda law: law.params)
-    return wanted, slopes_of(evidence(fits), result)[0]
+    if not np.all(fits.ok):
+        warn(f"delta_sensitivity(): the fit is not OK at delta {', '.join(f'{d:.3g}' for d in wanted[~fits.ok])}")
+    return wanted, slopes_of(evidence(fits), of or parameters)[0]

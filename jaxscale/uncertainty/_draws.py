@@ -7,6 +7,7 @@ own standard deviation, which makes the tails those of the statistic and costs a
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -19,10 +20,11 @@ from .._kernel import kernel, outer, per_run, sums
 from .._lanes import Job, resample_of
 from .._resample import NOISY
 from .._results import Fit, Interval
-from .._tiles import run_points
+from .._tiles import on_device
 from ._evidence import Evidence
 
 KINDS = ("percentile", "bca", "studentised")
+_TILE = 128  # draws whose covariance is computed at once
 
 
 def percentile(draws: Any, level: float, axis: int) -> Interval:
@@ -66,22 +68,40 @@ def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: 
     return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t))
 
 
-def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (B, P) of the draws and the sandwich covariance (B, P, P) of each on its own resample."""
-    if ensemble.kind in NOISY or ensemble.kind not in ("pairs", "bayes"):
+def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coordinates (B, P) of the draws, the sandwich covariance (P, P) of the fit, and of each draw on its resample (B, P, P)."""
+    if ensemble.kind in NOISY:
         raise ValueError(f"kind='studentised' needs resamples of kind 'pairs' or 'bayes', not {ensemble.kind!r}")
     assert ensemble.point is not None
-    job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, ensemble.seed)
-    x = coordinates(job, ensemble.params)
-    found = run_points(jax.jit(_sandwich), (job, x), len(x), label="covariances")
-    n, p = len(at.rows), int(np.sum(~at.edge))
-    return x, found * n / max(n - p, 1)
+    seed, table = ensemble.drawn
+    job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, seed)
+    key = job.key ^ np.asarray([0, table], np.uint32)  # as in the job of several tables that the draws come from
+    x, plain = coordinates(job, ensemble.params), dataclasses.replace(job, resample=np.int32(0))
+    return x, _sandwiches(plain, at.x[None], at)[0], _sandwiches(dataclasses.replace(job, key=key), x, at)
 
 
-def _sandwich(lane: Any, given: tuple[Job, Any]) -> Any:
-    """H^-1 M H^-1 (T, P, P) of lanes at x (lanes, P); M sums the squared scores of the units that were drawn."""
-    job, x = given
-    x = x[lane].T
+def _sandwiches(job: Job, x: np.ndarray, at: Evidence) -> np.ndarray:
+    """H^-1 M H^-1 (L, P, P) at x (L, P); coordinates at an edge have no row."""
+    parts = []
+    for first in range(0, len(x), _TILE):
+        lane = np.minimum(np.arange(first, first + _TILE), len(x) - 1).astype(np.int32)
+        parts.append(on_device(lambda: jax.device_get(_bread_and_meat(lane, job, x[lane].T))))  # noqa: B023
+    bread, meat = (np.concatenate([p[i] for p in parts])[: len(x)] for i in (0, 1))
+    keep, out = ~at.edge, np.zeros((len(x), len(at.edge), len(at.edge)))
+    inside = np.ix_(np.arange(len(x)), np.flatnonzero(keep), np.flatnonzero(keep))
+    size = np.sqrt(np.abs(np.diagonal(bread, axis1=1, axis2=2)))[:, keep]
+    size = np.where(size > 0, size, 1.0)
+    scaled = bread[inside] / size[:, :, None] / size[:, None, :]
+    inverse = np.linalg.pinv(np.where(np.isfinite(scaled), scaled, 0.0), rcond=1e-12, hermitian=True)
+    inverse = inverse / size[:, :, None] / size[:, None, :]
+    n, p = len(at.rows), int(np.sum(keep))
+    out[inside] = inverse @ meat[inside] @ inverse * n / max(n - p, 1)
+    return out
+
+
+@jax.jit
+def _bread_and_meat(lane: Any, job: Job, x: Any) -> tuple[Any, Any]:
+    """Hessian, and the sum of squared scores of the units that were drawn, (T, P, P) of lanes at x (P, T)."""
     weights, target, _, _ = resample_of(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
     features = [jnp.broadcast_to(v[0][:, None], weights.shape) for v in law_kernel.table(job.table.rows, job.table.codes)]
@@ -94,9 +114,7 @@ def _sandwich(lane: Any, given: tuple[Job, Any]) -> Any:
     times = jnp.where(base > 0, weights / jnp.where(base > 0, base, 1.0), 0.0)
     own = jnp.zeros_like(scores).at[:, unit].add(scores * base)
     times = jnp.zeros_like(times).at[unit].max(times)
-    meat = jnp.einsum("iut,jut,ut->tij", own, own, times)
-    inverse = jnp.linalg.pinv(jnp.moveaxis(hessian, -1, 0), hermitian=True)
-    return inverse @ meat @ inverse
+    return jnp.moveaxis(hessian, -1, 0), jnp.einsum("iut,jut,ut->tij", own, own, times)
 
 
 def _failed(draws: np.ndarray) -> int:

@@ -16,9 +16,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from .._checks import nearest, refuse
 from .._coordinates import Layout
 from .._fit import grid, jobs_of, optima
-from .._lanes import Job
+from .._lanes import Job, Table
 from .._law import Law
 from .._prepare import prepare
 from .._results import Fit
@@ -54,6 +55,7 @@ class Evidence:
     fit: Fit
     names: list[str]
     job: Job
+    cell: int  # of the job
     x: np.ndarray
     rows: np.ndarray
     residual: np.ndarray
@@ -74,9 +76,43 @@ class Evidence:
         return np.asarray(np.asarray(self.fit.problem.runs.weights)[self.rows])
 
     @property
+    def table(self) -> Table:
+        """Padded rows of this fit's table, in the law's units."""
+        table: Table = jax.tree.map(lambda v: v[self.cell // int(self.job.objectives)], self.job.table)
+        return table
+
+    @property
+    def objective(self) -> Any:
+        """The certified objective."""
+        return jax.tree.map(lambda v: v[self.cell, -1], self.job.ladder)
+
+    @property
+    def target(self) -> np.ndarray:
+        """Observed values (n,) of the live rows, in the law's unit."""
+        return np.asarray(np.asarray(self.table.target)[self.rows])
+
+    @property
+    def size(self) -> float:
+        """What residuals were divided by: 1 for objectives in ln, the size of the target for others."""
+        return 1.0 if self.job.ladder.log else float(np.sqrt(np.mean(self.target**2)) or 1.0)
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """Values (n,) of the law at the live rows."""
+        return np.asarray(self.target * np.exp(self.residual) if self.job.ladder.log else self.target + self.residual * self.size)
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Weights (n,) relative to their mean: a row of weight 4 has half the noise of one of weight 1."""
+        return np.asarray(self.weights / np.mean(self.weights))
+
+    @property
     def inside(self) -> int:
         """Runs whose residual lies where the objective is curved: all of them, or those within delta."""
-        return int(np.sum(self.bend > 0))
+        objective = self.fit.problem.objective
+        if objective.width is None:
+            return len(self.rows)
+        return int(np.sum(np.abs(self.residual) * self.size <= float(getattr(objective, objective.width))))
 
     @property
     def spare(self) -> int:
@@ -98,8 +134,11 @@ class Evidence:
 
     def clusters(self, by: str | None) -> np.ndarray | None:
         """Codes (n,) of the units that are independent, None where every row is."""
-        by = by or self.fit.problem.runs.clusters or "rows"
-        return None if by == "rows" else np.asarray(self.fit.problem.runs.groups[by])[self.rows]
+        runs = self.fit.problem.runs
+        by = by or runs.clusters or "rows"
+        if by != "rows" and by not in runs.groups:
+            raise refuse(f"by={by!r}: no such group column", why="a typing slip", change=nearest(by, [*runs.groups, "rows"]))
+        return None if by == "rows" else np.asarray(runs.groups[by])[self.rows]
 
 
 def evidence(fit: Fit) -> list[Evidence]:
@@ -116,25 +155,36 @@ def evidence(fit: Fit) -> list[Evidence]:
             names = job.layout.names({p: points[d, o].problem.runs.labels[g] for p, g in law.groups})
             edge = np.isin(names, points[d, o].certificate.at_bound)
             residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
-            out[d, o] = Evidence(points[d, o], names, job, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge)
+            out[d, o] = Evidence(
+                points[d, o], names, job, k, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge
+            )
     return list(out.flat)
 
 
 Quantity = Callable[[Any], Any]  # of a bound law, traceable
 
 
+def parameters(law: Law) -> Any:
+    """All parameters by name: what is asked for when nothing else is."""
+    return law.params
+
+
 def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
     """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by coordinate."""
+    if any(e.frame.labels != at[0].frame.labels for e in at):
+        raise TypeError("tables with groups of their own are looked at one by one: use fits[0], fits[1], ...")
     return slopes_at(at[0], of, np.stack([e.x for e in at]))
 
 
 def slopes_at(at: Evidence, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
     """The same at coordinates x (L, P): trees of arrays (L, ...) and (L, ..., P)."""
-    found: tuple[Any, Any] = run_points(functools.partial(_slopes, of=of), (at.frame, x), len(x), label="slopes")
+    # a function of the user may read what has changed since it was last traced: it is traced again in every call
+    ours = of is parameters or getattr(of, "traced_once", False)
+    tile = functools.partial(_traced_once, of=of) if ours else jax.jit(functools.partial(_slopes, of=of))
+    found: tuple[Any, Any] = run_points(tile, (at.frame, x), len(x), label="slopes")
     return found
 
 
-@functools.partial(jax.jit, static_argnames="of")
 def _slopes(index: Any, given: tuple[Frame, Any], of: Quantity) -> Any:
     frame, x = given
 
@@ -142,3 +192,6 @@ def _slopes(index: Any, given: tuple[Frame, Any], of: Quantity) -> Any:
         return of(frame(u))
 
     return jax.vmap(lambda i: (one(x[i]), jax.jacfwd(one)(x[i])))(index)
+
+
+_traced_once = jax.jit(_slopes, static_argnames="of")

@@ -21,7 +21,8 @@ class Identifiability:
     """Eigenvalues (P,) of the scaled Hessian, ascending, with their directions (P, P), one row each.
 
     `condition` is the ratio of the largest to the smallest. `effective` counts the directions that the runs determine
-    better than the start ranges do. `deviations` (P,) are standard deviations along the directions, in coordinates.
+    better than the start ranges do. Directions are in ln of positive parameters, logits of those between two edges, and real
+    ones themselves; `deviations` (P,) are standard deviations along them. Rows count as independent.
     `optima` lists the local optima that starts ended in, best first: objective and number of starts.
     """
 
@@ -62,9 +63,10 @@ def identifiability(fit: Fit) -> Identifiability:
     hessian = at.hessian[np.ix_(keep, keep)]
     size = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))
     squares, vectors = np.linalg.eigh(hessian / size / size[:, None])
-    directions = (vectors / size[:, None]).T
+    unit = np.asarray(at.job.unit)[keep]
+    directions = (vectors / size[:, None]).T * unit
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    along = np.einsum("ki,ij,kj->k", directions, hessian, directions) / noise_scale(at)
+    along = np.einsum("ki,ij,kj->k", directions / unit, hessian, directions / unit) / noise_scale(at)
     width = (np.asarray(at.job.ranges.high) - np.asarray(at.job.ranges.low))[keep] / np.sqrt(12.0)
     informed = np.linalg.eigvalsh(hessian * width * width[:, None] / noise_scale(at))
     deviations = 1.0 / np.sqrt(np.maximum(along, 1e-300))

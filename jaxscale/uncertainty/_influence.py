@@ -15,21 +15,20 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._bootstrap import leave_out
-from .._fit import coordinates
 from .._law import Law
 from .._results import Fit
-from ._covariance import few_inside, inverse_hessian, newton_steps
-from ._evidence import Evidence, evidence, slopes_at
+from ._covariance import few_inside, inverse_hessian, left_out
+from ._evidence import Evidence, evidence, parameters, slopes_at
 
 
 @dataclass(frozen=True)
 class Influence:
     """What a result owes to each unit, trees of arrays like the result (`...`), in its units.
 
-    `change` (units, ...): the result without the unit minus the result; `exact` says whether by refits. `by_weight` and
-    `by_loss` (n, ...): its derivatives by the weight of each run, and by ln of each observed loss (or by the loss over the
-    size of the target, for objectives in its own units). `labels` names the units, rows by their number in the table.
+    `change` (units, ...): the result without the unit minus the result; `exact` says whether by refits. `labels` names the
+    units, rows by their number in the table. `by_weight` and `by_loss` (n, ...): derivatives of the result by the weight of
+    each run, and by ln of each observed loss (or by the loss over the size of the target, for objectives in its own units;
+    None where the law's value is a likelihood). Rows of weight 0 are in none of them.
     """
 
     value: Any
@@ -72,10 +71,8 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
     at = evidence(fit if fit.point is None else fit.point)[0]
     exact = few_inside(at) if exact is None else exact
     moves, labels, by = moved(at, by, exact=exact)
-    values, slopes = slopes_at(at, of or _params, np.concatenate([at.x[None], at.x + moves]))
+    values, slopes = slopes_at(at, of or parameters, np.concatenate([at.x[None], at.x + moves]))
     inverse = inverse_hessian(at)
-    weight = -(at.scores / at.weights[:, None]) @ inverse
-    loss = (at.bend[:, None] * at.slopes) @ inverse
 
     def along(step: np.ndarray) -> Any:
         return jax.tree.map(lambda s: np.moveaxis(s[0] @ step.T, -1, 0), slopes)
@@ -83,22 +80,17 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
     return Influence(
         jax.tree.map(lambda v: v[0], values),
         jax.tree.map(lambda v: v[1:] - v[0], values),
-        along(weight),
-        along(loss),
+        along(-(at.scores / at.weights[:, None]) @ inverse),
+        along((at.bend[:, None] * at.slopes) @ inverse) if at.fit.problem.objective.observes else None,
         tuple(labels),
         by,
         bool(exact),
     )
 
 
-def _params(law: Law) -> Any:
-    return law.params
-
-
 def moved(at: Evidence, by: str | None = None, *, exact: bool = False) -> tuple[np.ndarray, list[str], str]:
     """Change (units, P) of the optimum without each unit, the labels of the units, and what they are."""
     runs, units = at.fit.problem.runs, at.clusters(by)
     by = by or runs.clusters or "rows"
-    codes = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
     labels = [str(r) for r in at.rows] if units is None else [runs.labels[by][u] for u in np.unique(units)]
-    return coordinates(at.job, leave_out(at.fit, by).params) - at.x if exact else newton_steps(at, codes), labels, by
+    return left_out(at, by, exact=exact), labels, by

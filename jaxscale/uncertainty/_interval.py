@@ -21,13 +21,15 @@ from .._bootstrap import bootstrap
 from .._fit import grid
 from .._law import Law
 from .._maps import over_ensemble
-from .._results import Fit, Interval
+from .._resample import KINDS as RESAMPLES
+from .._results import Fit, Interval, element_names
 from . import _covariance, _draws
 from ._evidence import Evidence, evidence, slopes_at, slopes_of
 from ._scale import Scale, is_interval
 from ._student import student
 
 KINDS = (*_covariance.KINDS, *_draws.KINDS)
+UNKNOWN = ("at its edge", "not identified")  # kinds of intervals that are none
 REFITS = 1000  # where the default needs an ensemble and none is given
 
 
@@ -75,10 +77,12 @@ def interval(
     point = ensemble if ensemble.point is None else ensemble.point
     if ensemble.point is not None:
         kind = kind or "percentile"
+        if by is not None and kind in _draws.KINDS:
+            raise ValueError(f"by={by!r}: this ensemble was drawn by {ensemble.by!r}; give by to bootstrap(...)")
     if kind == "percentile" and ensemble.point is not None:
         return _percentiles(ensemble, of, level)
     at = evidence(point)
-    kind = kind or default_kind(at[0], by)
+    kind = kind or _one_kind([default_kind(e, by) for e in at])
     scale = Scale(point.problem.law, of, log)
     if kind in _covariance.KINDS:
         found = _by_covariance(at, [_covariance.covariance_of(e, kind, by) for e in at], scale, level, kind)
@@ -93,10 +97,18 @@ def interval(
     return _unknown_aside(found, point) if of is None else found
 
 
+def _one_kind(kinds: list[str]) -> str:
+    if len(set(kinds)) > 1:
+        raise ValueError(f"interval(): these fits call for {' and '.join(sorted(set(kinds)))}; say kind=, or ask them one by one")
+    return kinds[0]
+
+
 def default_kind(at: Evidence, by: str | None = None) -> str:
     """The kind whose measured coverage holds for this objective and these rows."""
     if at.clusters(by) is not None:
         return "cr3"
+    if not at.fit.problem.objective.observes:
+        return "sandwich"  # no second derivative by a residual, and so no leverage
     ratio = at.fit.certificate.delta_over_scale
     return "hc3" if at.fit.problem.objective.width is None or (ratio is not None and ratio >= 1.0) else "percentile"
 
@@ -109,7 +121,7 @@ def _shaped(i: Interval, shape: tuple[int, ...]) -> Interval:
 
 def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, level: float, kind: str) -> Any:
     """Value, and Student's t times its deviation to both sides, for every cell: intervals with arrays (cells, ...)."""
-    values, slopes = slopes_of(at, scale)
+    values, slopes = slopes_of(at, scale.quantity)
     width = [student(0.5 + 0.5 * level, c.dof) for c in covariances]
 
     def one(value: np.ndarray, slope: np.ndarray) -> Interval:
@@ -122,44 +134,49 @@ def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, lev
 def _percentiles(ensemble: Fit, of: Any, level: float) -> Any:
     draws = over_ensemble(ensemble, of) if of is not None else dict(ensemble.params)
     found = jax.tree.map(lambda d: _draws.percentile(d, level, 0), draws)
-    return found if of is not None else _unknown_aside(found, ensemble if ensemble.point is None else ensemble.point)
+    if of is not None or ensemble.kind == "posterior":  # a prior may identify what the runs do not
+        return found
+    return _unknown_aside(found, ensemble if ensemble.point is None else ensemble.point)
 
 
 def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
     """BCa and studentised intervals, which need more than the draws."""
-    draws, (values, slopes) = over_ensemble(ensemble, scale), slopes_of([at], scale)
+    if ensemble.kind not in RESAMPLES:
+        raise ValueError(f"kind={kind!r} is for refits; draws of a {ensemble.kind} have percentiles")
+    draws, (values, slopes) = over_ensemble(ensemble, scale.quantity), slopes_of([at], scale.quantity)
     if kind == "bca":
-        moves = _covariance.left_out(at, None if ensemble.by == "rows" else ensemble.by)
+        moves = _covariance.left_out(at, ensemble.by)
 
         def one(d: np.ndarray, value: np.ndarray, slope: np.ndarray) -> Interval:
             return _draws.bca(d, value[0], np.moveaxis(slope[0] @ moves.T, -1, 0), level)
 
         return scale.back(jax.tree.map(one, draws, values, slopes))
-    x, covariances = _draws.covariances(ensemble, at)
-    _, inner = slopes_at(at, scale, x)
-    own = _covariance.covariance_of(at, "sandwich")
+    x, own, covariances = _draws.covariances(ensemble, at)
+    _, inner = slopes_at(at, scale.quantity, x)
+
+    def deviations(slope: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        return np.asarray(np.sqrt(np.maximum(np.einsum("b...i,bij,b...j->b...", slope, matrix, slope), 0.0)))
 
     def studentised(d: np.ndarray, value: np.ndarray, slope: np.ndarray, each: np.ndarray) -> Interval:
-        deviations = np.sqrt(np.einsum("b...i,bij,b...j->b...", each, covariances, each))
-        return _draws.studentised(d, deviations, value[0], own.deviation(slope[0]), level)
+        outer = deviations(slope, own[None])[0]
+        return _draws.studentised(d, deviations(each, covariances), value[0], outer, level)
 
     return scale.back(jax.tree.map(studentised, draws, values, slopes, inner))
 
 
 def _unknown_aside(found: dict[str, Interval], point: Fit) -> dict[str, Interval]:
-    """Parameters that are not identified, or run to an edge, get the edges of their support."""
-    law = point.problem.law
+    """Parameters that are not identified, or run to an edge, get the edges of their support, element by element."""
+    law, shape = point.problem.law, np.shape(point.value)
     out, tied = {k: found[k] for k, _ in law.specs}, dict(law.ties)
     for cell, one in enumerate(grid(point).flat):
-        unknown = dict.fromkeys((name.split("[")[0] for name in one.certificate.at_bound), "at its edge")
-        unknown |= dict.fromkeys((name.split("[")[0] for name in one.certificate.flat), "not identified")
+        unknown = dict.fromkeys(one.certificate.at_bound, UNKNOWN[0]) | dict.fromkeys(one.certificate.flat, UNKNOWN[1])
         for name, i in out.items():
-            if (why := unknown.get(tied.get(name, name))) is None:
-                continue
-            low, high = dict(law.specs)[name].edges
-            if point.cells is None:
-                out[name] = Interval(np.full_like(i.low, low), i.median, np.full_like(i.high, high), i.level, why)
-            else:
-                for ends, edge in ((i.low, low), (i.high, high)):
-                    ends.reshape(point.cells.size, -1)[cell] = edge
+            low, high = (np.array(v, np.float64).reshape(-1, *np.shape(v)[len(shape) :]) for v in (i.low, i.high))
+            edges, said = dict(law.specs)[name].edges, i.kind
+            for place, full in element_names(one.problem, tied.get(name, name), low.shape[1:]):
+                if (why := unknown.get(full)) is not None:
+                    low[(cell, *place)], high[(cell, *place)], said = *edges, why
+            if said != i.kind:
+                low, high = (v.reshape(np.shape(i.low))[()] for v in (low, high))
+                out[name] = dataclasses.replace(i, low=low, high=high, kind=said)
     return out

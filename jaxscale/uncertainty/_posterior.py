@@ -66,7 +66,7 @@ def posterior(
     >>> len(jsl.posterior(best, 100, chains=2))
     200
 
-    Source: Hoffman and Gelman 2014 (NUTS); Vehtari et al. 2021 (R-hat). Priors and coordinates are ours.
+    Source: Hoffman and Gelman 2014 (NUTS); Gelman et al. 2013, section 11.4 (split R-hat). Priors and coordinates are ours.
     """
     fit.one_cell("posterior()")
     if noise not in NOISES:
@@ -74,6 +74,8 @@ def posterior(
     at = evidence(fit if fit.point is None else fit.point)[0]
     if not at.fit.problem.objective.observes:
         raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
+    if at.clusters(None) is not None:
+        warn("posterior(): rows of a run count as independent, and intervals come out too narrow; use interval(fit) by clusters")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     given = Given.of(at, scale)
     found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
@@ -99,10 +101,7 @@ class Given:
     @classmethod
     def of(cls, at: Evidence, scale: tuple[float, float] | None = None) -> Given:
         """From the evidence of a fit and the prior of the noise scale: its median and the standard deviation of ln."""
-        job = at.job
-        table = jax.tree.map(lambda v: v[0], job.table)
-        live = table.weights > 0
-        size = 1.0 if job.ladder.log else float(np.sqrt(np.mean(table.target[live] ** 2)) or 1.0)
+        job, table = at.job, at.table
         spread = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) + 1e-9
         prior = np.stack([job.layout.each(lambda spec, k=k: _normal_prior(spec)[k]) for k in (0, 1)], 1).astype(float)
         prior = np.concatenate([prior / job.unit[:, None], [WEAK["scale"] if scale is None else (np.log(scale[0]), scale[1])]])
@@ -112,10 +111,17 @@ class Given:
         precision += np.diag(1.0 / np.where(np.isfinite(prior[:, 1]), prior[:, 1], 3.0) ** 2)
         squares, vectors = np.linalg.eigh(precision)
         root = vectors / np.sqrt(np.maximum(squares, 1e-8))
-        objective = jax.tree.map(lambda v: v[0, -1], job.ladder)
-        centre = np.append(at.x, np.log(spread))
         return cls(
-            table.rows, table.codes, table.target, table.weights, np.float64(size), centre, root, job.unit, prior, objective
+            rows=table.rows,
+            codes=table.codes,
+            target=table.target,
+            weights=table.weights / np.mean(at.weights),  # precisions, relative to the mean run
+            size=np.float64(at.size),
+            centre=np.append(at.x, np.log(spread)),
+            root=root,
+            unit=job.unit,
+            prior=prior,
+            objective=at.objective,
         )
 
 
@@ -143,11 +149,12 @@ def log_density(law: Any, layout: Any, noise: str, x: Any, given: Given) -> Any:
     normal = jnp.where(jnp.isfinite(given.prior[:, 1]), -0.5 * ((x - given.prior[:, 0]) / deviation) ** 2, 0.0)
     total += jnp.sum(normal)
     for name, spec, groups, start in layout.blocks:
-        if spec.prior is None and spec.support == "simplex":  # uniform shares, in softmax coordinates
-            total += jnp.sum(jnp.log(params[name]))
-        if spec.prior is None and spec.support == "between":
-            u = x[start : start + max(groups, 1) * spec.size]
-            total += jnp.sum(jax.nn.log_sigmoid(u) + jax.nn.log_sigmoid(-u))
+        stop = start + max(groups, 1) * spec.size
+        uniform = jnp.isinf(given.prior[start:stop, 1])  # data, not structure: a law with another prior shares the program
+        if spec.support == "simplex":  # uniform shares, in softmax coordinates
+            total += jnp.where(uniform[0], jnp.sum(jnp.log(params[name])), 0.0)
+        elif spec.support == "between":
+            total += jnp.sum(jnp.where(uniform, jax.nn.log_sigmoid(x[start:stop]) + jax.nn.log_sigmoid(-x[start:stop]), 0.0))
     return total
 
 

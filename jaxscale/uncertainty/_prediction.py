@@ -25,7 +25,7 @@ def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | 
 
     The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
     stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
-    Raises TypeError for a law whose value is a likelihood, which observes nothing.
+    Its weight is taken to be the mean one. Raises TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -37,9 +37,9 @@ def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | 
     fit.one_cell("prediction_interval()")
     point = fit if fit.point is None else fit.point
     at = evidence(point)[0]
-    objective, problem = at.fit.problem.objective, at.fit.problem
-    if not objective.observes:
-        raise TypeError("prediction_interval(): the law's value is a likelihood; no observed loss belongs to it")
+    objective = at.fit.problem.objective
+    if not objective.observes or float(getattr(objective, "tau", 0.5)) != 0.5:
+        raise TypeError("prediction_interval() needs an objective that fits the middle of a target: no likelihood, no quantile")
 
     def on_scale(law: Any) -> Any:
         value = law(*columns, **named)
@@ -54,11 +54,9 @@ def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | 
     else:
         covariance = _covariance.covariance_of(at, kind, by)
         deviation, dof = covariance.deviation(slopes[0]), covariance.dof
-    target = np.asarray(problem.runs.target)[at.rows]
-    size = 1.0 if objective.log else float(np.sqrt(np.mean(target**2)) or 1.0)
-    fitted = target * np.exp(at.residual) if objective.log else target + at.residual * size
-    level_of_noise = np.exp(value) if objective.log else value
-    noise = size * spread(at.residual, np.abs(fitted), len(at.x), np.abs(level_of_noise))
+    at_loss = np.abs(np.exp(value) if objective.log else value)
+    residual = at.residual * np.sqrt(at.precision)
+    noise = at.size * spread(residual, np.abs(at.fitted), len(at.x), at_loss)
     half = student(0.5 + 0.5 * level, dof) * np.sqrt(deviation**2 + noise**2)
     low, middle, high = (np.exp(v) if objective.log else v for v in (value - half, value, value + half))
     return Interval(low, middle, high, level, "new run")

@@ -51,8 +51,8 @@ def profile_likelihood(
     """Profile of a parameter, by name, or of a function of the bound law, in its units, with the interval it implies.
 
     The interval holds the values whose excess 2 (S - S_min) / scale is below t^2, Student's t with the spare runs as
-    degrees of freedom; an end that the objective never closes is infinite, or the edge of the support. `log` as in
-    `interval`. Raises TypeError where the quantity is no single number.
+    degrees of freedom; an end that the objective never closes is infinite, or the edge of the support. Rows count as
+    independent. `log` as in `interval`. Raises TypeError where the quantity is no single number.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -78,16 +78,28 @@ def profile_likelihood(
         wanted = centre + np.r_[-low * np.linspace(1, 0, points // 2 + 1)[:-1], high * np.linspace(0, 1, points // 2 + 1)]
         found, least = _solved(at, quantity, wanted - centre, centre, inverse @ slope / reach**2, reach)
         distance = np.sign(found - centre) * np.sqrt(2.0 * np.maximum(least - float(at.fit.value), 0.0) / tau)
-        open_low, open_high = distance[0] > -t, distance[-1] < t
-        if not (open_low or open_high):
+        ends = _crossing(found, distance, -t), _crossing(found, distance, t)
+        if np.all(np.isfinite(ends)):
             break
-        low, high = low * (4.0 if open_low else 1.0), high * (4.0 if open_high else 1.0)
-    if np.min(least) < float(at.fit.value) * (1.0 - 1e-6):
+        low, high = (reached if np.isfinite(end) else 4.0 * reached for end, reached in zip(ends, (low, high), strict=True))
+    if np.nanmin(least) < float(at.fit.value) - 1e-6 * abs(float(at.fit.value)):
         warn("profile_likelihood() found a better optimum than the fit: fit again with more starts")
-    ends = -np.inf if open_low else np.interp(-t, distance, found), np.inf if open_high else np.interp(t, distance, found)
     with np.errstate(over="ignore"):
         shown = Interval(natural(ends[0]), natural(centre), natural(ends[1]), level, "profile")
         return Profile(natural(found), least, distance, shown)
+
+
+def _crossing(found: np.ndarray, distance: np.ndarray, level: float) -> float:
+    """Where the distance passes `level` last, seen from the optimum; infinite where the outermost point has not passed it."""
+    usable = np.isfinite(found) & np.isfinite(distance)
+    x, y = found[usable] * np.sign(level), distance[usable] * np.sign(level)
+    order = np.argsort(x)
+    x, y = x[order], y[order]
+    inside = np.flatnonzero(y < abs(level))
+    if not len(inside) or inside[-1] == len(y) - 1:
+        return float(np.sign(level) * np.inf)
+    i = inside[-1]
+    return float(np.sign(level) * (x[i] + (abs(level) - y[i]) / (y[i + 1] - y[i]) * (x[i + 1] - x[i])))
 
 
 def _quantity(law: Law, of: str | Callable[[Law], Any], log: bool) -> tuple[Callable[[Law], Any], Callable[[Any], Any]]:
@@ -104,9 +116,7 @@ def _solved(
     at: Evidence, quantity: Callable[[Law], Any], shift: np.ndarray, centre: float, tangent: np.ndarray, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The quantity and the objective (points,) where lanes with springs at `centre + shift` come to rest."""
-    table = jax.tree.map(lambda v: v[0], at.job.table)
-    objective = jax.tree.map(lambda v: v[0, -1], at.job.ladder)
-    given = at.frame, table, objective, at.x, shift, centre, tangent, reach
+    given = at.frame, at.table, at.objective, at.x, shift, centre, tangent, reach
     found, least = on_device(lambda: jax.device_get(_rested(given, quantity)))
     order = np.argsort(found)
     return found[order], least[order]

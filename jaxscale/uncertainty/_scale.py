@@ -18,6 +18,17 @@ from .._results import Interval
 
 
 @dataclass(frozen=True)
+class Parameters:
+    """All parameters, each on its scale; equal by value, so that one program serves all calls."""
+
+    specs: tuple[tuple[str, Param], ...]
+    traced_once = True
+
+    def __call__(self, law: Law) -> Any:
+        return {k: linked(spec, law.params[k]) for k, spec in self.specs}
+
+
+@dataclass(frozen=True)
 class Scale:
     """What is computed, on the scale on which its interval is symmetrical: parameters, or a function of the law."""
 
@@ -25,10 +36,13 @@ class Scale:
     of: Callable[[Law], Any] | None
     log: bool
 
-    def __call__(self, bound_law: Law) -> Any:
-        if self.of is None:
-            return {k: linked(spec, bound_law.params[k]) for k, spec in self.law.specs}
-        return jax.tree.map(lambda v: jnp.log(v) if self.log else jnp.asarray(v), self.of(bound_law))
+    @property
+    def quantity(self) -> Callable[[Law], Any]:
+        """The function of the bound law."""
+        of = self.of
+        if of is None:
+            return Parameters(self.law.specs)
+        return lambda law: jax.tree.map(lambda v: jnp.log(v) if self.log else jnp.asarray(v), of(law))
 
     def back(self, found: Any) -> Any:
         """Intervals in natural units from intervals on the scale."""
