@@ -3,8 +3,8 @@
 Each cell simulates thousands of sweeps of a Chinchilla law with known truth, fits all of them in one call and asks of each
 method and estimand how often its interval holds the truth, and how wide it is beside the width that a known noise would
 allow. "Truth" is the curve without noise, which is the conditional median and mean of ln L for all kinds of noise but the
-one-sided one; there nothing but a shift of E is to be expected. A cell is one JSON line; a run that was interrupted goes on where it stopped. The page
-docs/coverage.md and its figure are made from the lines with `--page`.
+one-sided one; there nothing but a shift of E is to be expected. A cell is one JSON line; a run that was interrupted goes
+on where it stopped. The page docs/coverage.md and its figure are made from the lines with `--page`.
 """
 
 from __future__ import annotations
