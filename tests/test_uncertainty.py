@@ -421,10 +421,11 @@ def test_weights_of_a_posterior_are_relative(straight):
 
 
 def test_studentised_knows_clusters_and_tables():
-    """Rows that are copies within a cluster: the interval is that of the clusters; one table of two has its own draws."""
+    """Rows that are all but copies within a cluster: the interval is that of clusters; each table of two has its own draws."""
     x, y = _line_table(16)
+    copies = np.repeat(y, 4) + 1e-9 * np.arange(64)
     lab = np.repeat([f"g{i:02d}" for i in range(16)], 4)
-    four = jsl.Runs.from_columns(x=np.repeat(x, 4), y=np.repeat(y, 4), target="y", groups={"lab": lab})
+    four = jsl.Runs.from_columns(x=np.repeat(x, 4), y=copies, target="y", groups={"lab": lab})
     one = jsl.Runs.from_columns(x=x, y=y, target="y")
     fits = [jsl.fit(line, r, objective=Squared(), starts=4) for r in (one, four)]
     plain = jsl.interval(jsl.bootstrap(fits[0], 500), kind="studentised")["b"]
@@ -446,7 +447,7 @@ def test_what_clusters_forbid(squared):
         jsl.interval(per, by="famliy")
     with pytest.raises(ValueError, match="cr3"):
         jsl.interval(per, by="family", kind="hc3")
-    with pytest.raises(jsl.InputError, match="row by row"):
+    with pytest.warns(jsl.JaxscaleWarning, match="fewer than 10"), pytest.raises(jsl.InputError, match="row by row"):
         jsl.bootstrap(per, 10, kind="parametric", by="family")
     mixed = jsl.fit(chinchilla, runs, objective=[LogHuber(0.1), LogHuber(1e-4)], starts=16)
     with pytest.raises(ValueError, match="hc3 and percentile"):
