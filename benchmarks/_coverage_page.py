@@ -32,7 +32,8 @@ DEFAULT = """## What `interval` does by default, and why
   Below five clusters there is no answer, and none is given.
 - One-sided noise shifts the curve by a constant that goes into E and into every loss: no method can know. Exponents and
   sizes are not harmed.
-- With 10 runs for 5 parameters nothing is reliable; the report says so.
+- With 10 runs for 5 parameters intervals are twice as wide as with a known noise, and nothing can show whether the law
+  holds; the report says so.
 """
 
 

@@ -40,7 +40,7 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
     n, free, rows = len(residual), int(np.sum(~at.edge)), at.fit.problem.runs.clusters or "runs"
     scale = 1.4826 * np.median(np.abs(residual - np.median(residual))) * np.sqrt(n / max(n - free, 1))
     if n - free < 15:
-        found.append(f"{n} independent {rows} for {free} parameters: intervals from so few cover less than they say")
+        found.append(f"{n} independent {rows} for {free} parameters: so few residuals cannot show whether the law holds")
     if not scale > 1e-9:
         return tuple(found)
     standard = (residual - np.median(residual)) / scale
