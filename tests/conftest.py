@@ -5,6 +5,7 @@ from pathlib import Path
 
 # Workers, and the processes that tests start, share compiled programs.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")  # small programs too: there are many of them
 
 import pytest
 
