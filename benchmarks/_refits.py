@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 
 import jaxscale as jsl
 from jaxscale._prepare import prepare
-from jaxscale._resample import resampled, root_key, uniforms
+from jaxscale._resample import WEIGHTED, reweighted, root_key, uniforms
 
 SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
 TILE = 250  # lanes of a tile of the batched peer
@@ -75,7 +75,12 @@ def same_weights(fit: Any, resamples: int, seed: int = 0) -> np.ndarray:
     table = jax.tree.map(lambda v: v[0], job.table)
     with jax.enable_x64(True):
         place = np.arange(len(table.weights))
-        draw = jax.jit(jax.vmap(lambda i, t: resampled(uniforms(root, np.int32(0), i, place), t.weights, t.sampler), (0, None)))
+        pairs = WEIGHTED.index("pairs")
+
+        def one(i: Any, t: Any) -> Any:
+            return reweighted(uniforms(root, np.int32(0), i, place), pairs, t.weights, t.sampler, i)
+
+        draw = jax.jit(jax.vmap(one, (0, None)))
         return np.asarray(draw(np.arange(resamples, dtype=np.int32), table))[:, : len(fit.problem.runs)]
 
 
