@@ -365,6 +365,15 @@ def test_cautions_speak_when_they_should():
     assert any("one-sided" in s and "above" in s for s in jsl.cautions(fit))
 
 
+def test_points_of_one_curve_are_cautioned():
+    """A law of one column whose noise is a random walk along it, as that of a curve is; independent noise is not."""
+    x = np.linspace(0, 3, 40)
+    steps = np.random.default_rng(1).standard_normal(40)
+    for noise, spoken in ((0.1 * np.cumsum(steps), True), (0.1 * steps, False)):
+        fit = jsl.fit(line, jsl.Runs.from_columns(x=x, y=1 + x + noise, target="y"), objective=Squared(), starts=4)
+        assert any("neighbouring rows" in s for s in jsl.cautions(fit)) == spoken
+
+
 def test_posterior_of_a_line_is_its_least_squares(straight):
     """Flat priors, normal noise: means and deviations of the draws within 5 standard errors of the closed form."""
     boot = jsl.posterior(straight, 1000, chains=2, noise="normal")

@@ -60,7 +60,25 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
         found.append(
             f"residuals follow the columns (p = {p:.0e}): the law does not hold over these rows; intervals are too narrow"
         )
+    if (r := _serial(at, clipped)) is not None:
+        found.append(
+            f"neighbouring rows miss by the same amount (correlation {r:.2f}): they share noise, as points of one curve or one "
+            f"set of samples do, and intervals are too narrow; give the rows that belong together a run column"
+        )
     return tuple(found)
+
+
+def _serial(at: Evidence, residual: np.ndarray) -> float | None:
+    """Correlation of neighbours along the only column of a law, where it is far from 0."""
+    runs, law = at.fit.problem.runs, at.fit.problem.law
+    if len(law.columns) != 1 or at.clusters(None) is not None or np.ndim(column := runs.columns[law.columns[0]]) != 1:
+        return None
+    column = np.asarray(column)[at.rows]
+    if len(np.unique(column)) < len(column) or len(column) < 12:
+        return None
+    z = residual[np.argsort(column)] - np.mean(residual)
+    r = float(np.sum(z[1:] * z[:-1]) / np.sum(z**2))
+    return r if r > student(1 - _ALARM / 2, np.inf) / np.sqrt(len(z)) else None
 
 
 def _by_unit(at: Evidence) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:

@@ -101,6 +101,8 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
         matrix = steps.T @ steps
         if kind == "sandwich":
             matrix = matrix * len(scores) / dof
+    if Status(int(at.fit.status)) & (Status.MAX_STEPS | Status.NON_FINITE):
+        lost = np.eye(int(keep.sum()))  # no optimum: nothing around it means anything
     full, directions = np.full((len(keep), len(keep)), np.nan), np.zeros((len(keep), lost.shape[1]))
     full[np.ix_(keep, keep)] = matrix
     directions[keep] = lost

@@ -22,14 +22,14 @@ from .._fit import grid
 from .._law import Law
 from .._maps import over_ensemble
 from .._resample import KINDS as RESAMPLES
-from .._results import Fit, Interval, element_names
+from .._results import Fit, Interval, Status, element_names
 from . import _covariance, _draws
 from ._evidence import Evidence, evidence, slopes_at, slopes_of
 from ._scale import Scale, is_interval
 from ._student import student
 
 KINDS = (*_covariance.KINDS, *_draws.KINDS)
-UNKNOWN = ("at its edge", "not identified")  # kinds of intervals that are none
+UNKNOWN = ("at its edge", "not identified", "not converged")  # kinds of intervals that are none
 REFITS = 1000  # where the default needs an ensemble and none is given
 
 
@@ -170,11 +170,14 @@ def _unknown_aside(found: dict[str, Interval], point: Fit) -> dict[str, Interval
     out, tied = {k: found[k] for k, _ in law.specs}, dict(law.ties)
     for cell, one in enumerate(grid(point).flat):
         unknown = dict.fromkeys(one.certificate.at_bound, UNKNOWN[0]) | dict.fromkeys(one.certificate.flat, UNKNOWN[1])
+        bad = bool(np.asarray(one.status) & (Status.MAX_STEPS | Status.NON_FINITE))
         for name, i in out.items():
+            if name in law.fixed:
+                continue
             low, high = (np.array(v, np.float64).reshape(-1, *np.shape(v)[len(shape) :]) for v in (i.low, i.high))
             edges, said = dict(law.specs)[name].edges, i.kind
             for place, full in element_names(one.problem, tied.get(name, name), low.shape[1:]):
-                if (why := unknown.get(full)) is not None:
+                if (why := UNKNOWN[2] if bad else unknown.get(full)) is not None:
                     low[(cell, *place)], high[(cell, *place)], said = *edges, why
             if said != i.kind:
                 low, high = (v.reshape(np.shape(i.low))[()] for v in (low, high))
