@@ -72,13 +72,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.page:
         return _coverage_page.write(STORED)
-    cells = [c for c in all_cells() if all(word in name(c) for word in options.only)]
-    peers = PEERS
+    cells, peers = all_cells(), PEERS
     if options.smoke:
         cells, peers, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], (), 40
     jobs = {name(c): functools.partial(measured, c, options.sweeps) for c in cells}
     jobs |= {f"{name(c)}, {METHOD}": functools.partial(by_peer, c) for c in peers}
-    one_by_one(jobs, options.output, digits=5)
+    one_by_one({k: job for k, job in jobs.items() if all(word in k for word in options.only)}, options.output, digits=5)
 
 
 def all_cells() -> list[Cell]:
