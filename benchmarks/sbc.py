@@ -33,8 +33,9 @@ ALARM = 0.01
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--tables", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=DRAWS)
     options = parser.parse_args()
-    tables, draws = (8, 198) if options.smoke else (options.tables, DRAWS)
+    tables, draws = (8, 198) if options.smoke else (options.tables, options.draws)
     record = calibrated(tables, draws)
     emit([record], options.output)
     assert options.smoke or record["inside"], f"ranks leave the joint band: {record['distance']}"
