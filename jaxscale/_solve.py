@@ -143,7 +143,8 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "objective": type(job.ladder).__name__,
         "seed": "-".join(str(v) for v in job.key.tolist()),
         "starts": str(int(job.starts)),
-        "resamples": f"{int(job.resamples)} {(NOISY if job.noisy else WEIGHTED)[int(job.resample)]}",
+        "resamples": str(int(job.resamples)),
+        "kind of resample": (NOISY if job.noisy else WEIGHTED)[int(job.resample)],
         "tile": f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }

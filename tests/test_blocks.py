@@ -21,7 +21,7 @@ import optax
 import pytest
 
 import jaxscale as jsl
-from jaxscale import _fit, _prepare, _solve, _store, _tiles
+from jaxscale import _bootstrap, _prepare, _solve, _store, _tiles
 from jaxscale._lanes import begun, solve_block
 
 HERE = Path(__file__).parent
@@ -335,8 +335,8 @@ def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
 
 
 def test_a_budget_of_memory_lowers_the_slots_and_is_kept(point, plain, monkeypatch):
-    seen, solved = [], _fit.solved
-    monkeypatch.setattr(_fit, "solved", lambda job, *a, **k: seen.append(job) or solved(job, *a, **k))
+    seen, solved = [], _bootstrap.solved
+    monkeypatch.setattr(_bootstrap, "solved", lambda job, *a, **k: seen.append(job) or solved(job, *a, **k))
     need = 16 * _solve._lane_bytes(job_of(point))
     for budget, slots in ((None, 16), (need, 16), (need - 1, 8)):
         boot = jsl.bootstrap(point, 96, memory=budget)
