@@ -89,7 +89,7 @@ def record(published: Published, starts: int | None = None) -> dict[str, Any]:
         "agreeing": fit.certificate.starts_agreed / max(fit.certificate.starts_drawn, 1),
         "seconds": seconds,
         "note": published.note,
-        **place(np.float64),
+        **place("float64"),
     }
 
 

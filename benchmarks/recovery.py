@@ -43,7 +43,7 @@ def record(name: str) -> dict[str, Any]:
     expected = OTHERWISE.get(name)
     right = fit.ok and error <= TOLERANCE if expected is None else not fit.ok and expected in status
     found = {"seconds": seconds, "error": error, "status": status, "expected": expected or "OK", "as_expected": bool(right)}
-    return {"method": name, **found, "parameters": len(law.free), "rows": len(noisy(name, 0.0)), **place(np.float64)}
+    return {"method": name, **found, "parameters": len(law.free), "rows": len(noisy(name, 0.0)), **place("float64")}
 
 
 if __name__ == "__main__":
