@@ -30,8 +30,8 @@ DEFAULT = """## What `interval` does by default, and why
   counts the few runs inside delta well: **percentiles of refits**, which are honest there and wide.
 - Rows that come in runs (checkpoints): **CR3, the cluster jackknife, with t(G - 1)**; HC3 on such rows is shown for what it is.
   Below five clusters there is no answer, and none is given.
-- One-sided noise shifts the curve by a constant that goes into E and into every loss: no method can know. Exponents and
-  sizes are not harmed.
+- One-sided noise shifts the curve by a constant that goes into E and into every loss: no method can know, and the report
+  says where the residuals show it.
 - With 10 runs for 5 parameters intervals are twice as wide as with a known noise, and nothing can show whether the law
   holds; the report says so.
 """

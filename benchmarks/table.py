@@ -48,8 +48,8 @@ def short(value: Any, digits: int = 3) -> str:
     """Three digits, without an exponent where that can be read."""
     if value is None:
         return NONE
-    if value == 0:
-        return "0"
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
     if not 1e-3 <= abs(value) < 1e7:
         return f"{value:.{digits - 1}e}"
     rounded = float(f"{value:.{digits}g}")
@@ -153,6 +153,25 @@ TABLES = {
         ratio=lambda r, _: NONE,
         quality=lambda r, _: f"error {short(r['error'])}, status {r['status']}",
     ),
+    "sbc": Columns(
+        about="Simulation-based calibration. Distance: the largest of a rank distribution from the uniform one, beside the band "
+        "that holds all of them jointly with probability .99.",
+        figure=lambda r, _: f"{seconds(r['seconds'])} for {r['tables']} tables",
+        ratio=lambda r, _: NONE,
+        quality=lambda r, _: (
+            f"distance {short(max(r['distance'].values()))}, band {short(r['band'])}; {r['divergences']} divergences, "
+            f"R-hat above 1.01 in {r['rhat_above_1.01']} tables"
+        ),
+    ),
+    "known_failures": Columns(
+        about="Fits that look better than they are. Quality: the status, the default interval of the quantity, cautions.",
+        figure=lambda r, _: f"{r['rows']} rows",
+        ratio=lambda r, _: NONE,
+        quality=lambda r, _: (
+            f"{r['status']}; {short(min(r['low']))} to {short(max(r['high']))} ({r['kind']})"
+            + (f"; {len(r['cautions'])} cautions" if r["cautions"] else "")
+        ),
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",
@@ -167,7 +186,7 @@ TABLES = {
 
 # -- the page --------------------------------------------------------------------------------------------------------
 def page() -> str:
-    files = [f for f in sorted(RESULTS.glob("*.jsonl")) if benchmark(f) != "published_fits"]  # which has a page of its own
+    files = [f for f in sorted(RESULTS.glob("*.jsonl")) if benchmark(f) not in ("published_fits", "coverage")]  # own pages
     if unknown := [f.name for f in files if benchmark(f) not in TABLES]:
         raise SystemExit(f"{', '.join(unknown)}: no such benchmark; give it an entry in TABLES of {Path(__file__).name}")
     parts = [HEAD]
