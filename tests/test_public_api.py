@@ -54,27 +54,29 @@ def test_importing_alone_does_not_import_jax():
 
 
 def test_touching_every_name_is_cheap_and_changes_nothing():
-    """At most 0.4 s of CPU after jax and optax (the best of three processes: others may be busy), and no optional package."""
+    """Less CPU than jax and optax themselves (the best of three processes: others may be busy), and no optional package."""
     code = """
-import sys, time, jax, optax
+import sys, time
+begin = time.process_time()
+import jax, optax
 before = dict(jax.config.values)
 start = time.process_time()
 import jaxscale
 for name in jaxscale.__all__:
     if name != "plots":
         getattr(jaxscale, name)
-seconds = time.process_time() - start
+share = (time.process_time() - start) / (start - begin)
 assert dict(jax.config.values) == before
-print(seconds, {"matplotlib", "chex", "optimistix", "pandas", "pooch"} & set(sys.modules))
+print(share, {"matplotlib", "chex", "optimistix", "pandas", "pooch"} & set(sys.modules))
 """
-    seconds = []
+    shares = []
     for _ in range(3):
         out = run(code)
         assert out.returncode == 0, out.stderr
         value, rest = out.stdout.split(maxsplit=1)
-        seconds.append(float(value))
+        shares.append(float(value))
         assert rest.strip() == "set()"
-    assert min(seconds) <= 0.4
+    assert min(shares) <= 1.0
 
 
 def test_mypy_knows_the_names(tmp_path):
