@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from ._params import real as real
     from ._params import simplex as simplex
     from ._params import unit as unit
+    from ._region import Region as Region
+    from ._region import near_optimal as near_optimal
     from ._report import report as report
     from ._results import Allocation as Allocation
     from ._results import Fit as Fit
@@ -74,6 +76,8 @@ else:
         "real": "_params",
         "simplex": "_params",
         "unit": "_params",
+        "Region": "_region",
+        "near_optimal": "_region",
         "report": "_report",
         "Allocation": "_results",
         "Fit": "_results",

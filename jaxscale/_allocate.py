@@ -1,106 +1,124 @@
-"""`allocate`: the columns of a law that lose least under a budget, for one law or a whole ensemble.
+"""`allocate`: the columns of a law that lose least under a budget and any other limits, for one law or an ensemble.
 
-This module puts the question (which columns, which bounds, which cost), runs one lane per law and budget through the
-tiles, and names the results. How one plan is found and certified is in `_plan`.
+The same verb answers the question from both ends: least loss for a budget, least cost for a target. Here lanes (one per
+law, budget and choice) are run through the tiles and their results named. How a question is checked is in `_question`,
+how one plan is found and certified in `_plan`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import costs as _costs
-from ._call import check_codes, codes_of
-from ._checks import nearest, refuse
+from ._call import check_codes
 from ._law import Law
 from ._maps import flat
-from ._plan import Question, Shape, plan_tile, plans
+from ._plan import plan_tile, plans
+from ._question import Put, put
 from ._results import KKT, Allocation, Fit, Status, bound
 from ._tiles import bucket, run_points
-from ._tree import node, static, to_numpy, traced
-from .solvers import Newton, as_solver
-
-
-@node()
-class _Function:
-    """A plain cost function: its constants are baked in, a new function compiles once."""
-
-    function: Callable[..., Any] = static()
-
-    def __call__(self, **columns: Any) -> Any:
-        return self.function(**columns)
+from ._tree import to_numpy, traced
 
 
 def allocate(
     law: Law | Fit,
-    budget: Any,
+    budget: Any = None,
     *,
+    target: Any = None,
     cost: Any = None,
     over: tuple[str, ...] | None = None,
     given: dict[str, Any] | None = None,
-    bounds: dict[str, tuple[float | None, float | None]] | None = None,
+    bounds: dict[str, Any] | None = None,
+    constraints: dict[str, Any] | None = None,
+    choices: dict[str, Any] | None = None,
+    maximise: Any = None,
+    starts: int = 4,
     solver: Any = None,
 ) -> Allocation:
-    """The columns that minimise a law at a cost of `budget` [in the units of the cost, FLOP by default].
+    """The columns that minimise a law at a cost of at most `budget` [in the units of the cost, FLOP by default].
 
     `law` is a bound law, a fit, or an ensemble; `budget` a number or an array (budgets,). Results have the shape
-    (), (budgets,), (refits,) or (refits, budgets). `cost` names its columns (default `costs.Train()`, 6 N D), `over`
-    the columns to choose (default: all that are not `given`), `bounds` maps columns to (low, high), None for no bound.
-    A column that the cost does not read needs an upper bound.
+    (), (budgets,), (refits,) or (refits, budgets). With `target` [loss] instead of a budget the least cost that reaches it.
+
+    - `cost` is a function that names its columns (default `costs.Train()`, 6 N D); `over` the columns to choose (default:
+      all that are not `given`); `bounds` maps columns to (low, high), None for no bound. Shares of a mixture are chosen
+      on the simplex.
+    - `constraints={"memory": (lambda N: 2 * N, 80e9)}`: functions of columns, parameters or `loss`, with the most that
+      they may be, or (least, most), None for neither; limits may be arrays (budgets,).
+    - `choices={"N": [...], "width": [...]}`: a table of which one row is taken; functions may read its columns.
+    - `maximise=lambda loss: ...` a function of the same names is made largest instead of the law smallest.
+    - `starts` is how many points the search begins from; `solver` any of `jsl.solvers`.
 
     Works under `jax.grad`, `jit` and `vmap` inside `with jax.enable_x64(True)`, with respect to the budget, prices
-    in the cost, given columns and the parameters of a bound law. Raises InputError where the problem is not well put;
-    a plan that fails its KKT conditions has a status instead.
+    in the cost, limits, given columns and the parameters of a bound law. Raises InputError where the problem is not well
+    put; a plan that fails its KKT conditions, or that has no feasible point, has a status and a remark instead.
 
     >>> from jaxscale import laws
     >>> plan = allocate(laws.chinchilla.published["besiroglu2024"], 1e21)
     >>> float(f"{float(plan['N']):.4g}"), float(f"{float(plan['D']):.4g}")
     (2778000000.0, 59990000000.0)
+    >>> allocate(laws.chinchilla.published["besiroglu2024"], target=2.0, constraints={"memory": (lambda N: 2 * N, 40e9)})
+    <Allocation N=2e+10, D=1.76852e+12, loss 2, cost 2.122e+23; memory binds>
 
     Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
     """
     fitted = law if isinstance(law, Fit) else None
     if fitted is None:
         own: Law = law  # type: ignore[assignment]
+        if own.free:
+            raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
     else:
-        own = fitted.problem.law._note(labels=fitted.problem.runs.labels)
-    shape, cost, given, codes, low, high = _put(own, cost, over, given or {}, bounds or {}, solver)
-    if fitted is None and own.free:
-        raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
-    if traced(own, budget, cost, given):
-        if fitted is not None:
-            own = fitted.law
-        return _allocation(plans(Question(own, cost, given, codes, low, high, shape), jnp.asarray(budget)), shape, budget)
-
-    budgets = np.asarray(budget, np.float64)
-    if budgets.ndim > 1 or not np.all(np.isfinite(budgets)) or np.any(budgets <= 0):
-        raise refuse(f"budget {budget!r}", why="a logarithm, or a matrix of budgets", change="positive numbers, () or (n,)")
-    if fitted is None:
-        values = {k: np.asarray(v)[None] for k, v in own.fixed.items()}
-    else:
-        tied = dict(own.ties)
-        values = {k: v for k, v in flat(fitted).items() if k not in tied}
-        own = bound(fitted.problem, {k: v[0] for k, v in values.items()})
-    lead = np.shape(fitted.value) if fitted is not None else ()
-    draws = int(np.prod(lead, dtype=int))
-    for parameter, group in own.groups:
-        if np.ndim(own.fixed[parameter]) > len(dict(own.specs)[parameter].shape):
-            check_codes(own.name, group, codes[group], len(own.fixed[parameter]))
-    budgets_flat = budgets.reshape(-1)
-    job = (
-        Question(own, cost, to_numpy(given), codes, low, high, shape),
-        {k: _padded(v, 4096) for k, v in values.items()},
-        _padded(budgets_flat, 1024),
-        np.int32(len(budgets_flat)),
+        own = first_law(fitted)
+    asked = put(
+        own, budget, target, cost, over, given or {}, bounds or {}, constraints or {}, choices or {}, maximise, starts, solver
     )
-    plan = run_points(plan_tile, job, draws * len(budgets_flat), label="plans")
-    lead += budgets.shape
-    return _allocation(jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), plan), shape, budgets)
+    if traced(own, asked.question, asked.limits, asked.options):
+        if fitted is not None:
+            fitted.one_cell("allocate")
+            asked = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=fitted.law))
+        found = plans(asked.question, asked.limits, asked.options)
+    else:
+        found = solved(asked, fitted)
+    return allocation(found, asked, fitted)
+
+
+def first_law(fit: Fit) -> Law:
+    """The bound law of a fit, or of the first lane of an ensemble: its shape is that of all."""
+    tied = dict(fit.problem.law.ties)
+    return bound(fit.problem, {k: v[0] for k, v in flat(fit).items() if k not in tied})
+
+
+def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str, Any]:
+    """Plans of every lane: axes of the ensemble, then of the limits (..., m), then of the choices.
+
+    With `per_law` the limits begin with the axes of the ensemble.
+    """
+    values, limits, lead, many = spread(asked, fitted, per_law=per_law)
+    choices = len(next(iter(asked.options.values()), [0]))
+    options = {k: _padded(v, 64) for k, v in asked.options.items()}
+    job = (to_numpy(asked.question), values, limits, options, (np.int32(many), np.int32(choices), np.int32(per_law)))
+    found = run_points(plan_tile, job, int(np.prod(lead, dtype=int)) * choices, label="plans")
+    lead = (*lead, *((choices,) if asked.options else ()))
+    shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
+    return shaped
+
+
+def spread(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
+    """Parameters of every law and limits (lanes, m), both padded to few lengths; axes of the lanes; limits of each law."""
+    law = asked.question.law
+    for parameter, group in law.groups:
+        if np.ndim(law.fixed[parameter]) > len(dict(law.specs)[parameter].shape):
+            check_codes(law.name, group, asked.question.codes[group], len(law.fixed[parameter]))
+    lead = np.shape(fitted.value) if fitted is not None else ()
+    values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
+    shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
+    limits = _padded(asked.limits.reshape(-1, asked.limits.shape[-1]), 1024)
+    padded = {k: _padded(v, 4096) for k, v in values.items() if k in law.fixed}
+    return padded, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
 
 
 def _padded(values: np.ndarray, least: int) -> np.ndarray:
@@ -108,110 +126,74 @@ def _padded(values: np.ndarray, least: int) -> np.ndarray:
     return np.concatenate([values, np.repeat(values[:1], extra, axis=0)])
 
 
-def _put(
-    law: Law, cost: Any, over: tuple[str, ...] | None, given: dict[str, Any], bounds: dict[str, Any], solver: Any
-) -> tuple[Any, ...]:
-    """Check the question and lay it out: shape, cost, given columns, group codes, bounds in coordinates."""
-    cost = _costs.Train() if cost is None else cost
-    groups = set(dict(law.groups).values())
-    codes = {k: codes_of(law, k, v) for k, v in given.items() if k in groups}
-    given = {k: v for k, v in given.items() if k not in groups}
-    over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given)
-    reads = tuple(inspect.signature(cost).parameters)
-    units = dict(zip(law.columns, law.column_units, strict=True))
-    for name in [*over, *bounds]:
-        if name not in units:
-            raise refuse(f"allocate: {law.name} has no column {name!r}", why="a typing slip", change=nearest(name, units).strip())
-    if both := [c for c in over if c in given]:
-        raise refuse(f"allocate: {both[0]} is given and chosen", why="it is in over= and in given=", change="name it once")
-    if odd := [c for c in given if c not in units and c not in reads]:
-        raise refuse(f"allocate: nothing reads given {odd[0]!r}", why="a typing slip", change=nearest(odd[0], units).strip())
-    if idle := [c for c in bounds if c in units and c not in over]:
-        raise refuse(f"allocate: {idle[0]} has bounds and is not chosen", why="it is given", change="drop its bounds")
-    if unnamed := sorted(groups - set(codes)):
-        raise refuse(
-            f"allocate: {law.name} has one value per {unnamed[0]!r}, and nothing says for which group to plan",
-            why="the law was fitted per group",
-            change=f"given={{{unnamed[0]!r}: 'name of the group'}}",
-        )
-    if missing := [c for c in [*law.columns, *reads] if c not in over and c not in given]:
-        raise refuse(
-            f"allocate: nothing says what {missing[0]} is",
-            why=f"the {'law' if missing[0] in law.columns else 'cost'} reads it, and it is not among the columns to choose",
-            change=f"given={{{missing[0]!r}: ...}}, or another cost",
-        )
-    if vector := [c for c in over if units[c].rank]:
-        raise refuse(
-            f"allocate: {vector[0]} is a vector of shares", why="mixtures are not allocated yet", change="put it in given={...}"
-        )
-    log = tuple(units[c].support == "positive" for c in over)
-    low, high = [], []
-    for name, logarithmic in zip(over, log, strict=True):
-        natural = {"unit": (0.0, 1.0), "nonnegative": (0.0, np.inf)}.get(units[name].support, (-np.inf, np.inf))
-        a, b = (w if v is None else v for v, w in zip(bounds.get(name, (None, None)), natural, strict=True))
-        if not a < b and not (a == b):
-            raise refuse(f"allocate: bounds of {name} are ({a}, {b})", why="they were swapped", change="give (low, high)")
-        if not logarithmic and not np.isfinite([a, b]).all():
-            raise refuse(
-                f"allocate: {name} needs two bounds",
-                why="it may be 0, so it is searched in a box",
-                change=f"bounds={{{name!r}: (low, high)}}",
-            )
-        low.append(np.log(max(a, 0.0)) if logarithmic and a > 0 else -np.inf if logarithmic else a)
-        high.append(np.log(b) if logarithmic else b)
-    turns = [j for j, c in enumerate(over) if log[j] and c in reads]
-    if not turns:
-        raise refuse(
-            f"allocate: the cost reads {', '.join(reads)}, none of which is chosen",
-            why="it is another budget's cost",
-            change="cost= or over=",
-        )
-    if costless := [c for c, top in zip(over, high, strict=True) if c not in reads and not np.isfinite(top)]:
-        name = costless[0]
-        raise refuse(
-            f"allocate: {name} is chosen, and neither the cost (of {', '.join(reads)}) nor a bound holds it",
-            why="a column that costs nothing runs to infinity: more of it is always better",
-            change=f"given={{{name!r}: ...}}, bounds={{{name!r}: (None, high)}}, or a cost that reads {name}",
-        )
-    free = [j for j in turns if np.isneginf(low[j]) and np.isposinf(high[j])]
-    shape = Shape(
-        over,
-        log,
-        reads,
-        (free[-1],) if free else tuple(turns),
-        bool(np.all(np.isfinite(high))),
-        as_solver(solver or Newton(max_steps=60)),
-    )
-    node_cost = cost if jax.tree.leaves(cost) and not callable(jax.tree.leaves(cost)[0]) else _Function(cost)
-    node_cost = jax.tree.map(lambda v: v if traced(v) else np.asarray(v, np.float64), node_cost)
-    given = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in given.items()}
-    return shape, node_cost, given, codes, np.asarray(low), np.asarray(high)
+def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocation:
+    """The result, by name; of several choices the best, with the value of all."""
+    shape, rules, numbers = asked.question.shape, asked.question.rules, traced(found)
+    xp = jnp if numbers else np
+    choice = others = None
+    if asked.options:
+        goal = xp.where(found["status"] & Status.NON_FINITE.value == 0, found["goal"], xp.inf)
+        choice, others = xp.argmin(goal, -1), goal
+        axis = goal.ndim - 1
 
+        def of_best(v: Any) -> Any:
+            at = choice.reshape(choice.shape + (1,) * (v.ndim - axis))
+            return xp.take_along_axis(v, at, axis)[(slice(None),) * axis + (0,)]
 
-def _allocation(plan: dict[str, Any], shape: Shape, budget: Any) -> Allocation:
-    remarks = []
-    if not traced(plan):
-        plan = jax.tree.map(lambda v: v[()] if np.ndim(v) == 0 else v, plan)
-        failed = int(np.sum(np.asarray(plan["status"]) != 0))
-        none = int(np.sum(np.asarray(plan["status"]) & Status.NON_FINITE.value != 0))
-        if none:
-            remarks.append(f"{none} plans have no feasible point: the bounds cost more than the budget")
-        with np.errstate(invalid="ignore"):
-            unspent = int(np.sum(np.asarray(plan["cost"]) < 0.999 * np.asarray(budget)))
-        if unspent:
-            remarks.append(f"{unspent} plans leave part of the budget unspent: every column is at its upper bound")
-        if failed > none:
-            remarks.append(
-                f"{failed - none} plans fail their KKT conditions: no interior optimum, or a budget that does not bind"
-            )
+        found = jax.tree.map(of_best, found)
+        taken = {k: xp.asarray(v)[choice] for k, v in asked.options.items()}
+    else:
+        taken = {}
+    if not numbers:
+        found = jax.tree.map(lambda v: v[()] if np.ndim(v) == 0 else v, found)
+    names = list(dict.fromkeys(r.name for r in rules))
+    of = {name: [i for i, r in enumerate(rules) if r.name == name] for name in names}
+    prices = {name: sum(found["prices"][..., i] for i in at) for name, at in of.items()}
+    binding = {name: xp.any(found["binds"][..., xp.asarray(at)], -1) for name, at in of.items()}
+    price = prices.get("budget", 1.0 / prices["target"] if "target" in prices else found["loss"] * xp.nan)
+    maximised = asked.question.goal.name == "what is maximised"
     return Allocation(
-        {c: plan["columns"][c] for c in shape.over},
-        plan["loss"],
-        plan["cost"],
-        budget,
-        plan["price"],
-        plan["active"],
-        plan["status"],
-        KKT(*plan["kkt"]),
-        tuple(remarks),
+        {**{c: found["columns"][c] for c in shape.over}, **taken},
+        found["loss"],
+        found["cost"],
+        asked.budget,
+        price,
+        found["active"],
+        found["status"],
+        KKT(*found["kkt"]),
+        () if numbers else tuple(_remarks(found, asked, binding)),
+        prices,
+        binding,
+        -found["goal"] if maximised else None,
+        choice,
+        others if others is None or not maximised else -others,
+        (asked, fitted),
     )
+
+
+def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list[str]:
+    """What has to be said of plans that are not what was asked for."""
+    rules, status = asked.question.rules, np.asarray(found["status"])
+    none, failed = status & Status.NON_FINITE.value != 0, status & Status.MAX_STEPS.value != 0
+    said = []
+    if np.any(none):
+        excess = np.where(np.isfinite(found["excess"]), found["excess"], np.inf)[none].reshape(-1, len(rules))
+        worst = np.argmax(excess, -1)
+        which = int(np.bincount(worst).argmax())
+        least = float(np.min(excess[worst == which, which]))
+        by = f"by a factor of {np.exp(least):.3g}" if rules[which].log and least < 50 else "by far"
+        kind = "over its limit" if rules[which].side > 0 else "short of its limit"
+        said.append(
+            f"{int(none.sum())} plans have no feasible point: {rules[which].name} stays {kind} {by} at least, "
+            "within the bounds and the other limits"
+        )
+    if asked.budget is not None and "budget" in binding:
+        with np.errstate(invalid="ignore"):
+            unspent = int(np.sum(np.asarray(found["cost"]) < 0.999 * np.asarray(asked.budget)))
+        if unspent:
+            others = [n for n in binding if n != "budget" and np.any(binding[n])]
+            why = f"{' and '.join(others)} binds first" if others else "more of no column helps, within its bounds"
+            said.append(f"{unspent} plans leave part of the budget unspent: {why}")
+    if np.any(failed):
+        said.append(f"{int(failed.sum())} plans fail their KKT conditions: no optimum inside the bounds, or too few steps")
+    return said

@@ -210,8 +210,10 @@ class KKT:
 class Allocation:
     """A plan: `plan["N"]` is the optimal column, of shape (), (budgets,), (n,) or (n, budgets).
 
-    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `active` which columns sit at a bound (-1, 0, 1),
-    `status` and `certificate` per lane.
+    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `prices` of every limit (by how much the goal falls per unit
+    that the limit rises), `binding` which limits hold the plan, `active` which columns sit at a bound (-1, 0, 1),
+    `status` and `certificate` per lane, `value` what was maximised. Of choices: the row taken, and the goal of every row,
+    `by_choice` (..., choices).
     """
 
     columns: dict[str, Any]
@@ -223,6 +225,12 @@ class Allocation:
     status: Any
     certificate: KKT
     remarks: tuple[str, ...] = ()
+    prices: dict[str, Any] = field(default_factory=dict)
+    binding: dict[str, Any] = field(default_factory=dict)
+    value: Any = None
+    choice: Any = None
+    by_choice: Any = None
+    asked: Any = None  # the question and the fit, for what is asked of a plan next
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.columns:
@@ -232,6 +240,13 @@ class Allocation:
     def __repr__(self) -> str:
         if np.ndim(self.loss):
             return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
-        shown = ", ".join(f"{k}={float(v):.6g}" for k, v in self.columns.items())
-        said = "".join(f"; {r}" for r in self.remarks)
-        return f"<Allocation {shown}, loss {float(self.loss):.6g}, cost {float(self.cost):.4g}{said}>"
+        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.columns.items())
+        value = "" if self.value is None else f", value {float(self.value):.6g}"
+        held = [name for name, binds in self.binding.items() if binds and name not in ("budget", "target")]
+        said = [f"{' and '.join(held)} binds"] if held else []
+        tail = "".join(f"; {r}" for r in [*said, *self.remarks])
+        return f"<Allocation {shown}, loss {float(self.loss):.6g}{value}, cost {float(self.cost):.4g}{tail}>"
+
+
+def _short(value: Any) -> str:
+    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"[{', '.join(f'{v:.4g}' for v in np.ravel(value))}]"

@@ -53,7 +53,15 @@ def begin(x0: Any, tx: Any) -> Search:
     return Search(x0, tx.init(x0), x0, worst, worst, jnp.zeros(lanes, bool), jnp.zeros(lanes, jnp.int32))
 
 
-def advance(s: Search, evaluate: Callable[[Any], Any], tx: Any, lanes: Any, lower: Any = None, upper: Any = None) -> Search:
+def advance(
+    s: Search,
+    evaluate: Callable[[Any], Any],
+    tx: Any,
+    lanes: Any,
+    lower: Any = None,
+    upper: Any = None,
+    near: Any = STEP_TOLERANCE,
+) -> Search:
     """One trial in every lane that has not stopped; `evaluate(x)` gives value, gradient and curvature."""
     box = {} if lower is None and upper is None else {"lower": lower, "upper": upper}
     lower = -jnp.inf if lower is None else lower
@@ -73,7 +81,7 @@ def advance(s: Search, evaluate: Callable[[Any], Any], tx: Any, lanes: Any, lowe
     flat = better & (jnp.max(size, 0) <= GRADIENT_TOLERANCE * jnp.abs(v))  # a worse trial may lie on any plateau
     update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box)
     x: Any = optax.apply_updates(s.x, update)
-    still = jnp.max(jnp.abs(x - best), 0) <= STEP_TOLERANCE
+    still = jnp.max(jnp.abs(x - best), 0) <= near
     hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
     # next to the best point, no better value and no smaller gradient: this is as far as float64 goes
     exhausted = tie & ~better & (jnp.max(jnp.abs(s.x - s.best), 0) <= NEAR)
@@ -81,15 +89,18 @@ def advance(s: Search, evaluate: Callable[[Any], Any], tx: Any, lanes: Any, lowe
     return Search(jnp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
 
 
-def minimise(value: Value, x0: Any, lanes: Any, solver: Any, *, lower: Any = None, upper: Any = None) -> Solved:
+def minimise(
+    value: Value, x0: Any, lanes: Any, solver: Any, *, lower: Any = None, upper: Any = None, near: Any = STEP_TOLERANCE
+) -> Solved:
     """Minimise `value(x, lane)`, one lane's objective, from `x0` (P, T); every leaf of `lanes` ends in T.
 
-    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`).
+    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`). A lane ends where the next step is
+    no longer than `near`.
     """
     oracle, tx = derived_oracle(value, second_order=solver.second_order), solver.build(value)
 
     def step(state: tuple[Search, Any]) -> tuple[Search, Any]:
-        return advance(state[0], lambda x: oracle(x, lanes), tx, lanes, lower, upper), state[1] + 1
+        return advance(state[0], lambda x: oracle(x, lanes), tx, lanes, lower, upper, near), state[1] + 1
 
     def going(state: tuple[Search, Any]) -> Any:
         return (state[1] < solver.max_steps) & ~jnp.all(state[0].done)

@@ -1,0 +1,90 @@
+"""`near_optimal`: how flat the optimum is. All plans that are nearly as good as the best, and how far they reach.
+
+Around the optimum a loss changes little: half the parameters and twice the tokens may cost a tenth of a per cent. What can
+be told apart is the region of plans within a given share of the best, and its extent along each column is two more
+problems with limits: the least and the greatest of that column among plans that keep all limits and lose no more than
+allowed. They are solved as plans are, from the best plan outwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from ._allocate import spread
+from ._checks import refuse
+from ._plan import region_tile
+from ._results import Allocation
+from ._tiles import run_points
+from ._tree import traced
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Extent of the nearly optimal plans along each column: `low`, `best` and `high`, of the plan's shape.
+
+    `status` (..., columns) is 0 where both ends meet their KKT conditions; an end that does not is nan. `said` is what the
+    region allows.
+    """
+
+    low: dict[str, Any]
+    best: dict[str, Any]
+    high: dict[str, Any]
+    status: dict[str, Any]
+    said: str
+
+    def __getitem__(self, name: str) -> tuple[Any, Any]:
+        if name not in self.low:
+            raise KeyError(f"no column {name!r} in this region; there is {', '.join(self.low)}")
+        return self.low[name], self.high[name]
+
+    def __repr__(self) -> str:
+        if any(np.ndim(v) for v in self.best.values()):
+            return f"<Region of {', '.join(self.best)}, {self.said}>"
+        shown = (f"{c} {self.low[c]:.4g} to {self.high[c]:.4g} (best {self.best[c]:.4g})" for c in self.best)
+        return f"<Region {self.said}: {', '.join(shown)}>"
+
+
+def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -> Region:
+    """Extent [units of the columns] of all plans within `loss` [share of the loss] and `compute` [share of the cost] of a plan.
+
+    `plan` comes from `allocate`, for a law, a fit or an ensemble. `loss=0.001` holds every limit and lets the loss be 0.1 %
+    above the best; `compute=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best plan;
+    both together allow both. Where something was maximised, the share is of its value. Raises InputError where neither is
+    given, and for plans of choices, whose neighbours are in `plan.by_choice`.
+
+    >>> from jaxscale import allocate, laws
+    >>> near_optimal(allocate(laws.chinchilla.published["hoffmann2022"], 1e23), loss=0.001)
+    <Region loss within 0.1 %: N 1.127e+10 to 2.972e+10 (best 1.816e+10), D 5.607e+11 to 1.479e+12 (best 9.175e+11)>
+
+    Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
+    """
+    if not (loss >= 0 and compute >= 0 and loss + compute > 0):
+        raise refuse(
+            f"near_optimal: loss={loss}, compute={compute}", why="a share is meant", change="loss=0.001 for 0.1 % of the loss"
+        )
+    asked, fitted = plan.asked
+    if traced(asked.question, asked.limits):
+        raise TypeError("near_optimal is for numbers: it takes a plan made outside jit and grad")
+    if asked.options:
+        raise refuse("near_optimal: the plan is one of several choices", why="choices have no region", change="plan.by_choice")
+    names = [r.name for r in asked.question.rules]
+    by_cost = asked.question.goal.name == "cost"
+    slack = np.zeros(1 + len(names))
+    slack[0] = compute if by_cost else loss
+    held = "target" if by_cost else "budget"
+    if held in names:
+        slack[1 + names.index(held)] = loss if by_cost else compute
+    elif compute:
+        raise refuse(f"near_optimal: compute={compute}, and the plan has no budget", why="other limits hold it", change="loss=")
+    values, limits, lead, many = spread(asked, fitted)
+    lanes = int(np.prod(lead, dtype=int))
+    found = run_points(region_tile, (asked.question, values, limits, (np.int32(many), slack)), lanes, label="regions")
+    found = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], found)
+    columns = asked.question.shape.slices
+    status = {c: np.max(found["status"][..., a : a + (s or 1)], (-2, -1)) for c, s, a in columns}
+    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
+    return Region(found["low"], found["best"], found["high"], status, " and ".join(shares))
