@@ -35,8 +35,8 @@ _NUMBER = {"envelope": 1, "law": 3}  # in Hoffmann et al.; the others are 2
 class Approach:
     """One estimator: exponent of N*, `N` [parameters] at the budget, and its bias on the same rows without noise.
 
-    `exponent_bias` is a difference, `N_bias` a factor; `used` and `dropped` count minima (rows, for the law). Numbers are
-    nan where the estimator cannot be applied, and `reason` says why.
+    `exponent_bias` is a difference, `N_bias` a factor; `used` and `dropped` count minima (points of the envelope, rows for
+    the law). Numbers are nan where the estimator cannot be applied, and `reason` says why.
     """
 
     name: str
@@ -137,5 +137,5 @@ def _applied(
         clean = estimator(exact)
         numbers |= {"exponent_bias": clean.exponents["N"] - exponent, "N_bias": float(clean.predict(budget)["N"]) / size}
     except InputError as error:
-        numbers["reason"] = numbers["reason"] or f"bias unknown, on the law's losses {str(error).splitlines()[0]}"
+        numbers["reason"] = numbers["reason"] or f"bias unknown; without noise, {str(error).splitlines()[0]}"
     return Approach(name, **numbers)

@@ -58,16 +58,16 @@ class IsoFLOP:
     def __repr__(self) -> str:
         lines = ", ".join(f"{v} = {self.constants[v]:.4g} C^{self.exponents[v]:.4f}" for v in ("N", "D"))
         spread = "" if self.interval is None else f" ({self.interval.low:.4f} to {self.interval.high:.4f} for N)"
-        return f"<IsoFLOP {self.kind}: {lines}{spread}; {len(self.C)} minima, {_counted(self.dropped)}>"
+        return f"<IsoFLOP {self.kind}: {lines}{spread}; {_found(self.kind, len(self.C))}, {_counted(self.dropped)}>"
 
 
 def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None) -> IsoFLOP:
     """Best N [parameters] and D [tokens] at each budget of a sweep, and the power laws through them (Approach 2).
 
     `cost` is a function of N and D (default `costs.Train()`, 6 N D, in FLOP). Rows are put into budgets by their cost: the
-    window of 0.2 in ln C (20 % from end to end) that holds the most rows is a budget, with the geometric mean of its rows as
-    its C; then the fullest window of what is left, and so on. So budgets may be noisy and stray runs may lie between them,
-    but budgets less than 20 % apart are taken for one. Within a budget, sizes that differ by less than 1 % are one size
+    window of 0.2 in ln C (a factor of 1.22 from end to end) that holds the most rows is a budget, with the geometric mean of
+    its rows as its C; then the fullest window of what is left, and so on. So budgets may be noisy and stray runs may lie
+    between them, but budgets closer than that are taken for one. Within a budget, sizes that differ by less than 1 % are one size
     and their losses are averaged by weight. Other groups (families, seeds) are pooled: choose one with `runs.where`.
 
     Per budget, the loss against ln N is a least-squares "parabola" (at least 4 sizes) or "cubic" (5), or is interpolated
@@ -259,7 +259,7 @@ def _line(
     """The lines through the minima (C, N, loss), with the D that spends C at each N."""
     if len(kept) < 2:
         raise refuse(
-            f"{verb}: {len(kept)} {'minimum' if len(kept) == 1 else 'minima'}, {_counted(dropped)}",
+            f"{verb}: {_found(kind, len(kept))}, {_counted(dropped)}",
             why="the runs are not arranged in budgets, or each budget has its best size at the edge of its sizes",
             change="more sizes per budget, on both sides of the best one; or fit a law, which needs no such grid",
         )
@@ -289,6 +289,11 @@ def _tokens(n: np.ndarray, c: np.ndarray, cost: Callable[..., Any]) -> np.ndarra
         short = np.asarray(cost(N=n, D=np.exp(middle))) < c
         low, high = np.where(short, middle, low), np.where(short, high, middle)
     return np.asarray(np.exp(0.5 * (low + high)))
+
+
+def _found(kind: str, count: int) -> str:
+    one, more = ("point", "points") if kind == "envelope" else ("minimum", "minima")
+    return f"{count} {one if count == 1 else more}"
 
 
 def _counted(dropped: Any) -> str:

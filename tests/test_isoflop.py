@@ -247,7 +247,7 @@ def test_bad_questions_are_refused():
         jsl.isoflop(sweep(sizes=3))
     with pytest.raises(jsl.InputError, match=r"0 minima, 9 dropped \(9 lowest at the smallest size\)"):
         jsl.isoflop(sweep(shift=5))
-    with pytest.raises(jsl.InputError, match=r"envelope: 0 minima, .* a curve of one point"):
+    with pytest.raises(jsl.InputError, match=r"envelope: 0 points, .* a curve of one point"):
         jsl.envelope(sweep(width=1.5))
     with pytest.raises(jsl.InputError, match="points=1"):
         jsl.envelope(good, points=1)
@@ -286,10 +286,21 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
     found = jsl.approaches(other, 1e22)
     for name in ("envelope", "parabola", "cubic", "akima"):
         assert np.isnan([found[name].exponent, found[name].N, found[name].exponent_bias, found[name].N_bias]).all()
-        assert "minim" in found[name].reason
+        assert ": 0 points, " in found[name].reason or ": 0 minima, " in found[name].reason
     assert "one size alone" in found["envelope"].reason
     assert np.isfinite(found["law"].N)
     assert "nan" in repr(found)
+
+
+def test_a_law_whose_best_sizes_lie_elsewhere_leaves_the_bias_unknown(simulated):
+    """And an ensemble is represented by its point."""
+    small = dataclasses.replace(simulated, params=simulated.params | {"A": np.float64(1e-2)})
+    found = jsl.approaches(dataclasses.replace(small, value=np.zeros(3), point=small), 1e22)
+    for row in found.rows[:4]:
+        assert np.isfinite(row.exponent)
+        assert np.isnan(row.exponent_bias)
+        assert row.reason.startswith("bias unknown; without noise, ")
+        assert "the smallest size" in row.reason
 
 
 def test_approaches_are_for_laws_of_sizes_and_tokens(simulated):
