@@ -23,10 +23,15 @@ if TYPE_CHECKING:
     from . import solvers as solvers
     from . import units as units
     from ._allocate import allocate as allocate
+    from ._approaches import Approaches as Approaches
+    from ._approaches import approaches as approaches
     from ._bootstrap import bootstrap as bootstrap
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
     from ._fit import fit as fit
+    from ._isoflop import IsoFLOP as IsoFLOP
+    from ._isoflop import envelope as envelope
+    from ._isoflop import isoflop as isoflop
     from ._law import Law as Law
     from ._law import law as law
     from ._params import Param as Param
@@ -65,8 +70,13 @@ else:
         "allocate": "_allocate",
         "InputError": "_checks",
         "JaxscaleWarning": "_checks",
+        "Approaches": "_approaches",
+        "approaches": "_approaches",
         "bootstrap": "_bootstrap",
         "fit": "_fit",
+        "IsoFLOP": "_isoflop",
+        "envelope": "_isoflop",
+        "isoflop": "_isoflop",
         "Law": "_law",
         "law": "_law",
         "Param": "_params",
