@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ._bootstrap import bootstrap as bootstrap
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
+    from ._design import Design as Design
+    from ._design import design as design
+    from ._design import expected_deviation as expected_deviation
     from ._fit import fit as fit
     from ._law import Law as Law
     from ._law import law as law
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from ._results import Interval as Interval
     from ._results import Status as Status
     from ._runs import Runs as Runs
+    from ._simulate import simulate as simulate
     from .laws import cite as cite
     from .uncertainty import Covariance as Covariance
     from .uncertainty import Identifiability as Identifiability
@@ -64,6 +68,9 @@ else:
         "InputError": "_checks",
         "JaxscaleWarning": "_checks",
         "bootstrap": "_bootstrap",
+        "Design": "_design",
+        "design": "_design",
+        "expected_deviation": "_design",
         "fit": "_fit",
         "Law": "_law",
         "law": "_law",
@@ -80,6 +87,7 @@ else:
         "Interval": "_results",
         "Status": "_results",
         "Runs": "_runs",
+        "simulate": "_simulate",
         "cite": "laws",
         "Covariance": "uncertainty",
         "Influence": "uncertainty",

@@ -8,18 +8,18 @@ import jaxscale
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
     {"_checks", "_tree", "_jets", "_formula", "units", "_noise"},
-    {"_params", "objectives", "costs", "_table", "_roots", "_store"},
+    {"_params", "objectives", "costs", "_table", "_roots", "_store", "_choose"},
     {"_runs", "_evaluate", "_call", "_law", "solvers", "_resample", "_tiles"},
     {"_coordinates", "_results", "laws", "schedules"},
     {"_kernel", "_plan", "_maps"},
-    {"_starts", "_allocate", "datasets"},
+    {"_starts", "_allocate", "_simulate", "datasets"},
     {"_lanes"},
     {"_judge", "_prepare"},
     {"_certify", "_solve"},
     {"_fit"},
     {"_bootstrap"},
     {"uncertainty"},
-    {"_report", "plots"},
+    {"_report", "_design", "plots"},
     {"__init__", "cli"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}
