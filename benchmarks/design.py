@@ -1,11 +1,12 @@
 """Design: how much narrower the interval of a plan becomes when the next runs are chosen for it.
 
 Each study has a law of its own, near the one of Besiroglu et al. 2024, and a first sweep of 40 small runs. It is extended
-with four times the first sweep's cost in six ways, at the same noise, and fitted again: by `design`, by `design` with each
-candidate at most once, by random candidates, by isoFLOP curves (three, spread over a factor of ten, or one that is as large
-as eight runs can be), and by the runs that simple-scaling-laws suggests. All choose among 2 to 400 tokens per parameter and
-runs between 1/200 and 1/4 of the budget, so that no design is a swarm of tiny runs; the peer lays its own candidates between
-the same costs, over more tokens per parameter, and a seventh way is `design` among just these. Asked is ln N* at 10 and 100 times the dearest candidate.
+with four times the first sweep's cost, at the same noise, and fitted again: by `design`, by `design` with each candidate at
+most once, by random candidates, by isoFLOP curves (three, spread over a factor of ten, or one that is as large as eight runs
+can be), and by the runs that simple-scaling-laws suggests. All choose among 2 to 400 tokens per parameter and runs between
+1/200 and 1/4 of the budget, so that no design is a swarm of tiny runs. The peer lays its own candidates between the same
+costs, over another range of tokens per parameter; so the last way is `design` among just these. Asked is ln N* at 10 and 100
+times the dearest candidate.
 
 The width of an interval is a promise; so each line has its coverage beside it, and the root mean square of the true error.
 Ratios are to `design`: above 1 the other way is worse. Errors of ratios are standard errors over studies.
@@ -99,12 +100,12 @@ def extensions(before: Found, sweeps: list[jsl.Runs]) -> dict[str, tuple[list[Co
         draws=DRAWS,
     )
     if peer:
-        known = {
-            "seconds_per_design": float(np.mean([p["seconds"] for p in peer])),
-            "draws": DRAWS,
-            "version": peer[0]["version"],
-        }
-        out[METHOD] = [{c: np.asarray(p[c]) for c in "ND"} for p in peer], known
+        seconds, version = float(np.mean([p["seconds"] for p in peer])), peer[0]["version"]
+        out[METHOD] = (
+            [{c: np.asarray(p[c]) for c in "ND"} for p in peer],
+            {"seconds_per_design": seconds, "draws": DRAWS, "version": version, "candidates": len(peer[0]["offered"][0])},
+        )
+        out[SAME] = designed(before, [dict(zip("ND", map(np.asarray, p["offered"]), strict=True)) for p in peer])
     return out
 
 

@@ -21,6 +21,8 @@ FULL = 1 + 1e-9  # the budget, with room for rounding
 RIDGE = 1e-13  # of scaled information: stands in for directions that no run has seen yet
 _NOTHING = 1e-9  # relative reduction of the variance that is not worth a run
 _CLOSE = 1e-4  # relative gap of the variance at which the bound is good enough
+_SPENT = 1e-12  # share of the budget that counts as none
+_NEAR = 2e-4  # relative distance of a design from the bound at which nothing more is tried
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,6 @@ class Choice:
         information = self.known + (self.rows.T * np.asarray(count)[..., None, :]) @ self.rows
         return np.asarray(np.linalg.inv(information + RIDGE * np.eye(len(self.known))))
 
-    def variances(self, count: np.ndarray) -> np.ndarray:
-        """Of each wanted quantity (k,); inf where no run says anything about it."""
-        half = self.wanted @ self.inverse(count)
-        found = np.sum(half * self.wanted, 1)
-        return np.where(RIDGE * np.sum(half**2, 1) > 1e-3 * found, np.inf, found)
-
     def total(self, count: np.ndarray) -> float:
         """Sum of the variances, finite."""
         return float(np.sum((self.wanted @ self.inverse(count)) * self.wanted))
@@ -60,24 +56,37 @@ class Choice:
 
 
 def scaled(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, cost: np.ndarray, most: int | None) -> Choice:
-    """The problem in coordinates in which all information together has a diagonal of 1; no candidate exceeds the budget of 1."""
-    size = np.sqrt(np.diagonal(known) + np.sum(rows**2, 0))
-    size = np.where(size > 0, size, 1.0)
+    """The problem in coordinates in which the information that a budget buys has a diagonal of about 1."""
     afford = np.floor(FULL / cost).astype(np.int64)
-    return Choice(
-        known / size / size[:, None], rows / size, wanted / size, cost, afford if most is None else np.minimum(afford, most)
-    )
+    limit = afford if most is None else np.minimum(afford, most)
+    size = np.sqrt(np.diagonal(known) + np.mean(limit[:, None] * rows**2, 0))
+    size = np.where(size > 0, size, 1.0)
+    return Choice(known / size / size[:, None], rows / size, wanted / size, cost, limit)
+
+
+def variances(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Of each wanted quantity (k,) once these counts (m,) are added to what is known; inf where no run says anything of it."""
+    information = known + (rows.T * count) @ rows
+    size = np.sqrt(np.diagonal(information))
+    size = np.where(size > 0, size, 1.0)
+    wanted = wanted / size
+    half = wanted @ np.linalg.inv(information / size / size[:, None] + RIDGE * np.eye(len(size)))
+    found = np.sum(half * wanted, 1)
+    return np.where(RIDGE * np.sum(half**2, 1) > 1e-3 * found, np.inf, found)
 
 
 def best(p: Choice) -> tuple[np.ndarray, float]:
     """Counts (m,) of the best design found, and what no design's sum of variances can fall below."""
     none = np.zeros(len(p.cost), np.int64)
-    greedy = [improved(p, filled(p, none, per_cost)) for per_cost in (True, False)]
-    first = min(greedy, key=p.total)
-    weights, bound = relaxed(p, first)
+    designs = [filled(p, none, per_cost) for per_cost in (True, False)]
+    weights, bound = relaxed(p, min(designs, key=p.total))
     below = np.floor(weights + 1e-9).astype(np.int64)
-    rounded = [improved(p, filled(p, below, per_cost)) for per_cost in (True, False)]
-    return min([first, *rounded], key=p.total), bound
+    designs += [filled(p, below, per_cost) for per_cost in (True, False)]
+    for k, count in enumerate(designs := sorted(designs, key=p.total)):
+        if p.total(designs[0]) > bound * (1 + _NEAR):  # with many runs, rounding alone is close
+            designs[k] = improved(p, count, bound)
+            designs[0] = min(designs[0], designs[k], key=p.total)
+    return designs[0], bound
 
 
 def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
@@ -94,8 +103,8 @@ def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
         total = p.total(count)
 
 
-def improved(p: Choice, count: np.ndarray, sweeps: int = 20) -> np.ndarray:
-    """Exchange: take one run out, put others in as long as that helps, candidate by candidate, until nothing does."""
+def improved(p: Choice, count: np.ndarray, bound: float, sweeps: int = 20) -> np.ndarray:
+    """Exchange: take one run out, put others in if that helps, candidate by candidate, until nothing does or it is close."""
     total = p.total(count)
     for _ in range(sweeps):
         before = total
@@ -112,43 +121,51 @@ def improved(p: Choice, count: np.ndarray, sweeps: int = 20) -> np.ndarray:
                 if (now := p.total(trial)) < total * (1 - 1e-7):
                     count, total = trial, now
                     break
+            if total <= bound * (1 + _NEAR):
+                return count
         if total > before * (1 - 1e-6):
             break
     return count
 
 
-def relaxed(p: Choice, count: np.ndarray, steps: int = 3000) -> tuple[np.ndarray, float]:
+def relaxed(p: Choice, count: np.ndarray, rounds: int = 100) -> tuple[np.ndarray, float]:
     """Fractional counts (m,) near the optimum over fractions, and a proven bound of the total from below.
 
     The total is convex in the counts, so its tangent at any point bounds it from below everywhere; the least of a tangent
-    under a budget is a fractional knapsack.
+    under a budget is a fractional knapsack. In each round mass moves among the candidates in use and the most promising.
     """
-    weights, bound, most = count.astype(np.float64), 0.0, p.most.astype(np.float64)
-    for _ in range(steps):
+    weights, bound = count.astype(np.float64), 0.0
+    for _ in range(rounds):
         total, slopes = p.total(weights), p.slopes(weights)
         bound = max(bound, total - _knapsack(p, slopes) + float(slopes @ weights))
         if total - bound <= _CLOSE * total:
             break
-        per_cost, left = slopes / p.cost, FULL - float(p.cost @ weights)
+        promise = np.where(weights < p.most, slopes / p.cost, -1.0)
+        some = np.union1d(np.flatnonzero(weights), np.argsort(-promise, kind="stable")[:20])
+        weights[some] = _moved(Choice(p.known, p.rows[some], p.wanted, p.cost[some], p.most[some]), weights[some])
+    return weights, bound
+
+
+def _moved(p: Choice, weights: np.ndarray, steps: int = 50) -> np.ndarray:
+    """The weights after steps that each move budget, as much as is best, from the worst candidate in use to the best one."""
+    most = p.most.astype(np.float64)
+    for _ in range(steps):
+        per_cost, left = p.slopes(weights) / p.cost, FULL - float(p.cost @ weights)
         room = (most - weights) * p.cost
-        i = int(np.argmax(np.where(room > 1e-12, per_cost, -1.0)))
+        i = int(np.argmax(np.where(room > _SPENT, per_cost, -1.0)))
         used = weights > 0
         used[i] = False
-        j = -1 if left > 1e-12 or not used.any() else int(np.argmin(np.where(used, per_cost, np.inf)))
         add, take = np.zeros_like(weights), np.zeros_like(weights)
-        add[i] = 1.0 / p.cost[i]
-        if j >= 0:
-            take[j] = 1.0 / p.cost[j]
-        most_moved = min(room[i], left if j < 0 else weights[j] * p.cost[j])
-        if most_moved <= 0:
+        add[i], limit = 1.0 / p.cost[i], min(room[i], left)
+        if left <= _SPENT and used.any():
+            j = int(np.argmin(np.where(used, per_cost, np.inf)))
+            take[j], limit = 1.0 / p.cost[j], min(room[i], weights[j] * p.cost[j])
+        step = _along(p, weights, add - take, limit) if limit > 0 else 0.0
+        if step <= 0:
             break
-        moved = _along(p, weights, add - take, most_moved)
-        if moved <= 0:
-            break
-        weights = np.clip(weights + moved * (add - take), 0.0, most)
-        if j >= 0 and moved == most_moved and most_moved < room[i]:
-            weights[j] = 0.0
-    return weights, bound
+        weights = np.clip(weights + step * (add - take), 0.0, most)
+        weights[weights * p.cost < _SPENT] = 0.0
+    return weights
 
 
 def _knapsack(p: Choice, slopes: np.ndarray) -> float:

@@ -75,12 +75,12 @@ class Design:
             f"<Design: {len(self)} runs of {len(used)} of {len(self.count)} candidates, "
             f"cost {self.cost:.3g} of {self.budget:.3g}; standard deviation {_root(self.before):.3g} -> "
             f"{_root(self.after):.3g}, {self.bound:.3g} at best>",
-            "".join(f"{c:>11}" for c in plain) + f"{'count':>8}{'cost':>8}",
+            "candidate" + "".join(f"{c:>11}" for c in plain) + f"{'count':>8}{'cost':>8}",
         ]
         for i in used[shown]:
             cells = [v if isinstance(v, str) else f"{v:.4g}" for v in (self.candidates[c][i] for c in plain)]
             share = self.count[i] * self.costs[i] / self.cost
-            lines.append("".join(f"{v:>11}" for v in cells) + f"{self.count[i]:>8}{share:>8.1%}")
+            lines.append(f"{i:>9}" + "".join(f"{v:>11}" for v in cells) + f"{self.count[i]:>8}{share:>8.1%}")
         return "\n".join(lines + [f"and {len(used) - ROWS} that take less"] * (len(used) > ROWS))
 
 
@@ -112,13 +112,13 @@ def design(
     >>> N, D = (v.ravel() for v in np.meshgrid([3e7, 3e8, 3e9], [1e9, 1e10, 1e11]))
     >>> design(best, {"N": N, "D": D}, 3e21, of=lambda law: jsl.allocate(law, 1e24)["N"], most=10)
     <Design: 50 runs of 6 of 9 candidates, cost 2.99e+21 of 3e+21; standard deviation 0.0777 -> 0.0645, 0.0645 at best>
-              N          D   count    cost
-          3e+07      1e+09      10    0.1%
-          3e+08      1e+09      10    0.6%
-          3e+07      1e+10      10    0.6%
-          3e+09      1e+09       4    2.4%
-          3e+09      1e+10       6   36.1%
-          3e+08      1e+11      10   60.2%
+    candidate          N          D   count    cost
+            0      3e+07      1e+09      10    0.1%
+            1      3e+08      1e+09      10    0.6%
+            3      3e+07      1e+10      10    0.6%
+            2      3e+09      1e+09       4    2.4%
+            5      3e+09      1e+10       6   36.1%
+            7      3e+08      1e+11      10   60.2%
 
     Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is searched and bounded: `_choose`.
     """
@@ -136,7 +136,7 @@ def design(
         )
     problem = _choose.scaled(model.known, model.rows, model.wanted, costs / budget, most)
     count, bound = _choose.best(problem)
-    before, after = (model.back(np.sqrt(problem.variances(c))) for c in (np.zeros_like(count), count))
+    before, after = (model.deviation(c) for c in (np.zeros_like(count), count))
     spent = float(costs @ count)
     return Design(count, model.table, costs, spent, float(budget), before, after, float(np.sqrt(bound)))
 
@@ -161,9 +161,7 @@ def expected_deviation(
     if columns is None and isinstance(fit, Law):
         raise TypeError("expected_deviation(): a law without a fit has no runs: give columns")
     model = _model(fit, columns, of, log, noise, "expected_deviation()")
-    rows = np.zeros((1, model.rows.shape[1])) if columns is None else model.rows
-    problem = _choose.scaled(model.known, rows, model.wanted, np.ones(len(rows)), None)
-    return model.back(np.sqrt(problem.variances(np.full(len(rows), float(columns is not None)))))
+    return model.deviation(np.ones(len(model.rows)))
 
 
 def _root(deviation: Any) -> float:
@@ -181,8 +179,9 @@ class _Model:
     wanted: np.ndarray
     answer: Any
 
-    def back(self, flat: np.ndarray) -> Any:
-        """Numbers (k,) as the answer has them."""
+    def deviation(self, count: np.ndarray) -> Any:
+        """Standard deviation, in the form of the answer, with so many runs (m,) of each row."""
+        flat = np.sqrt(_choose.variances(self.known, self.rows, self.wanted, count))
         leaves, form = jax.tree.flatten(self.answer)
         ends = np.cumsum([np.size(v) for v in leaves])
         parts = np.split(flat, ends[:-1])

@@ -145,6 +145,22 @@ def test_large_designs_come_close_to_the_bound():
     assert bound <= p.total(count) < bound * 1.001
 
 
+def test_what_is_wanted_may_be_out_of_reach_until_the_runs_are_there():
+    """Nothing is known, the budget buys from a handful to millions of runs: no number overflows or is lost."""
+    rows, cost = slopes(TRUTH, lambda law: np.log(law(**GRID))) / 0.005, 6 * N * D
+    wanted = slopes(TRUTH, size)[None]
+    none = np.zeros((5, 5))
+    for budget in (3e18, 1e20, 1e23, 1e26):
+        p = _choose.scaled(none, rows, wanted, cost / budget, None)
+        count, bound = _choose.best(p)
+        (variance,) = _choose.variances(none, rows, wanted, count)
+        exact = wanted[0] @ np.linalg.inv((rows.T * count) @ rows) @ wanted[0]
+        assert variance == pytest.approx(exact, rel=1e-5)
+        assert bound <= exact * (1 + 1e-6)
+        assert budget < 1e20 or exact < 1.05 * bound
+    assert _choose.variances(none, rows, wanted, np.eye(25)[0]) == np.inf
+
+
 def test_a_design_of_a_fit(fit):
     plan = jsl.design(fit, GRID, 1e20, of=size, log=False, most=4)
     costs = 6 * N * D
@@ -189,6 +205,12 @@ def test_laws_per_group_and_mixtures():
     plan = jsl.design(bound, table, 1e20, of=lambda own: own.params["E"][1], noise=0.005, most=2)
     assert plan.after < 0.1
     assert plan.count[25:].sum() > 0
+    mixture = jsl.laws.data_mixing.sized(t=3).fix(c=2.0, k=1.0, t=[-1.0, 0.5, 0.2])
+    shares = {"r": np.random.default_rng(0).dirichlet([1, 1, 1], 30)}
+    asked = {"of": lambda own: own(r=np.array([0.2, 0.3, 0.5])), "cost": lambda r: 1.0 + 0 * r[:, 0]}
+    plan = jsl.design(mixture, shares, 10, noise=0.01, **asked)
+    assert plan.columns["r"].shape == (10, 3)
+    assert plan.gap < 0.1
 
 
 def test_what_cannot_be_asked_is_refused(fit):
