@@ -1,10 +1,10 @@
 """Choosing runs: counts of candidates that make a variance small under a budget, with a proof of how small it can be.
 
 A run with slopes g (in units of its noise) adds g g' to the information matrix M, and the variances of what is wanted sum
-to tr C M^-1 C'. Three integer designs are tried: greedy by reduction per cost, greedy by reduction alone (what fits last
-matters), and the optimum over fractions of runs, rounded down and filled up. Each is improved by exchanges, and the best
-is kept. Over fractions the problem is convex: mass moves from the worst candidate to the best until a linear bound from
-below, which holds for all designs, meets the variance. Everything here is plain NumPy on a few small matrices.
+to tr C M^-1 C'. Integer designs are tried: greedy by reduction per cost, greedy by reduction alone (what fits last matters),
+and the optimum over fractions of runs, rounded down and filled up. Exchanges improve them where none is close to the bound,
+and the best is kept. Over fractions the problem is convex: mass moves from the worst candidate to the best until a linear
+bound from below, which holds for all designs, meets the variance. All of it is plain NumPy on a few small matrices.
 
 Sources: Pukelsheim 1993, Optimal Design of Experiments (c- and A-optimality); Fedorov 1972, Theory of Optimal Experiments
 (exchange); Boehning 1986, Metrika 33 (exchange of vertices). Budgets in place of numbers of runs, limits per candidate and
@@ -57,7 +57,7 @@ class Choice:
 
 def scaled(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, cost: np.ndarray, most: int | None) -> Choice:
     """The problem in coordinates in which the information that a budget buys has a diagonal of about 1."""
-    afford = np.floor(FULL / cost).astype(np.int64)
+    afford = np.minimum(FULL / cost, 2.0**53).astype(np.int64)
     limit = afford if most is None else np.minimum(afford, most)
     size = np.sqrt(np.diagonal(known) + np.mean(limit[:, None] * rows**2, 0))
     size = np.where(size > 0, size, 1.0)
