@@ -172,6 +172,13 @@ TABLES = {
             + (f"; {len(r['cautions'])} cautions" if r["cautions"] else "")
         ),
     ),
+    "design": Columns(
+        about="Ratio: geometric mean width of the intervals of ln N* at 10 and 100 times the dearest run, to that of `design`, "
+        "with its standard error. Error: root mean square of the true error of ln N*.",
+        figure=lambda r, _: f"{short(r['runs'])} runs, {percent(r['cost_over_budget'])} of the budget",
+        ratio=lambda r, _: f"{times(r['width_ratio'])} ± {short(r['width_ratio_error'])}",
+        quality=lambda r, _: f"error {short(r['rms_error_all'])}, coverage {short(min(r['coverage']))} % or more",
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ._bootstrap import bootstrap as bootstrap
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
+    from ._design import Design as Design
+    from ._design import design as design
+    from ._design import expected_deviation as expected_deviation
     from ._fit import fit as fit
     from ._isoflop import IsoFLOP as IsoFLOP
     from ._isoflop import envelope as envelope
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from ._results import Interval as Interval
     from ._results import Status as Status
     from ._runs import Runs as Runs
+    from ._simulate import simulate as simulate
     from .laws import cite as cite
     from .uncertainty import Covariance as Covariance
     from .uncertainty import Identifiability as Identifiability
@@ -73,6 +77,9 @@ else:
         "Approaches": "_approaches",
         "approaches": "_approaches",
         "bootstrap": "_bootstrap",
+        "Design": "_design",
+        "design": "_design",
+        "expected_deviation": "_design",
         "fit": "_fit",
         "IsoFLOP": "_isoflop",
         "envelope": "_isoflop",
@@ -94,6 +101,7 @@ else:
         "Interval": "_results",
         "Status": "_results",
         "Runs": "_runs",
+        "simulate": "_simulate",
         "cite": "laws",
         "Covariance": "uncertainty",
         "Influence": "uncertainty",

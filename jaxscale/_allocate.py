@@ -20,7 +20,7 @@ from ._maps import flat
 from ._plan import plan_tile, plans
 from ._question import Put, put
 from ._results import KKT, Allocation, Fit, Status, bound
-from ._tiles import bucket, run_points
+from ._tiles import PLAN_TILE, bucket, run_points
 from ._tree import to_numpy, traced
 
 
@@ -101,7 +101,7 @@ def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str
     choices = len(next(iter(asked.options.values()), [0]))
     options = {k: _padded(v, 64) for k, v in asked.options.items()}
     job = (to_numpy(asked.question), values, limits, options, (np.int32(many), np.int32(choices), np.int32(per_law)))
-    found = run_points(plan_tile, job, int(np.prod(lead, dtype=int)) * choices, label="plans")
+    found = run_points(plan_tile, job, int(np.prod(lead, dtype=int)) * choices, label="plans", tile=PLAN_TILE)
     lead = (*lead, *((choices,) if asked.options else ()))
     shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
     return shaped
@@ -184,7 +184,7 @@ def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list
         by = f"by a factor of {np.exp(least):.3g}" if rules[which].log and least < 50 else "by far"
         kind = "over its limit" if rules[which].side > 0 else "short of its limit"
         said.append(
-            f"{int(none.sum())} plans have no feasible point: {rules[which].name} stays {kind} {by} at least, "
+            f"{_plans(none)} no feasible point: {rules[which].name} stays {kind} {by} at least, "
             "within the bounds and the other limits"
         )
     if asked.budget is not None and "budget" in binding:
@@ -193,7 +193,15 @@ def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list
         if unspent:
             others = [n for n in binding if n != "budget" and np.any(binding[n])]
             why = f"{' and '.join(others)} binds first" if others else "more of no column helps, within its bounds"
-            said.append(f"{unspent} plans leave part of the budget unspent: {why}")
+            said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
     if np.any(failed):
-        said.append(f"{int(failed.sum())} plans fail their KKT conditions: no optimum inside the bounds, or too few steps")
+        verb = "fails its" if failed.sum() == 1 else "fail their"
+        said.append(
+            f"{int(failed.sum())} plan{'s' * (failed.sum() != 1)} {verb} KKT conditions: no optimum inside the bounds, or too few steps"
+        )
     return said
+
+
+def _plans(which: np.ndarray) -> str:
+    count = int(which.sum())
+    return f"{count} plan has" if count == 1 else f"{count} plans have"

@@ -18,7 +18,7 @@ from ._allocate import spread
 from ._checks import refuse
 from ._plan import region_tile
 from ._results import Allocation
-from ._tiles import run_points
+from ._tiles import PLAN_TILE, run_points
 from ._tree import traced
 
 
@@ -82,9 +82,14 @@ def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -
         raise refuse(f"near_optimal: compute={compute}, and the plan has no budget", why="other limits hold it", change="loss=")
     values, limits, lead, many = spread(asked, fitted)
     lanes = int(np.prod(lead, dtype=int))
-    found = run_points(region_tile, (asked.question, values, limits, (np.int32(many), slack)), lanes, label="regions")
+    job = (asked.question, values, limits, (np.int32(many), slack))
+    found = run_points(region_tile, job, lanes, label="regions", tile=PLAN_TILE)
     found = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], found)
-    columns = asked.question.shape.slices
-    status = {c: np.max(found["status"][..., a : a + (s or 1)], (-2, -1)) for c, s, a in columns}
+    status, low, best, high = {}, {}, {}, {}
+    for c, size, a in asked.question.shape.slices:
+        ends = found["status"][..., a : a + size] if size else found["status"][..., a]  # (..., 2, size) or (..., 2)
+        sides = (ends[..., 0, :], ends[..., 1, :]) if size else (ends[..., 0], ends[..., 1])
+        low[c], high[c] = (np.where(s == 0, found[k][c], np.nan)[()] for s, k in zip(sides, ("low", "high"), strict=True))
+        best[c], status[c] = found["best"][c], np.maximum(*sides)[()]
     shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
-    return Region(found["low"], found["best"], found["high"], status, " and ".join(shares))
+    return Region(low, best, high, status, " and ".join(shares))

@@ -52,6 +52,7 @@ class Tile:
 TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
+PLAN_TILE = {"cpu": 1024}  # lanes that take steps together: half of them wait for the slowest in wider tiles
 MEMORY = 2**30  # bytes that the slots of one worker may take unless the caller says otherwise
 _SHOW_AFTER = 2.0  # seconds before a progress bar appears
 
@@ -145,9 +146,11 @@ def run_blocks(
     return [done[first] for first, _ in blocks], resumed
 
 
-def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "") -> Any:
-    """`function(indices, job)` for lanes that need no steps, such as predictions: their trees joined along the first axis."""
-    size, trees = POINT_TILE.get(jax.default_backend(), WIDE.slots), list[Any]()
+def run_points(
+    function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "", tile: dict[str, int] = POINT_TILE
+) -> Any:
+    """`function(indices, job)` for lanes that end together, such as predictions: their trees joined along the first axis."""
+    size, trees = tile.get(jax.default_backend(), WIDE.slots), list[Any]()
 
     def task(first: int, count: int) -> Arrays:
         index = np.arange(first, first + size)

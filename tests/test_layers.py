@@ -8,12 +8,14 @@ import jaxscale
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
     {"_checks", "_tree", "_jets", "_formula", "units", "_noise"},
-    {"_params", "objectives", "costs", "_table", "_roots", "_store"},
+    {"_params", "objectives", "costs", "_table", "_roots", "_store", "_choose"},
     {"_runs", "_evaluate", "_call", "_law", "solvers", "_resample", "_tiles"},
     {"_coordinates", "_results", "laws", "schedules"},
-    {"_kernel", "_plan", "_maps"},
+    {"_kernel", "_rules", "_maps", "_box"},
+    {"_kkt"},
+    {"_plan"},
     {"_question"},
-    {"_starts", "_allocate", "datasets"},
+    {"_starts", "_allocate", "_simulate", "datasets"},
     {"_region"},
     {"_lanes"},
     {"_judge", "_prepare"},
@@ -22,6 +24,7 @@ LAYERS = [
     {"_bootstrap"},
     {"uncertainty"},
     {"_report", "plots", "_isoflop", "_approaches"},
+    {"_design"},
     {"__init__", "cli"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}

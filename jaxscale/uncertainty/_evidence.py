@@ -178,10 +178,15 @@ def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
 
 def slopes_at(at: Evidence, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
     """The same at coordinates x (L, P): trees of arrays (L, ...) and (L, ..., P)."""
+    return slopes_in(at.frame, of, x)
+
+
+def slopes_in(frame: Frame, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
+    """The same for a law in its coordinates, without a fit."""
     # a function of the user may read what has changed since it was last traced: it is traced again in every call
     ours = of is parameters or getattr(of, "traced_once", False)
     tile = functools.partial(_traced_once, of=of) if ours else jax.jit(functools.partial(_slopes, of=of))
-    found: tuple[Any, Any] = run_points(tile, (at.frame, x), len(x), label="slopes")
+    found: tuple[Any, Any] = run_points(tile, (frame, x), len(x), label="slopes")
     return found
 
 
