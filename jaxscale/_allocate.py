@@ -195,9 +195,10 @@ def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list
             why = f"{' and '.join(others)} binds first" if others else "more of no column helps, within its bounds"
             said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
     if np.any(failed):
-        verb = "fails its" if failed.sum() == 1 else "fail their"
+        one = failed.sum() == 1
         said.append(
-            f"{int(failed.sum())} plan{'s' * (failed.sum() != 1)} {verb} KKT conditions: no optimum inside the bounds, or too few steps"
+            f"{int(failed.sum())} {'plan fails its' if one else 'plans fail their'} KKT conditions: "
+            "no optimum inside the bounds, or too few steps"
         )
     return said
 
