@@ -16,6 +16,7 @@ from ._rules import Question, gaps, known_of, natural, slopes_of, value_of, yard
 from .solvers import derivatives, solve_positive
 
 _KKT = 1e-6
+NEAR = 0.1  # in coordinates: a limit that is farther away is not felt
 _ON = 1e-9  # a coordinate this close to its bound is at it
 
 
@@ -42,7 +43,8 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
     held = jnp.logical_or(*_held(*fixed[:2], slope))
     free = jnp.where(held, 0.0, 1.0)
     strength = fixed[2] * jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    active = strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300)
+    near = gaps(*fixed[:2])[1] > -NEAR * jnp.max(jnp.abs(by_limit), 1, initial=0.0)
+    active = near & (strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300))
     rows = jnp.concatenate([jnp.where(active[:, None], by_limit, 0.0), by_sum]) * free
     live = jnp.concatenate([active, jnp.ones(len(by_sum), bool)]) & (jnp.max(jnp.abs(rows), 1, initial=0.0) > 0)
     rows = jnp.where(live[:, None], rows, 0.0)

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._kkt import closed, judged
+from ._kkt import NEAR, closed, judged
 from ._rules import Question, Rule, gaps, natural, relative, slopes_of
 from ._tree import node
 from .solvers import minimise
@@ -25,6 +25,7 @@ from .solvers import minimise
 _ROUNDS = np.array([[0.0, 1.0, 1e-3], [1.0, 10.0, 1e-2], *[[1.0, 1e2, 1e-4]] * 2, *[[1.0, 1e3, 1e-5]] * 6])
 _CLOSE = 1e-2  # as far from their limits as this, coordinates are left to the closing steps
 _SETTLED = 0.2  # and so are prices that change by less than this share of the largest
+_STEEP = 1e-2  # and so is this share of the slope
 _CLOSED, _CLOSING = 1e-7, 8  # closing steps: how small the last one is, and how many there are at most
 
 
@@ -94,35 +95,39 @@ def _search(problem: Question, z0: Any) -> tuple[Any, Any, Any]:
         return jnp.where(weight > 0, goal, 0.0) + jnp.sum(pressed) + jnp.sum((equal + 0.5 * stiff_equal * miss) * miss)
 
     def one_round(state: Any) -> Any:
-        z, price, equal, i, _ = state
+        z, price, equal, (slope, slopes, sums), i, _ = state
         weight, stiffness, near = jnp.asarray(_ROUNDS)[i]
         _, excess, _ = every(gaps, z)
-        slope, slopes, sums = every(slopes_of, z)
         size = jnp.where(weight > 0, jnp.maximum(jnp.max(jnp.abs(slope), 0), 1e-12), 1.0)
         stiff, stiff_equal = (stiffness * size / jnp.maximum(jnp.max(s**2, 1), 1e-300) for s in (slopes, sums))
         pull = -jnp.sum(slope * slopes, 1) / jnp.maximum(jnp.sum(slopes**2, 1), 1e-300)
-        close = excess > -0.5 * jnp.max(jnp.abs(slopes), 1)
-        guess = jnp.where(close, jnp.maximum(pull, 0.0) / limits, 0.0)
+        guess = jnp.maximum(pull, 0.0) / max(limits, 1)
         price = jnp.where(i == 1, guess, price)  # without a price the first step would leave the limits
+        close = excess > -jnp.where(i == 1, 0.5, NEAR) * jnp.max(jnp.abs(slopes), 1)
+        price = jnp.where(close, price, 0.0)
         # a limit that has a price is felt from where the round begins
         stiff = jnp.where((price > 0) & (excess < 0), jnp.minimum(stiff, 0.5 * price / jnp.maximum(-excess, 1e-300)), stiff)
         own = (jnp.full(count, weight), price, equal, stiff, stiff_equal)
         z = minimise(lagrangian, z, own, problem.shape.solver, lower=low + 0 * z, upper=high + 0 * z, near=near).x
         _, excess, miss = every(gaps, z)
         before, price = price, weight * jnp.maximum(price + stiff * excess, 0.0)
+        equal = weight * (equal + stiff_equal * miss)
+        slope, slopes, sums = new = every(slopes_of, z)
         far = jnp.where(price > 0, jnp.abs(excess), jnp.maximum(excess, 0.0)) / jnp.maximum(jnp.max(jnp.abs(slopes), 1), 1e-300)
         off = jnp.max(jnp.concatenate([far, jnp.abs(miss)]), initial=0.0)
         settled = jnp.all(jnp.abs(price - before) <= _SETTLED * jnp.max(price, 0, initial=0.0))
-        return z, price, weight * (equal + stiff_equal * miss), i + 1, (off > _CLOSE) | ~settled | (i < 2)
+        left = slope + jnp.sum(price[:, None] * slopes, 0) + jnp.sum(equal[:, None] * sums, 0)
+        held = ((z <= low) & (left >= 0)) | ((z >= high) & (left <= 0))
+        steep = jnp.any(jnp.where(held, 0.0, jnp.abs(left)) > _STEEP * jnp.max(jnp.abs(slope), 0))
+        return z, price, equal, new, i + 1, (off > _CLOSE) | ~settled | steep | (i < 2)
 
     def going(state: Any) -> Any:
-        return state[4] & (state[3] < len(_ROUNDS))
+        return state[5] & (state[4] < len(_ROUNDS))
 
     limits, sums = len(problem.rules), sum(s is not None for s in problem.shape.sizes)
-    state = (z0, jnp.zeros((limits, count)), jnp.zeros((sums, count)), 0, jnp.array(True))
-    z, price, equal, *_ = jax.lax.while_loop(going, one_round, state)
+    state = (z0, jnp.zeros((limits, count)), jnp.zeros((sums, count)), every(slopes_of, z0), 0, jnp.array(True))
+    z, price, equal, (_, slopes, _), *_ = jax.lax.while_loop(going, one_round, state)
     goal, excess, miss = every(gaps, z)
-    _, slopes, _ = every(slopes_of, z)
     off = excess / jnp.maximum(jnp.max(jnp.abs(slopes), 1), 1e-300)  # in coordinates
     off = jnp.maximum(jnp.max(off, 0, initial=0.0), jnp.max(jnp.abs(miss), 0, initial=0.0))
     goal = goal + jnp.sum(price * excess, 0) + jnp.sum(equal * miss, 0)  # what it will be on the limits, to first order
