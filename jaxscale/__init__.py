@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from ._params import unit as unit
     from ._region import Region as Region
     from ._region import near_optimal as near_optimal
+    from ._regret import Regret as Regret
+    from ._regret import decide as decide
+    from ._regret import regret as regret
     from ._report import report as report
     from ._results import Allocation as Allocation
     from ._results import Fit as Fit
@@ -95,6 +98,9 @@ else:
         "unit": "_params",
         "Region": "_region",
         "near_optimal": "_region",
+        "Regret": "_regret",
+        "decide": "_regret",
+        "regret": "_regret",
         "report": "_report",
         "Allocation": "_results",
         "Fit": "_results",

@@ -17,8 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ._kkt import NEAR, closed, judged
-from ._rules import Question, Rule, gaps, natural, relative, slopes_of
-from ._tree import node
+from ._rules import Question, gaps, relative, slopes_of
 from .solvers import minimise
 
 # weight of the goal, stiffness of the limits, and the step at which a round ends: feasibility first, then both
@@ -59,7 +58,7 @@ def plans(problem: Question, limits: Any, options: dict[str, Any]) -> dict[str, 
 def _plan(problem: Question) -> dict[str, Any]:
     """The best plan of one lane: search without derivatives, close with them, judge."""
     fixed = jax.lax.stop_gradient(problem)
-    return judged(problem, *closed(problem, *found(fixed, _starts(fixed))))
+    return judged(problem, *closed(problem, *found(fixed, starts_of(fixed))))
 
 
 def found(problem: Question, starts: Any) -> tuple[Any, Any, Any]:
@@ -137,7 +136,7 @@ def _search(problem: Question, z0: Any) -> tuple[Any, Any, Any]:
     return z[:, best], price[:, best], equal[:, best]
 
 
-def _starts(problem: Question) -> Any:
+def starts_of(problem: Question) -> Any:
     """Starting points (k, starts): of points spread over the bounds, moved to the limits, the best of each part."""
     shape, k = problem.shape, len(problem.shape.log)
     low, high = jnp.asarray(problem.low), jnp.asarray(problem.high)
@@ -181,51 +180,3 @@ def _spread(dimensions: int, count: int, seed: int = 0) -> np.ndarray:
         ratio = (1.0 + ratio) ** (1.0 / (dimensions + 1))
     steps = ratio ** -np.arange(1.0, dimensions + 1)
     return np.asarray(np.mod(0.5 + 0.137 * seed + np.arange(1, count + 1)[:, None] * steps, 1.0)).clip(1e-6, 1 - 1e-6)
-
-
-@jax.jit
-def region_tile(index: Any, job: Any) -> dict[str, Any]:
-    """Regions around the plans of lanes `index` (T,): the least and greatest of every coordinate, as (k, 2) places."""
-    problem, values, limits, (many, slack) = job
-
-    def one(i: Any) -> dict[str, Any]:
-        law = dataclasses.replace(problem.law, fixed={k: v[i // many] for k, v in values.items()})
-        return _region(dataclasses.replace(problem, law=law, limits=limits[i % many]), slack)
-
-    return jax.vmap(one)(index)
-
-
-@node()
-class Along:
-    """How far coordinates lie along a direction (k,)."""
-
-    direction: Any
-
-    def __call__(self, coordinates: Any) -> Any:
-        return self.direction @ coordinates
-
-
-def _region(problem: Question, slack: Any) -> dict[str, Any]:
-    """Least and greatest of each coordinate over plans whose goal is at most `slack[0]` (relative) worse than the best.
-
-    Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
-    """
-    z, _, _ = found(problem, _starts(problem))
-    best, _, _ = gaps(problem, z)
-    worse = jnp.exp(best) * (1.0 + slack[0]) if problem.goal.log else best + jnp.abs(best) * slack[0]
-    rules = (*problem.rules, dataclasses.replace(problem.goal, name="goal"))
-    limits = jnp.concatenate([problem.limits * (1.0 + slack[1:]), worse[None]])
-
-    def end(direction: Any) -> tuple[Any, Any]:
-        edge = Rule(Along(direction), "edge", ("coordinates",), 1.0, False)
-        own = dataclasses.replace(problem, goal=edge, rules=rules, limits=limits)
-        own = dataclasses.replace(own, low=jnp.maximum(own.low, z - 30.0), high=jnp.minimum(own.high, z + 30.0))
-        plan = judged(own, *closed(own, *found(own, z[:, None])))
-        return plan["status"], jnp.where(direction == 0, 0.0, plan["goal"] * direction)
-
-    k = len(z)
-    directions = jnp.concatenate([jnp.eye(k), -jnp.eye(k)])
-    status, places = jax.vmap(end)(directions)
-    ends = jnp.sum(places, 1).reshape(2, k)
-    columns = [natural(problem, e) for e in ends]
-    return {"low": columns[0], "high": columns[1], "best": natural(problem, z), "status": status.reshape(2, k)}

@@ -8,18 +8,22 @@ allowed. They are solved as plans are, from the best plan outwards.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ._allocate import spread
 from ._checks import refuse
-from ._plan import region_tile
+from ._kkt import closed, judged
+from ._plan import found, starts_of
 from ._results import Allocation
+from ._rules import Question, Rule, gaps, natural
 from ._tiles import PLAN_TILE, run_points
-from ._tree import traced
+from ._tree import node, traced
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +87,61 @@ def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -
     values, limits, lead, many = spread(asked, fitted)
     lanes = int(np.prod(lead, dtype=int))
     job = (asked.question, values, limits, (np.int32(many), slack))
-    found = run_points(region_tile, job, lanes, label="regions", tile=PLAN_TILE)
-    found = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], found)
+    ends = run_points(_tile, job, lanes, label="regions", tile=PLAN_TILE)
+    ends = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], ends)
     status, low, best, high = {}, {}, {}, {}
     for c, size, a in asked.question.shape.slices:
-        ends = found["status"][..., a : a + size] if size else found["status"][..., a]  # (..., 2, size) or (..., 2)
-        sides = (ends[..., 0, :], ends[..., 1, :]) if size else (ends[..., 0], ends[..., 1])
-        low[c], high[c] = (np.where(s == 0, found[k][c], np.nan)[()] for s, k in zip(sides, ("low", "high"), strict=True))
-        best[c], status[c] = found["best"][c], np.maximum(*sides)[()]
+        own = ends["status"][..., a : a + size] if size else ends["status"][..., a]  # (..., 2, size) or (..., 2)
+        sides = (own[..., 0, :], own[..., 1, :]) if size else (own[..., 0], own[..., 1])
+        low[c], high[c] = (np.where(s == 0, ends[k][c], np.nan)[()] for s, k in zip(sides, ("low", "high"), strict=True))
+        best[c], status[c] = ends["best"][c], np.maximum(*sides)[()]
     shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
     return Region(low, best, high, status, " and ".join(shares))
+
+
+@jax.jit
+def _tile(index: Any, job: Any) -> dict[str, Any]:
+    """Regions around the plans of lanes `index` (T,): the least and greatest of every coordinate, as (k, 2) places."""
+    problem, values, limits, (many, slack) = job
+
+    def one(i: Any) -> dict[str, Any]:
+        law = dataclasses.replace(problem.law, fixed={k: v[i // many] for k, v in values.items()})
+        return _region(dataclasses.replace(problem, law=law, limits=limits[i % many]), slack)
+
+    return jax.vmap(one)(index)
+
+
+@node()
+class _Along:
+    """How far coordinates lie along a direction (k,)."""
+
+    direction: Any
+
+    def __call__(self, coordinates: Any) -> Any:
+        return self.direction @ coordinates
+
+
+def _region(problem: Question, slack: Any) -> dict[str, Any]:
+    """Least and greatest of each coordinate over plans whose goal is at most `slack[0]` (relative) worse than the best.
+
+    Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
+    """
+    z, _, _ = found(problem, starts_of(problem))
+    best, _, _ = gaps(problem, z)
+    worse = jnp.exp(best) * (1.0 + slack[0]) if problem.goal.log else best + jnp.abs(best) * slack[0]
+    rules = (*problem.rules, dataclasses.replace(problem.goal, name="goal"))
+    limits = jnp.concatenate([problem.limits * (1.0 + slack[1:]), worse[None]])
+
+    def end(direction: Any) -> tuple[Any, Any]:
+        edge = Rule(_Along(direction), "edge", ("coordinates",), 1.0, False)
+        own = dataclasses.replace(problem, goal=edge, rules=rules, limits=limits)
+        own = dataclasses.replace(own, low=jnp.maximum(own.low, z - 30.0), high=jnp.minimum(own.high, z + 30.0))
+        plan = judged(own, *closed(own, *found(own, z[:, None])))
+        return plan["status"], jnp.where(direction == 0, 0.0, plan["goal"] * direction)
+
+    k = len(z)
+    directions = jnp.concatenate([jnp.eye(k), -jnp.eye(k)])
+    status, places = jax.vmap(end)(directions)
+    ends = jnp.sum(places, 1).reshape(2, k)
+    columns = [natural(problem, e) for e in ends]
+    return {"low": columns[0], "high": columns[1], "best": natural(problem, z), "status": status.reshape(2, k)}

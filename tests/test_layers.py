@@ -23,7 +23,7 @@ LAYERS = [
     {"_fit"},
     {"_bootstrap"},
     {"uncertainty"},
-    {"_report", "plots", "_isoflop", "_approaches"},
+    {"_report", "_regret", "plots", "_isoflop", "_approaches"},
     {"_design"},
     {"__init__", "cli"},
 ]
