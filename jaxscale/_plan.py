@@ -37,7 +37,8 @@ def plan_tile(index: Any, job: Any) -> dict[str, Any]:
         c, b, draw = i % choices, i // choices % many, i // choices // many
         law = dataclasses.replace(problem.law, fixed={k: v[draw] for k, v in values.items()})
         given = {**problem.given, **{k: v[c] for k, v in options.items()}}
-        return _plan(dataclasses.replace(problem, law=law, given=given, limits=limits[b + per_law * draw * many]))
+        own = dataclasses.replace(problem, law=law, given=given, limits=limits[b + per_law * draw * many])
+        return judged(own, *found(own, starts_of(own)))
 
     return jax.vmap(one)(index)
 
@@ -47,18 +48,14 @@ def plans(problem: Question, limits: Any, options: dict[str, Any]) -> dict[str, 
     """Plans for limits (..., m) and choices (c,) of columns, all traced; axes (..., c), or (...) without choices."""
 
     def one(own: Any, option: dict[str, Any]) -> dict[str, Any]:
-        return _plan(dataclasses.replace(problem, limits=own, given={**problem.given, **option}))
+        live = dataclasses.replace(problem, limits=own, given={**problem.given, **option})
+        fixed = jax.lax.stop_gradient(live)
+        return judged(live, *closed(live, *found(fixed, starts_of(fixed))))
 
     plan = jax.vmap(one, in_axes=(None, 0)) if options else one
     for _ in range(limits.ndim - 1):
         plan = jax.vmap(plan, in_axes=(0, None))
     return plan(limits, options)
-
-
-def _plan(problem: Question) -> dict[str, Any]:
-    """The best plan of one lane: search without derivatives, close with them, judge."""
-    fixed = jax.lax.stop_gradient(problem)
-    return judged(problem, *closed(problem, *found(fixed, starts_of(fixed))))
 
 
 def found(problem: Question, starts: Any) -> tuple[Any, Any, Any]:
@@ -155,12 +152,12 @@ def starts_of(problem: Question) -> Any:
         def worst(t: Any) -> Any:
             return jnp.max(relative(problem, gaps(problem, z + t * along)[1]), initial=-jnp.inf)
 
-        t = jnp.zeros(())
-        for _ in range(2):
+        def nearer(_: int, t: Any) -> Any:
             value, slope = jax.jvp(worst, (t,), (jnp.ones(()),))
             step = value / jnp.where(jnp.abs(slope) > 1e-3, slope, jnp.inf)
-            t = t - jnp.where(jnp.isfinite(step), jnp.clip(step, -20.0, 20.0), 0.0)
-        return jnp.clip(z + t * along, low, high)
+            return t - jnp.where(jnp.isfinite(step), jnp.clip(step, -20.0, 20.0), 0.0)
+
+        return jnp.clip(z + jax.lax.fori_loop(0, 2, nearer, jnp.zeros(())) * along, low, high)
 
     points = jax.vmap(moved)(points) if problem.rules else points
     goal, excess, _ = jax.vmap(lambda u: gaps(problem, u))(points)
