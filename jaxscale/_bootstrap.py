@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 import jax
 import numpy as np
@@ -88,13 +90,25 @@ def bootstrap(
     )
 
 
-def leave_out(fit: Fit, by: str | None = None) -> Fit:
-    """Refits of one fit without each of its units in turn (in the order of their labels, rows of weight 0 left aside)."""
-    by = _unit(fit.problem.runs, by, few=0)
-    labels = np.arange(len(fit.problem.runs)) if by == "rows" else np.asarray(fit.problem.runs.groups[by])
-    count = len(np.unique(labels[np.asarray(fit.problem.runs.weights) > 0]))
-    only: Fit = _refits(grid(fit), [by], "leave", count, 1, 0, Run())[0, 0]
-    return only
+def leave_out(fits: Sequence[Fit], by: str | None = None) -> list[Fit]:
+    """Refits of each fit without each of its units in turn (in the order of their labels, rows of weight 0 left aside).
+
+    Fits of one law with as many units and objectives of one kind are refitted in one job.
+    """
+    units = [_unit(f.problem.runs, by, few=0) for f in fits]
+    alike: dict[Any, list[int]] = {}
+    for i, (f, unit) in enumerate(zip(fits, units, strict=True)):
+        labels = np.arange(len(f.problem.runs)) if unit == "rows" else np.asarray(f.problem.runs.groups[unit])
+        count = len(np.unique(labels[np.asarray(f.problem.runs.weights) > 0]))
+        alike.setdefault((count, type(f.problem.objective)), []).append(i)
+    out: list[Any] = [None] * len(fits)
+    for (count, _), members in alike.items():
+        points = np.empty((len(members), 1), object)
+        points[:, 0] = [fits[i] for i in members]
+        refits = _refits(points, [units[i] for i in members], "leave", count, 1, 0, Run())
+        for i, refit in zip(members, refits[:, 0], strict=True):
+            out[i] = refit
+    return out
 
 
 def _refits(points: np.ndarray, units: list[str], kind: str, resamples: int, starts: int, seed: int, run: Run) -> np.ndarray:

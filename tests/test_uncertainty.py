@@ -183,7 +183,7 @@ def test_spread_follows_the_loss_only_if_it_shows():
 
 
 def test_leaving_out_is_a_fit_of_the_rest(squared):
-    left = leave_out(squared)
+    left = leave_out([squared])[0]
     runs = squared.problem.runs
     assert len(left) == len(runs)
     keep = np.arange(len(runs)) != 7

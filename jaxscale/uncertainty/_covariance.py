@@ -78,8 +78,17 @@ def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> C
     return dataclasses.replace(found, matrix=found.matrix * unit * unit[:, None], lost=found.lost * unit[:, None])
 
 
-def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
-    """The covariance of one fit from its evidence, in the solver's coordinates."""
+def covariances_of(at: list[Evidence], kind: str, by: str | None = None) -> list[Covariance]:
+    """The covariance of each fit; where those need refits, all of them go into one job."""
+    if kind != "cr3":
+        return [covariance_of(e, kind, by) for e in at]
+    for e in at:
+        _check_groups(e, by)
+    return [covariance_of(e, kind, by, moves) for e, moves in zip(at, left_outs(at, by), strict=True)]
+
+
+def covariance_of(at: Evidence, kind: str, by: str | None = None, moves: np.ndarray | None = None) -> Covariance:
+    """The covariance of one fit from its evidence, in the solver's coordinates; `moves` are `left_out(at, by)`, if known."""
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
     if kind != "cr3" and by not in (None, "rows"):
@@ -92,7 +101,7 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None) -> Covariance:
         matrix = inverse * noise_scale(at)
     elif kind == "cr3":
         _check_groups(at, by)
-        steps = left_out(at, by)[:, keep]
+        steps = (left_out(at, by) if moves is None else moves)[:, keep]
         count, dof = _counted(len(steps))
         matrix = (count - 1) / count * steps.T @ steps
     else:
@@ -132,16 +141,28 @@ def left_out(at: Evidence, by: str | None = None, *, exact: bool | None = None) 
     By refits where few runs lie inside delta, else by one Newton step. A refit that fails counts with its Newton step, and
     a warning says how many did.
     """
-    units = at.clusters(by)
-    codes = np.arange(len(at.rows)) if units is None else np.unique(units, return_inverse=True)[1]
-    if not (few_inside(at) if exact is None else exact):
-        return _newton(at, codes)
-    refits = leave_out(at.fit, by)
-    moves: np.ndarray = coordinates(at.job, refits.params) - at.x
-    failed = (np.asarray(refits.status) & _FAILED.value) != 0
-    if np.any(failed):
-        warn(f"{int(failed.sum())} of {len(failed)} refits without a unit failed: one Newton step stands for them")
-        moves[failed] = _newton(at, codes)[failed]
+    return left_outs([at], by, exact=exact)[0]
+
+
+def left_outs(at: list[Evidence], by: str | None = None, *, exact: bool | None = None) -> list[np.ndarray]:
+    """`left_out` of many fits."""
+    moves, failed, refitted = [], 0, 0
+    refits = iter(leave_out([e.fit for e in at if (few_inside(e) if exact is None else exact)], by))
+    for e in at:
+        units = e.clusters(by)
+        codes = np.arange(len(e.rows)) if units is None else np.unique(units, return_inverse=True)[1]
+        if not (few_inside(e) if exact is None else exact):
+            moves.append(_newton(e, codes))
+            continue
+        refit = next(refits)
+        own = coordinates(e.job, refit.params) - e.x
+        bad = (np.asarray(refit.status) & _FAILED.value) != 0
+        failed, refitted = failed + int(bad.sum()), refitted + len(bad)
+        if np.any(bad):
+            own[bad] = _newton(e, codes)[bad]
+        moves.append(own)
+    if failed:
+        warn(f"{failed} of {refitted} refits without a unit failed: one Newton step stands for them")
     return moves
 
 

@@ -85,7 +85,7 @@ def interval(
     kind = kind or _one_kind([default_kind(e, by) for e in at])
     scale = Scale(point.problem.law, of, log)
     if kind in _covariance.KINDS:
-        found = _by_covariance(at, [_covariance.covariance_of(e, kind, by) for e in at], scale, level, kind)
+        found = _by_covariance(at, _covariance.covariances_of(at, kind, by), scale, level, kind)
         found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
         return _unknown_aside(found, point) if of is None else found
     if ensemble.point is None:
