@@ -152,8 +152,9 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
     binding = {name: xp.any(found["binds"][..., xp.asarray(at)], -1) for name, at in of.items()}
     price = prices.get("budget", 1.0 / prices["target"] if "target" in prices else found["loss"] * xp.nan)
     maximised = asked.question.goal.name == "what is maximised"
+    chosen = {**{c: found["columns"][c] for c in shape.over}, **taken}
     return Allocation(
-        {**{c: found["columns"][c] for c in shape.over}, **taken},
+        {c: chosen[c] for c in [*asked.question.law.columns, *taken] if c in chosen},
         found["loss"],
         found["cost"],
         asked.budget,
@@ -192,7 +193,11 @@ def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list
             unspent = int(np.sum(np.asarray(found["cost"]) < 0.999 * np.asarray(asked.budget)))
         if unspent:
             others = [n for n in binding if n != "budget" and np.any(binding[n])]
-            why = f"{' and '.join(others)} binds first" if others else "more of no column helps, within its bounds"
+            why = (
+                f"{' and '.join(others)} bind{'s' * (len(others) == 1)} first"
+                if others
+                else "more of no column helps, within its bounds"
+            )
             said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
     if np.any(failed):
         one = failed.sum() == 1

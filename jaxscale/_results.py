@@ -243,7 +243,7 @@ class Allocation:
         shown = ", ".join(f"{k}={_short(v)}" for k, v in self.columns.items())
         value = "" if self.value is None else f", value {float(self.value):.6g}"
         held = [name for name, binds in self.binding.items() if binds and name not in ("budget", "target")]
-        said = [f"{' and '.join(held)} binds"] if held else []
+        said = [f"{' and '.join(held)} bind{'s' * (len(held) == 1)}"] if held else []
         tail = "".join(f"; {r}" for r in [*said, *self.remarks])
         return f"<Allocation {shown}, loss {float(self.loss):.6g}{value}, cost {float(self.cost):.4g}{tail}>"
 
