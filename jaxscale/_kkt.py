@@ -42,18 +42,22 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
     by_goal, by_limit, by_sum = slopes_of(*fixed[:2])
     held = jnp.logical_or(*_held(*fixed[:2], slope))
     free = jnp.where(held, 0.0, 1.0)
-    strength = fixed[2] * jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    near = gaps(*fixed[:2])[1] > -NEAR * jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    active = near & (strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300))
+    h = h * free * free[:, None]
+    curved = jnp.maximum(jnp.max(jnp.abs(jnp.diagonal(h))), 1e-3 * jnp.max(jnp.abs(by_goal)) + 1e-300)
+    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
+    strength = fixed[2] * steepest
+    # a limit that lies further inside than its price could move the plan has that price from an earlier round only
+    over = gaps(*fixed[:2])[1]
+    near = -over * curved <= 10.0 * strength * steepest
+    active = (strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300)) & near
+    active = active | (over > 1e-12)  # left out too early
     rows = jnp.concatenate([jnp.where(active[:, None], by_limit, 0.0), by_sum]) * free
     live = jnp.concatenate([active, jnp.ones(len(by_sum), bool)]) & (jnp.max(jnp.abs(rows), 1, initial=0.0) > 0)
     rows = jnp.where(live[:, None], rows, 0.0)
-    h = h * free * free[:, None]
-    curved = jnp.maximum(jnp.max(jnp.abs(jnp.diagonal(h))), 1e-3 * jnp.max(jnp.abs(by_goal)) + 1e-300)
     stiff = 10.0 * curved / jnp.maximum(jnp.max(rows**2, 1), 1e-300)
     w = h + (rows.T * stiff) @ rows + jnp.diag(jnp.where(held, 1.0, 0.0) + 1e-13 * curved)
 
-    slope = jax.grad(lagrangian, argnums=1)(problem, *fixed[1:])
+    slope = jax.grad(lagrangian, argnums=1)(problem, fixed[1], jnp.where(active, fixed[2], 0.0), fixed[3])
     _, excess, miss = gaps(problem, fixed[1])
     rest = jnp.where(live, jnp.concatenate([excess, miss]), 0.0)
 
