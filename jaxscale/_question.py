@@ -7,6 +7,7 @@ their arguments.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from ._law import Law
 from ._rules import Question, Rule, Shape
 from ._tree import node, static, traced
 from .solvers import Newton, as_solver
+from .units import Unit
 
 Limit = tuple[Any, str, tuple[str, ...], Any]  # function, name, what it reads, limit or (low, high)
 
@@ -131,7 +133,7 @@ def put(
     _check_reads(law, asked, over, there)
     goal = price if target is not None and price is not None else score
 
-    units = dict(zip(law.columns, law.column_units, strict=True))
+    units = {c: _unit(u, bounds.get(c)) for c, u in zip(law.columns, law.column_units, strict=True)}
     sizes = tuple(size_of(law, c, bounds.get(c), units[c]) for c in over)
     log, low, high = box(over, sizes, bounds, units)
     _check_held(over, sizes, high, asked, goal, reads, bounds)
@@ -152,6 +154,12 @@ def put(
     stacked = stack([spread(a, lead) for a in limits], -1)
     question = Question(law, goal, price, rules, np.zeros(len(rules)), dict(given), codes, low, high, reach, shape)
     return Put(question, stacked, options, budget)
+
+
+def _unit(unit: Unit, bounds: Any) -> Unit:
+    """The unit of a column, positive where its lower bound is: only what may be 0 is searched in natural numbers."""
+    above = isinstance(bounds, tuple | list) and len(bounds) == 2 and bounds[0] is not None and np.all(np.asarray(bounds[0]) > 0)
+    return dataclasses.replace(unit, support="positive") if above and unit.support == "nonnegative" else unit
 
 
 def _rule(function: Any, name: str, reads: tuple[str, ...]) -> Rule:
