@@ -109,10 +109,10 @@ def put(
     if default and target is None and budget is None and not set(reads) <= there:
         cost = None
     over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given and c not in options)
-    _check_names(law, over, given, bounds, options, reads, constraints, there, groups - set(codes), cost is not None)
+    wanted = () if maximise is None else _reads(maximise, there)
+    _check_names(law, over, given, bounds, options, reads, wanted, constraints, there, groups - set(codes), cost is not None)
 
-    wanted = "loss" if maximise is None else "what is maximised"
-    score = LOSS if maximise is None else _rule(_Less(as_node(maximise)), wanted, _reads(maximise, there))
+    score = LOSS if maximise is None else _rule(_Less(as_node(maximise)), "what is maximised", wanted)
     price = None if cost is None else Rule(as_node(cost), "cost", reads, 1.0, True)
     asked: list[Limit] = []
     if budget is not None and price is not None:
@@ -224,6 +224,7 @@ def _check_names(
     bounds: Mapping[str, Any],
     options: Mapping[str, Any],
     reads: tuple[str, ...],
+    wanted: tuple[str, ...],
     constraints: Mapping[str, Any],
     there: set[str],
     unnamed: set[str],
@@ -233,7 +234,7 @@ def _check_names(
         if name not in law.columns:
             change = nearest(name, law.columns).strip()
             raise refuse(f"allocate: {law.name} has no column {name!r}", why="a typing slip", change=change)
-    others = [*(reads if costed else ()), *(r for pair in constraints.values() for r in _named(pair))]
+    others = [*(reads if costed else ()), *wanted, *(r for pair in constraints.values() for r in _named(pair))]
     if both := [c for c in over if c in given or c in options]:
         where = "given=" if both[0] in given else "choices="
         raise refuse(f"allocate: {both[0]} is given and chosen", why=f"it is in over= and in {where}", change="name it once")
@@ -255,10 +256,10 @@ def _check_names(
             why="the law reads it, and it is not among the columns to choose",
             change=f"given={{{missing[0]!r}: ...}}, or over=",
         )
-    if missing := [c for c in (reads if costed else ()) if c not in there]:
+    if missing := [c for c in [*(reads if costed else ()), *wanted] if c not in there]:
         raise refuse(
             f"allocate: nothing says what {missing[0]} is",
-            why="the cost reads it, and it is not among the columns to choose",
+            why=f"{'maximise' if missing[0] in wanted else 'the cost'} reads it, and it is not among the columns to choose",
             change=f"given={{{missing[0]!r}: ...}}, or another cost",
         )
 
