@@ -23,8 +23,9 @@ LAYERS = [
     {"_fit"},
     {"_bootstrap"},
     {"uncertainty"},
-    {"_report", "_regret", "plots", "_isoflop", "_approaches"},
+    {"_report", "_regret", "_isoflop", "_approaches"},
     {"_design"},
+    {"plots"},
     {"__init__", "cli"},
 ]
 LAYER = {name: i for i, names in enumerate(LAYERS) for name in names}

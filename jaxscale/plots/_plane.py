@@ -1,0 +1,81 @@
+"""A plan's question over the plane of N and D: its goal, cost and limits on a grid of logarithms, and curves through them.
+
+Whatever a cost or a limit is, its line is where it exceeds its limit by 0. Curves are traced in logarithms, in which most
+are straight or nearly so.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._question import Put
+from .._rules import Question, gaps, known_of, value_of
+from .._runs import Runs
+
+GRID = 200
+
+
+@jax.jit
+def _values(question: Question, points: Any) -> dict[str, Any]:
+    def one(z: Any) -> dict[str, Any]:
+        known = known_of(question, z)
+        goal, excess, _ = gaps(question, z)
+        cost = value_of(question.cost, known) if question.cost is not None else jnp.nan
+        return {"loss": known["loss"], "cost": cost, "goal": goal, "excess": excess}
+
+    return jax.vmap(one)(points)
+
+
+def values(question: Question, x: Any, y: Any) -> dict[str, Any]:
+    """Loss, cost, goal and excess (..., m) over each limit at ln N = `x`, ln D = `y`, at most GRID * GRID points."""
+    at = {"N": np.ravel(x), "D": np.ravel(y)}
+    points = np.ones((GRID * GRID, 2))  # of one length: one program
+    for column, _, place in question.shape.slices:
+        points[:, place] = np.resize(at[column], len(points))
+    with jax.enable_x64(True):
+        found = jax.tree.map(np.asarray, _values(question, points))
+    shape = np.shape(x)
+    return {k: v[: np.size(x)].reshape(shape + v.shape[1:]) for k, v in found.items()}
+
+
+def with_limits(asked: Put, limits: Any) -> Question:
+    return dataclasses.replace(asked.question, limits=np.asarray(limits, np.float64))
+
+
+def curves(x: np.ndarray, y: np.ndarray, field: np.ndarray) -> list[np.ndarray]:
+    """Curves (k, 2) of N and D on which a field over ln N and ln D is 0."""
+    from contourpy import contour_generator
+
+    lines = contour_generator(x, y, np.ma.masked_invalid(field)).lines(0.0)
+    return [np.exp(np.asarray(line)) for line in lines]
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen of the plane: ln N (GRID,) and ln D (GRID,), and their mesh."""
+
+    x: np.ndarray
+    y: np.ndarray
+
+    @classmethod
+    def around(cls, seen: dict[str, np.ndarray], runs: Runs | None) -> View:
+        """All that is `seen` and all runs, with some room, and no side much shorter than the other."""
+        sides = []
+        for name in ("N", "D"):
+            places = np.log(seen[name] if runs is None else np.concatenate([seen[name], runs[name]]))
+            places = places[np.isfinite(places)]
+            sides.append((places.min(), places.max()))
+        least = max(np.log(50.0), 0.6 * max(high - low for low, high in sides))
+        room = [0.08 * max(high - low, least) + max(least - (high - low), 0) / 2 + 0.1 for low, high in sides]
+        x, y = (np.linspace(low - r, high + r, GRID) for (low, high), r in zip(sides, room, strict=True))
+        return cls(x, y)
+
+    @property
+    def mesh(self) -> tuple[np.ndarray, ...]:
+        return tuple(np.meshgrid(self.x, self.y))
