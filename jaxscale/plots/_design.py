@@ -32,7 +32,7 @@ def design(found: Design, runs: Runs | Fit | None = None) -> Figure:
     >>> N, D = (v.ravel() for v in np.meshgrid([3e7, 3e8, 3e9], [1e9, 1e10, 1e11]))
     >>> found = jsl.design(law, {"N": N, "D": D}, 3e21, of=lambda law: law.params["alpha"], noise=0.005)
     >>> [text.get_text() for text in design(found).axes[1].texts]
-    ['not determined before', '0.00513 after', '0.00513 at best']
+    ['not determined before', '0.00789 after', '0.00789 at best']
     """
     for name in ("N", "D"):
         if name not in found.candidates:

@@ -55,8 +55,8 @@ def spread(values: Any, level: float) -> tuple[Any, Any, Any]:
     if values.ndim < 2:
         return None, values, None
     some = np.isfinite(values).any(0)  # a budget at which no refit has a plan stays nan
-    low, middle, high = interval(np.where(some, values, 0.0), level=level)
-    return tuple(np.where(some, v, np.nan) for v in (low, middle, high))
+    low, middle, high = (np.where(some, v, np.nan) for v in interval(np.where(some, values, 0.0), level=level))
+    return low, middle, high
 
 
 def short(number: float) -> str:

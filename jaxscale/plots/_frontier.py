@@ -23,7 +23,7 @@ from .._results import Allocation, Fit
 from .._rules import Question
 from .._runs import Runs
 from ._figure import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, cost_unit, new, short
-from ._plane import GRID, View, curves, values, with_limits
+from ._plane import GRID, View, band, curves, values, with_limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     >>> import jaxscale as jsl
     >>> law = jsl.laws.chinchilla.published["hoffmann2022"]
     >>> figure = frontier(jsl.allocate(law, 1e23, bounds={"D": (None, 2e12)}))
-    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['efficient frontier', 'budget', 'loss within 0.1 %', 'optimum', 'D at most 2e12']
     """
     if isinstance(plan, Fit):
@@ -85,7 +85,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         ax.plot(path["N"], path["D"], color=BLACK, linewidth=1.6, zorder=4, label="efficient frontier")
     for i, (lane, question, field) in enumerate(zip(lanes, questions, fields, strict=True)):
         _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), cost_unit(asked), first=i == 0)
-        _sliver(ax, question, region, lane, (n[lane], d[lane]), loss, region.said if i == 0 else None)
+        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss, region.said if i == 0 else None)
     if cloud is not None:
         every = np.linspace(0, len(cloud.loss) - 1, min(_CLOUD, len(cloud.loss))).astype(int)
         at = [np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel() for c in ("N", "D")]
@@ -94,7 +94,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     ax.plot(n[lanes], d[lanes], "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum")
     for at, *place in zip(np.atleast_1d(goals)[lanes], n[lanes], d[lanes], strict=True):
         beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(f"{at:.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
+        ax.annotate(f"{at:#.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
     _cut_off(ax, view, questions, fields)
     unit = f" [{asked.question.law.unit.name}]" if _goal(asked.question) == "loss" else ""
     title = f"{asked.question.law.name}: contours of the {_goal(asked.question)}{unit}"
@@ -175,7 +175,7 @@ def _held(ax: Any, view: View, question: Question, field: dict[str, Any], cost: 
     for i, rule in enumerate(question.rules):
         if rule.name in ("budget", "target"):
             amount = float(question.limits[i])
-            said = f"{short(amount)} {unit}" if rule.name == "budget" else f"{_goal(question)} {amount:.4g}"
+            said = f"{short(amount)} {unit}" if rule.name == "budget" else f"{_goal(question)} {amount:#.4g}"
             _labelled(ax, curves(view.x, view.y, field["excess"][..., i]), said, rule.name if first else None)
     if question.goal.name == "cost":
         lines = curves(view.x, view.y, np.log(field["cost"]) - np.log(cost))
@@ -194,16 +194,13 @@ def _labelled(ax: Any, lines: list[np.ndarray], said: str, label: str | None, da
         ax.annotate(said, (x, y), color=BLUE, fontsize=8, zorder=7, textcoords="offset points", **place)
 
 
-def _sliver(ax: Any, question: Question, region: Region, lane: Any, best: Any, loss: float, label: str | None) -> None:
-    """All plans within a share of the best, on a grid of their own: they are a few per cent of the budget thick."""
-    low, high = ([float(np.atleast_1d(v[c])[lane]) for c in ("N", "D")] for v in (region.low, region.high))
-    if not np.isfinite([low, high]).all():
-        return
-    x, y = (
-        np.linspace(np.log(a) - 0.02 * np.log(b / a) - 1e-9, np.log(b) + 0.02 * np.log(b / a) + 1e-9, GRID)
-        for a, b in zip(low, high, strict=True)
-    )
-    field, at = values(question, *np.meshgrid(x, y)), values(question, *np.log(np.reshape(best, (2, 1))))
+def _sliver(
+    ax: Any, view: View, question: Question, region: Region, lane: Any, best: Any, loss: float, label: str | None
+) -> None:
+    """All plans within a share of the best."""
+    ends = np.log([[np.atleast_1d(v[c])[lane] for v in (region.low, region.high)] for c in ("N", "D")])
+    ends = np.where(np.isfinite(ends), ends, [view.x[[0, -1]], view.y[[0, -1]]])  # an end that was not found is looked for
+    at = values(question, *np.log(np.reshape(best, (2, 1))))
     slack = np.zeros(len(question.rules))
     goal = at["goal"][0]
     if question.goal.name == "cost":  # the cost of the best plan, and a target that is missed by the share
@@ -214,10 +211,15 @@ def _sliver(ax: Any, question: Question, region: Region, lane: Any, best: Any, l
         slack[i] *= rule.side
     else:
         goal = goal + (np.log1p(loss) if question.goal.log else abs(goal) * loss)
-    worst = np.max(np.concatenate([field["excess"] - slack, (field["goal"] - goal)[..., None]], -1), -1)
-    for line in curves(x, y, worst):
-        ax.fill(*line.T, facecolor=ORANGE, edgecolor=ORANGE, linewidth=1.8, joinstyle="round", zorder=5, label=label)
-        label = None
+
+    def worst(x: Any, y: Any) -> Any:
+        field = values(question, x, y)
+        within = np.max(np.concatenate([field["excess"] - slack, (field["goal"] - goal)[..., None]], -1), -1)
+        places = [(x if column == "N" else y, place) for column, _, place in question.shape.slices]
+        return np.max([within, *(z - question.high[i] for z, i in places), *(question.low[i] - z for z, i in places)], 0)
+
+    outline = band(worst, *ends)
+    ax.fill(*outline.T, facecolor=ORANGE, edgecolor=ORANGE, linewidth=1.8, joinstyle="round", zorder=5, label=label)
 
 
 def _cut_off(ax: Any, view: View, questions: list[Question], fields: list[dict[str, Any]]) -> None:

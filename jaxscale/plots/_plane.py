@@ -7,6 +7,7 @@ are straight or nearly so.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,36 @@ def curves(x: np.ndarray, y: np.ndarray, field: np.ndarray) -> list[np.ndarray]:
 
     lines = contour_generator(x, y, np.ma.masked_invalid(field)).lines(0.0)
     return [np.exp(np.asarray(line)) for line in lines]
+
+
+def band(worst: Callable[[Any, Any], Any], across: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Outline (k, 2) of N and D of where `worst` is at most 0, between two ln N (`across`) and two ln D (`up`).
+
+    A region that is thin and ends in points slips through any grid. So at each ln N the least of `worst` is looked for by
+    zooming in, and from there both edges.
+    """
+    x = np.repeat(np.linspace(across[0], across[1], GRID)[:, None], GRID, 1)
+    steps, rows = np.linspace(0.0, 1.0, GRID), np.arange(GRID)
+
+    def ladder(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        y = low[:, None] + (high - low)[:, None] * steps
+        return y, np.nan_to_num(worst(x, y), nan=np.inf)
+
+    low, high = (np.full(GRID, v) for v in up)
+    for _ in range(3):
+        y, field = ladder(low, high)
+        best = np.argmin(field, 1)
+        middle, low, high = y[rows, best], y[rows, np.maximum(best - 1, 0)], y[rows, np.minimum(best + 1, GRID - 1)]
+    some = field[rows, best] <= 1e-6
+    edges = []
+    for end in up:
+        inner, outer = middle, np.full(GRID, end)
+        for _ in range(2):
+            y, field = ladder(inner, outer)
+            last = np.argmax(np.concatenate([field[:, 1:] > 0, np.ones((GRID, 1), bool)], 1), 1)
+            inner, outer = y[rows, last], y[rows, np.minimum(last + 1, GRID - 1)]
+        edges.append(np.stack([x[:, 0], inner], 1)[some])
+    return np.asarray(np.exp(np.concatenate([edges[0], edges[1][::-1]])))
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ def prices(plan: Allocation, *, level: float = 0.95) -> Figure:
 
     >>> import jaxscale as jsl
     >>> law = jsl.laws.chinchilla.published["hoffmann2022"]
-    >>> plan = jsl.allocate(law, np.geomspace(1e22, 1e25, 7), constraints={"data": (lambda D: D, 2e12)})
-    >>> [text.get_text() for text in prices(plan).axes[0].get_legend().get_texts()]
-    ['budget', 'data']
+    >>> plan = jsl.allocate(law, np.geomspace(1e22, 1e25, 7), bounds={"D": (None, 2e12)})
+    >>> [text.get_text() for text in prices(plan).axes[1].get_yticklabels()]
+    ['budget', 'D at a bound']
     """
     asked = plan.asked[0]
     names = [rule.name for rule in asked.question.rules]
