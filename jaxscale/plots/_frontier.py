@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEVELS, _BUDGETS, _CLOUD = 9, 4, 400
+_CLEAR = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}  # behind what is written over lines
 _REACH = 30.0  # as many times smaller than the plan, the frontier begins
 _STYLES = [(RED, "-.", "//"), (PURPLE, (0, (6, 2)), "\\\\"), (GREEN, (0, (3, 1, 1, 1)), ".."), (SKY, (0, (1, 1)), "xx")]
 
@@ -83,9 +84,11 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         ax.scatter(runs["N"], runs["D"], s=10, color=GREY, alpha=0.7, linewidth=0, zorder=2.5, label="runs")
     if len(path["N"]) > 1:
         ax.plot(path["N"], path["D"], color=BLACK, linewidth=1.6, zorder=4, label="efficient frontier")
+    unit = " FLOP" if cost_unit(asked) == "FLOP" else ""
+    said = region.said.replace("loss", _goal(asked.question))
     for i, (lane, question, field) in enumerate(zip(lanes, questions, fields, strict=True)):
-        _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), cost_unit(asked), first=i == 0)
-        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss, region.said if i == 0 else None)
+        _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), unit, first=i == 0)
+        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss, said if i == 0 else None)
     if cloud is not None:
         every = np.linspace(0, len(cloud.loss) - 1, min(_CLOUD, len(cloud.loss))).astype(int)
         at = [np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel() for c in ("N", "D")]
@@ -93,11 +96,11 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         ax.plot([], [], "|", color=SKY, markersize=9, label="optima of refits")
     ax.plot(n[lanes], d[lanes], "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum")
     for at, *place in zip(np.atleast_1d(goals)[lanes], n[lanes], d[lanes], strict=True):
-        beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+        beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "bbox": _CLEAR}
         ax.annotate(f"{at:#.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
     _cut_off(ax, view, questions, fields)
-    unit = f" [{asked.question.law.unit.name}]" if _goal(asked.question) == "loss" else ""
-    title = f"{asked.question.law.name}: contours of the {_goal(asked.question)}{unit}"
+    nats = f" [{asked.question.law.unit.name}]" if _goal(asked.question) == "loss" else ""
+    title = f"{asked.question.law.name}: contours of the {_goal(asked.question)}{nats}"
     ax.set(xlabel="N [parameters]", ylabel="D [tokens]", title=title)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter("")
@@ -175,11 +178,11 @@ def _held(ax: Any, view: View, question: Question, field: dict[str, Any], cost: 
     for i, rule in enumerate(question.rules):
         if rule.name in ("budget", "target"):
             amount = float(question.limits[i])
-            said = f"{short(amount)} {unit}" if rule.name == "budget" else f"{_goal(question)} {amount:#.4g}"
+            said = f"{short(amount)}{unit}" if rule.name == "budget" else f"{_goal(question)} {amount:#.4g}"
             _labelled(ax, curves(view.x, view.y, field["excess"][..., i]), said, rule.name if first else None)
     if question.goal.name == "cost":
         lines = curves(view.x, view.y, np.log(field["cost"]) - np.log(cost))
-        _labelled(ax, lines, f"{short(cost)} {unit}", "least cost" if first else None, dashes="--")
+        _labelled(ax, lines, f"{short(cost)}{unit}", "least cost" if first else None, dashes="--")
 
 
 def _labelled(ax: Any, lines: list[np.ndarray], said: str, label: str | None, dashes: str = "-") -> None:
@@ -191,7 +194,7 @@ def _labelled(ax: Any, lines: list[np.ndarray], said: str, label: str | None, da
         x, y = longest[np.argmax(longest[:, 1] - 1e-9 * longest[:, 0])]
         left = y < 0.9 * ax.get_ylim()[1]  # the line comes in from the left and falls, or from above
         place = {"xytext": (5, 4) if left else (16, -2), "ha": "left", "va": "bottom" if left else "top"}
-        ax.annotate(said, (x, y), color=BLUE, fontsize=8, zorder=7, textcoords="offset points", **place)
+        ax.annotate(said, (x, y), color=BLUE, fontsize=8, zorder=7, textcoords="offset points", bbox=_CLEAR, **place)
 
 
 def _sliver(
