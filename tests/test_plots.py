@@ -124,7 +124,7 @@ def test_a_target_has_its_contour_and_the_line_of_the_least_cost():
 
 
 def test_prices_are_what_a_looser_limit_saves():
-    limits = {"memory": (lambda N: 2 * N, 1e11), "data": (lambda D: D, (1e11, 2e13))}
+    limits = {"data": (lambda D: D, (1e11, 2e12))}
     plan = jsl.allocate(HOFFMANN, np.geomspace(1e21, 1e26, 11), constraints=limits)
     figure = plots.prices(plan)
     top, bottom = figure.axes
@@ -132,20 +132,20 @@ def test_prices_are_what_a_looser_limit_saves():
     assert bottom.get_xlabel() == "budget [FLOP]"
     ok = plan.status == 0
     rows = [text.get_text() for text in bottom.get_yticklabels()]
-    assert rows == ["budget", "memory", "data"] + ["no valid plan"] * (not ok.all())
-    drawn = {name: lines(top, name)[0][1] for name in ("budget", "memory", "data")}
+    assert rows == ["budget", "data"] + ["no valid plan"] * (not ok.all())
+    drawn = {name: lines(top, name)[0][1] for name in ("budget", "data")}
     for name, values in drawn.items():
         assert np.array_equal(np.isfinite(values), plan.binding[name] & ok), name
     looser = jsl.allocate(HOFFMANN, 1.002 * plan.budget, constraints=limits)
     saved = 5 * (plan.loss - looser.loss)
-    at = plan.binding["budget"] & ok & (looser.status == 0) & ~plan.binding["data"] & ~plan.binding["memory"]
+    at = plan.binding["budget"] & ok & (looser.status == 0) & ~plan.binding["data"] & ~looser.binding["data"]
     assert at.sum() > 2
     np.testing.assert_allclose(drawn["budget"][at], saved[at], rtol=5e-3)
-    np.testing.assert_allclose(drawn["data"][-1], 0.01 * 2e13 * plan.prices["data"][-1])  # the upper side
-    if plan.binding["data"][0]:
-        np.testing.assert_allclose(drawn["data"][0], -0.01 * 1e11 * plan.prices["data"][0])  # the lower
+    np.testing.assert_allclose(drawn["data"][-1], 0.01 * 2e12 * plan.prices["data"][-1])  # the upper side
+    assert plan.binding["data"][0]
+    np.testing.assert_allclose(drawn["data"][0], -0.01 * 1e11 * plan.prices["data"][0])  # the lower
     bars = dict(zip(rows, bottom.collections, strict=True))
-    heights = bars["memory"].get_paths()[0].vertices[:, 1]
+    heights = bars["data"].get_paths()[0].vertices[:, 1]
     assert np.ptp(heights) == pytest.approx(2 * 0.38)
 
 
