@@ -20,7 +20,7 @@ from ._maps import flat
 from ._plan import plan_tile, plans
 from ._question import Put, put
 from ._results import KKT, Allocation, Fit, Status, bound
-from ._tiles import PLAN_TILE, bucket, run_points
+from ._tiles import bucket, plan_tile_of, run_points
 from ._tree import to_numpy, traced
 
 
@@ -101,7 +101,8 @@ def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str
     choices = len(next(iter(asked.options.values()), [0]))
     options = {k: _padded(v, 64) for k, v in asked.options.items()}
     job = (to_numpy(asked.question), values, limits, options, (np.int32(many), np.int32(choices), np.int32(per_law)))
-    found = run_points(plan_tile, job, int(np.prod(lead, dtype=int)) * choices, label="plans", tile=PLAN_TILE)
+    lanes = int(np.prod(lead, dtype=int)) * choices
+    found = run_points(plan_tile, job, lanes, label="plans", tile=plan_tile_of(lanes))
     lead = (*lead, *((choices,) if asked.options else ()))
     shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
     return shaped
@@ -116,7 +117,8 @@ def spread(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> tuple[di
     lead = np.shape(fitted.value) if fitted is not None else ()
     values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
     shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
-    limits = _padded(asked.limits.reshape(-1, asked.limits.shape[-1]), 1024)
+    rows = int(np.prod(asked.limits.shape[:-1], dtype=int))
+    limits = _padded(asked.limits.reshape(rows, asked.limits.shape[-1]), 1024)
     padded = {k: _padded(v, 4096) for k, v in values.items() if k in law.fixed}
     return padded, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
 

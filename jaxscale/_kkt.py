@@ -40,7 +40,8 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
 
     _, slope, h = derivatives(lambda u: lagrangian(fixed[0], u, *fixed[2:]), fixed[1])
     by_goal, by_limit, by_sum = slopes_of(*fixed[:2])
-    held = jnp.logical_or(*_held(*fixed[:2], slope))
+    at_low, at_high = _held(*fixed[:2], slope)
+    held = at_low | at_high
     free = jnp.where(held, 0.0, 1.0)
     h = h * free * free[:, None]
     curved = jnp.maximum(jnp.max(jnp.abs(jnp.diagonal(h))), 1e-3 * jnp.max(jnp.abs(by_goal)) + 1e-300)
@@ -77,8 +78,7 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
     ok = jnp.all(jnp.isfinite(move)) & jnp.all(jnp.isfinite(change)) & (jnp.max(jnp.abs(move)) < 0.1)
     move, change = jnp.where(ok, move, 0.0), jnp.where(ok & live, change, 0.0)
     m = len(problem.rules)
-    edge = jnp.clip(fixed[1] + jax.lax.stop_gradient(move), fixed[0].low, fixed[0].high)
-    z = jnp.where(held, edge, fixed[1] + move)
+    z = jnp.where(at_low, fixed[0].low, jnp.where(at_high, fixed[0].high, fixed[1] + move))
     return z, jnp.where(active, fixed[2] + change[:m], 0.0), fixed[3] + change[m:]
 
 

@@ -94,7 +94,7 @@ def put(
             why="the least loss for a budget and the least cost for a target are two questions",
             change='one of them; hold the other by constraints={"target": (lambda loss: loss, target)}',
         )
-    if budget is None and target is None and not constraints:
+    if budget is None and target is None and not constraints and not bounds and not any(u.rank for u in law.column_units):
         raise refuse(
             "allocate: no budget, no target and no constraint", why="nothing holds the columns", change="allocate(law, 1e21)"
         )
@@ -151,7 +151,7 @@ def put(
         raise refuse(f"allocate: limits of shape {lead}", why="a matrix of budgets", change="numbers, or arrays (n,)")
     stack = jnp.stack if traced(limits) else np.stack
     spread = jnp.broadcast_to if traced(limits) else np.broadcast_to
-    stacked = stack([spread(a, lead) for a in limits], -1)
+    stacked = stack([spread(a, lead) for a in limits], -1) if limits else np.zeros((*lead, 0))
     question = Question(law, goal, price, rules, np.zeros(len(rules)), dict(given), codes, low, high, reach, shape)
     return Put(question, stacked, options, budget)
 

@@ -22,7 +22,7 @@ from ._kkt import closed, judged
 from ._plan import found, starts_of
 from ._results import Allocation
 from ._rules import Question, Rule, gaps, natural
-from ._tiles import PLAN_TILE, run_points
+from ._tiles import plan_tile_of, run_points
 from ._tree import node, traced
 
 
@@ -87,7 +87,7 @@ def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -
     values, limits, lead, many = spread(asked, fitted)
     lanes = int(np.prod(lead, dtype=int))
     job = (asked.question, values, limits, (np.int32(many), slack))
-    ends = run_points(_tile, job, lanes, label="regions", tile=PLAN_TILE)
+    ends = run_points(_tile, job, lanes, label="regions", tile=plan_tile_of(lanes))
     ends = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], ends)
     status, low, best, high = {}, {}, {}, {}
     for c, size, a in asked.question.shape.slices:

@@ -52,7 +52,8 @@ class Tile:
 TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
-PLAN_TILE = {"cpu": 1024}  # lanes that take steps together: half of them wait for the slowest in wider tiles
+PLAN_TILE = 1024  # lanes that take steps together: half of them wait for the slowest in wider tiles
+FEW = 8  # a handful of plans has a tile of its own
 MEMORY = 2**30  # bytes that the slots of one worker may take unless the caller says otherwise
 _SHOW_AFTER = 2.0  # seconds before a progress bar appears
 
@@ -146,11 +147,9 @@ def run_blocks(
     return [done[first] for first, _ in blocks], resumed
 
 
-def run_points(
-    function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "", tile: dict[str, int] = POINT_TILE
-) -> Any:
+def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "", tile: int | None = None) -> Any:
     """`function(indices, job)` for lanes that end together, such as predictions: their trees joined along the first axis."""
-    size, trees = tile.get(jax.default_backend(), WIDE.slots), list[Any]()
+    size, trees = tile or POINT_TILE.get(jax.default_backend(), WIDE.slots), list[Any]()
 
     def task(first: int, count: int) -> Arrays:
         index = np.arange(first, first + size)
@@ -163,6 +162,11 @@ def run_points(
         on_device(lambda: task(0, 0))
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     return jax.tree.unflatten(trees[0], [joined[str(i)] for i in range(len(joined))])
+
+
+def plan_tile_of(lanes: int) -> int:
+    """Lanes of one tile of plans."""
+    return FEW if lanes <= FEW else PLAN_TILE if jax.default_backend() == "cpu" else WIDE.slots
 
 
 def block_size(lanes: int, most: int, run: Run) -> int:

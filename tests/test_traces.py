@@ -43,6 +43,7 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
 
 
 def test_plans_share_one_trace(monkeypatch):
+    """A handful of plans and many have a program each; budgets, prices, bounds and laws are numbers."""
     traces = counted(monkeypatch, "plan_tile", _plan.plan_tile, _allocate)
     law = chinchilla.published["hoffmann2022"]
     jsl.allocate(law, 1e21)
@@ -55,4 +56,7 @@ def test_plans_share_one_trace(monkeypatch):
     assert len(traces) == 2
     for cap in (1e12, 2e12):
         jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
+    assert len(traces) == 2
+    for count in (20, 40):
+        jsl.allocate(law, np.geomspace(1e20, 1e24, count))
     assert len(traces) == 3
