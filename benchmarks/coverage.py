@@ -122,13 +122,15 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     at = evidence(fits)
     marked = np.mean([bool(cautions_of(e)) for e in at])
-    assert default_kind(at[0]) == cell.methods[0], f"the default is now {default_kind(at[0])}"
+    usual = float(np.mean([default_kind(e) == cell.methods[0] for e in at]))  # outliers may move delta below the scale
+    assert usual > 0.5, f"the default is now {default_kind(at[0])}"
     return {
         "n": cell.n,
         "noise": cell.noise,
         "design": cell.design,
         "objective": cell.objective,
         "default": cell.methods[0],
+        "default_share": usual,
         "sweeps": sweeps,
         "ok_share": float(np.mean(fits.ok)),
         "cautioned_share": float(marked),
