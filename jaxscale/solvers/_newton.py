@@ -91,6 +91,10 @@ class Newton:
                 pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
                 free = jnp.where(pressed, 0.0, 1.0)
             move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
+            if lower is not None:  # nor does one whose own gradient points inside, and which the others would take outside
+                outside = ((x <= lower) & (move < 0.0)) | ((x >= upper) & (move > 0.0))
+                free = jnp.where(outside, 0.0, free)
+                move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
             move = move * jnp.minimum(1.0, self.longest / jnp.maximum(jnp.max(jnp.abs(move), 0), 1e-300)) * free
             if lower is not None:
                 move = jnp.clip(x + move, lower, upper) - x
