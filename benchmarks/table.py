@@ -147,6 +147,24 @@ TABLES = {
         ratio=lambda r, _: times(r["ratio_to_jaxscale"]),
         quality=lambda r, _: f"gap {short(r['worst_gap'])}",
     ),
+    "plans": Columns(
+        about="Random constrained plans beside the best of SLSQP from many starts and a grid. Ratio: seconds of SLSQP to one "
+        "warm call. Gap: how much worse the worst plan is, relative to its goal.",
+        method=lambda r, _: f"{r['method']}, {r['problems']}",
+        figure=lambda r, _: seconds(r["seconds_warm"]),
+        ratio=lambda r, _: times(r["slsqp_seconds"] / r["seconds_warm"]),
+        quality=lambda r, _: (
+            f"gap {short(r['worst_gap'])}, KKT {short(r['worst_kkt'])}, OK {r['ok']}, infeasible {r['infeasible']} "
+            f"({r['called_infeasible_wrongly']} wrongly)"
+        ),
+    ),
+    "plan_derivatives": Columns(
+        about="Derivatives of plans by implicit differentiation against central differences of whole plans.",
+        method=lambda r, _: f"{r['method']}, {r['problems']}",
+        figure=lambda r, _: NONE,
+        ratio=lambda r, _: NONE,
+        quality=lambda r, _: f"worst derivative {short(r['worst_derivative'])}, worst shadow price {short(r['worst_price'])}",
+    ),
     "recovery": Columns(
         about="Ratio: none; times include compilation. Error: the largest relative error of a parameter.",
         figure=lambda r, _: seconds(r["seconds"]),

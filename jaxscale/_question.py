@@ -146,9 +146,14 @@ def put(
         int(starts),
         as_solver(solver or Newton(max_steps=60)),
     )
-    lead = np.broadcast_shapes(*(np.shape(a) for a in limits))
-    if len(lead) > 1:
-        raise refuse(f"allocate: limits of shape {lead}", why="a matrix of budgets", change="numbers, or arrays (n,)")
+    shapes = {rule.name: np.shape(a) for rule, a in zip(rules, limits, strict=True)}
+    if len({s for s in shapes.values() if s not in ((), (1,))}) > 1 or any(len(s) > 1 for s in shapes.values()):
+        raise refuse(
+            "allocate: limits of shape " + ", ".join(f"{k} {s}" for k, s in shapes.items() if s),
+            why="budgets and limits are taken together, one plan for each place",
+            change="numbers, or arrays (n,) of one length; jax.vmap for all combinations",
+        )
+    lead = np.broadcast_shapes(*shapes.values())
     stack = jnp.stack if traced(limits) else np.stack
     spread = jnp.broadcast_to if traced(limits) else np.broadcast_to
     stacked = stack([spread(a, lead) for a in limits], -1) if limits else np.zeros((*lead, 0))

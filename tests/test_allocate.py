@@ -231,3 +231,153 @@ def test_a_free_law_and_a_bad_budget_are_refused():
     for budget in (-1.0, 0.0, np.nan, [[1e20]]):
         with pytest.raises(jsl.InputError, match="budget"):
             jsl.allocate(HOFFMANN, budget)
+
+
+def memory(N):
+    return 2.0 * N
+
+
+def tokens(D):
+    return D
+
+
+def per_parameter(N, D):
+    return D - 20.0 * N
+
+
+def test_limits_bind_with_their_price():
+    """Memory and data hold the plan; prices are the slopes of the loss; what is left of the budget is said."""
+    limits = {"memory": (memory, 8e10), "tokens": (tokens, np.array([3.5e12, 4.5e12]))}
+    plan = jsl.allocate(HOFFMANN, 1e24, constraints=limits)
+    assert np.all(plan.status == 0)
+    np.testing.assert_allclose(plan["N"], 4e10)
+    np.testing.assert_allclose(plan["D"], [3.5e12, 1e24 / 6 / 4e10])
+    p = {k: float(v) for k, v in HOFFMANN.params.items()}
+    slope = p["beta"] * p["B"] * 3.5e12 ** -(p["beta"] + 1)
+    np.testing.assert_allclose(plan.prices["tokens"], [slope, 0.0], rtol=1e-8)
+    assert [plan.binding[k].tolist() for k in ("budget", "memory", "tokens")] == [[False, True], [True, True], [True, False]]
+    assert "1 plan leaves part of the budget unspent: memory and tokens bind first" in plan.remarks[0]
+    held = jsl.allocate(HOFFMANN, 1e24, constraints={"ratio": (per_parameter, (0.0, None)), "least": (memory, (1.2e11, None))})
+    np.testing.assert_allclose(held["N"], 6e10, rtol=1e-9)
+    assert held.prices["least"] < 0 < held.prices["budget"]
+
+
+def test_least_cost_for_a_target_is_the_inverse_of_the_best_loss():
+    budgets = np.array([1e21, 1e24])
+    plan = jsl.allocate(HOFFMANN, budgets)
+    back = jsl.allocate(HOFFMANN, target=plan.loss)
+    assert np.all(back.status == 0)
+    np.testing.assert_allclose(back.cost, budgets, rtol=1e-7)
+    np.testing.assert_allclose(back.shadow_price, plan.shadow_price, rtol=1e-7)
+
+
+def test_a_limit_that_cannot_be_met_is_named():
+    never = jsl.allocate(HOFFMANN, target=1.6)
+    assert never.status == jsl.Status.NON_FINITE
+    assert np.isnan(never["N"])
+    factor = float(HOFFMANN.params["E"]) / 1.6
+    assert f"target stays over its limit by a factor of {factor:.3g}" in never.remarks[0]
+    short = jsl.allocate(HOFFMANN, 1e20, constraints={"least": (memory, (1e12, None)), "tokens": (tokens, (1e12, None))})
+    assert "1 plan has no feasible point" in short.remarks[0]
+
+
+def test_choices_are_compared_by_their_best_plan():
+    sizes = np.array([1e10, 4e10, 1.5e11])
+    plan = jsl.allocate(HOFFMANN, np.array([1e23, 1e24]), choices={"N": sizes, "width": [4096, 8192, 12288]})
+    losses = HOFFMANN(sizes, np.array([1e23, 1e24])[:, None] / 6 / sizes)
+    np.testing.assert_allclose(plan.by_choice, losses, rtol=1e-12)
+    assert plan.choice.tolist() == losses.argmin(1).tolist()
+    np.testing.assert_array_equal(plan["width"], np.array([4096, 8192, 12288])[losses.argmin(1)])
+
+
+def test_what_follows_from_a_loss_is_maximised():
+    """Value per unit of accuracy less the bill: brute force over budgets of the plain plan is the oracle."""
+
+    def worth(loss, N, D):
+        return 1e3 / (1 + jnp.exp(6 * (loss - 2.2))) - 6 * N * D / 1e22
+
+    plan = jsl.allocate(HOFFMANN, 1e25, maximise=worth)
+    assert plan.status == 0
+    budgets = np.geomspace(1e22, 1e25, 3000)
+    best = jsl.allocate(HOFFMANN, budgets, starts=1)
+    values = worth(best.loss, best["N"], best["D"])
+    assert float(plan.value) >= np.max(values) * (1 - 1e-9)
+    np.testing.assert_allclose(plan.cost, budgets[np.argmax(values)], rtol=5e-3)
+    assert "unspent" in plan.remarks[0]
+
+
+def test_shares_of_a_mixture_are_chosen_on_the_simplex():
+    law = jsl.laws.data_mixing.fix(c=1.6, k=1.0, t=[-1.5, -2.0, -0.4])
+
+    def second(r):
+        return r[1]
+
+    plan = jsl.allocate(law, constraints={"code": (second, 0.3)})
+    np.testing.assert_allclose(plan["r"], [0.7, 0.3, 0.0], atol=1e-12)
+    assert plan.status == 0
+    assert jsl.allocate(law)["r"][1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"budget": 1e21, "target": 2.0}, "a budget and a target"),
+        ({}, "no budget, no target and no constraint"),
+        ({"budget": 1e21, "constraints": {"memory": 80e9}}, "constraint 'memory'"),
+        ({"budget": 1e21, "constraints": {"memory": (lambda n: n, 80e9)}}, "nothing says what n is"),
+        ({"budget": 1e21, "choices": {"N": [1e9, 2e9], "width": [1]}}, "choices of lengths"),
+        ({"budget": 1e21, "bounds": {"D": 1e12}}, "bounds of D"),
+        ({"budget": [1e21, 1e22], "constraints": {"memory": (memory, [1e9, 2e9, 3e9])}}, "shape"),
+    ],
+)
+def test_limits_that_are_not_well_put(arguments, message):
+    with pytest.raises(jsl.InputError, match=message):
+        jsl.allocate(HOFFMANN, **arguments)
+
+
+def test_prices_are_derivatives_of_the_plan():
+    """With respect to budget and a limit, by implicit differentiation; finite differences are the oracle."""
+
+    def loss(budget, limit):
+        return jsl.allocate(HOFFMANN, budget, cost=costs.Lifetime(2e12), constraints={"memory": (memory, limit)}).loss
+
+    with jax.enable_x64(True):
+        slopes = jax.grad(loss, (0, 1))(1e24, 3e10)
+    plan = jsl.allocate(HOFFMANN, 1e24, cost=costs.Lifetime(2e12), constraints={"memory": (memory, 3e10)})
+    np.testing.assert_allclose([-slopes[0], -slopes[1]], [plan.prices["budget"], plan.prices["memory"]], rtol=1e-9)
+    for i, at in enumerate((1e24, 3e10)):
+        ends = [loss(*(v * (1 + s) if i == j else v for j, v in enumerate((1e24, 3e10)))) for s in (1e-4, -1e-4)]
+        np.testing.assert_allclose(slopes[i], (ends[0] - ends[1]) / (2e-4 * at), rtol=1e-5)
+
+
+def test_the_region_of_nearly_optimal_plans_against_a_grid():
+    plan = jsl.allocate(HOFFMANN, np.array([1e23, 1e24]), bounds={"D": (None, 2e12)})
+    region = jsl.near_optimal(plan, loss=0.001)
+    assert all(np.all(s == 0) for s in region.status.values())
+    n = np.geomspace(1e9, 1e12, 400_001)
+    for i, c in enumerate((1e23, 1e24)):
+        d = np.minimum(c / 6 / n, 2e12)
+        inside = n[HOFFMANN(n, d) <= plan.loss[i] * 1.001]
+        np.testing.assert_allclose([region["N"][0][i], region["N"][1][i]], inside[[0, -1]], rtol=1e-4)
+    assert region["D"][1][1] == pytest.approx(2e12)
+    with pytest.raises(jsl.InputError, match="a share is meant"):
+        jsl.near_optimal(plan)
+
+
+def test_regret_and_the_plan_that_loses_least_against_brute_force(simulated):
+    boot = jsl.bootstrap(simulated, 200)
+    plan = jsl.allocate(boot, 1e24)
+    plugged, chosen, careful = jsl.regret(plan), jsl.decide(plan), jsl.decide(plan, worst=0.1)
+    n = np.geomspace(3e10, 1.2e11, 1001)
+    lost = boot.predict(N=n, D=1e24 / 6 / n) - plan.loss[:, None]
+    np.testing.assert_allclose(chosen.loss.mean(), lost.mean(0).min(), rtol=1e-4)
+    worst = np.sort(lost, 0)[-20:].mean(0)
+    assert careful.worst() <= worst.min() * 1.002  # its corner is rounded
+    assert chosen.loss.mean() <= plugged.loss.mean()
+    at = 8e10
+    given = jsl.regret(plan, N=at, D=1e24 / 6 / at)
+    np.testing.assert_allclose(given.loss, boot.predict(N=at, D=1e24 / 6 / at) - plan.loss, rtol=1e-9)
+    cheapest = jsl.allocate(simulated, target=float(simulated.predict(N=at, D=1e24 / 6 / at))).cost
+    assert abs(np.median(given.compute) - (1 - cheapest / 1e24)) < 0.02
+    with pytest.raises(jsl.InputError, match="many laws and one budget"):
+        jsl.regret(jsl.allocate(simulated, 1e24))
