@@ -23,6 +23,8 @@ from ._results import KKT, Allocation, Fit, Status, bound
 from ._tiles import bucket, plan_tile_of, run_points
 from ._tree import to_numpy, traced
 
+_FEW = 1e4  # parameters or tokens: fewer are a slip of units
+
 
 def allocate(
     law: Law | Fit,
@@ -53,9 +55,10 @@ def allocate(
     - `maximise=lambda loss: ...` a function of the same names is made largest instead of the law smallest.
     - `starts` is how many points the search begins from; `solver` any of `jsl.solvers`.
 
-    Works under `jax.grad`, `jit` and `vmap` inside `with jax.enable_x64(True)`, with respect to the budget, prices
-    in the cost, limits, given columns and the parameters of a bound law. Raises InputError where the problem is not well
-    put; a plan that fails its KKT conditions, or that has no feasible point, has a status and a remark instead.
+    First derivatives come by `jax.grad` and its kind, also under `jit` and `vmap`, inside `with jax.enable_x64(True)`: with
+    respect to the budget, prices in the cost, limits, given columns and the parameters of a bound law. Raises InputError
+    where the problem is not well put; a plan that fails its KKT conditions, or that has no feasible point, has a status
+    and a remark instead.
 
     >>> from jaxscale import laws
     >>> plan = allocate(laws.chinchilla.published["besiroglu2024"], 1e21)
@@ -152,7 +155,10 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
     of = {name: [i for i, r in enumerate(rules) if r.name == name] for name in names}
     prices = {name: sum(found["prices"][..., i] for i in at) for name, at in of.items()}
     binding = {name: xp.any(found["binds"][..., xp.asarray(at)], -1) for name, at in of.items()}
-    price = prices.get("budget", 1.0 / prices["target"] if "target" in prices else found["loss"] * xp.nan)
+    if "budget" in prices or "target" not in prices:
+        price = prices.get("budget", found["loss"] * xp.nan)
+    else:  # of the cost by the target; a target that is met anyway has none
+        price = xp.where(prices["target"] == 0, xp.nan, 1.0 / xp.where(prices["target"] == 0, 1.0, xp.abs(prices["target"])))
     maximised = asked.question.goal.name == "what is maximised"
     chosen = {**{c: found["columns"][c] for c in shape.over}, **taken}
     return Allocation(
@@ -176,30 +182,17 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
 
 def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list[str]:
     """What has to be said of plans that are not what was asked for."""
-    rules, status = asked.question.rules, np.asarray(found["status"])
+    status = np.asarray(found["status"])
     none, failed = status & Status.NON_FINITE.value != 0, status & Status.MAX_STEPS.value != 0
-    said = []
-    if np.any(none):
-        excess = np.where(np.isfinite(found["excess"]), found["excess"], np.inf)[none].reshape(-1, len(rules))
-        worst = np.argmax(excess, -1)
-        which = int(np.bincount(worst).argmax())
-        least = float(np.min(excess[worst == which, which]))
-        by = f"by a factor of {np.exp(least):.3g}" if rules[which].log and least < 50 else "by far"
-        kind = "over its limit" if rules[which].side > 0 else "short of its limit"
-        said.append(
-            f"{_plans(none)} no feasible point: {rules[which].name} stays {kind} {by} at least, "
-            "within the bounds and the other limits"
-        )
+    said = [_in_the_way(found, asked, none)] if np.any(none) else []
     if asked.budget is not None and "budget" in binding:
         with np.errstate(invalid="ignore"):
             unspent = int(np.sum(np.asarray(found["cost"]) < 0.999 * np.asarray(asked.budget)))
         if unspent:
-            others = [n for n in binding if n != "budget" and np.any(binding[n])]
-            why = (
-                f"{' and '.join(others)} bind{'s' * (len(others) == 1)} first"
-                if others
-                else "more of no column helps, within its bounds"
-            )
+            held = [n for n in binding if n != "budget" and np.any(binding[n] & ~none)]
+            held += [f"the bound of {c}" for c in asked.question.shape.over if np.any(found["active"][c] == 1)]
+            first = f"{' and '.join(held)} {'binds' if len(held) == 1 else 'bind'} first"
+            why = first if held else "more of no column helps"
             said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
     if np.any(failed):
         one = failed.sum() == 1
@@ -207,9 +200,33 @@ def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list
             f"{int(failed.sum())} {'plan fails its' if one else 'plans fail their'} KKT conditions: "
             "no optimum inside the bounds, or too few steps"
         )
+    units = dict(zip(asked.question.law.columns, asked.question.law.column_units, strict=True))
+    for c in asked.question.shape.over:
+        least = np.min(np.where(none, np.inf, found["columns"][c]), initial=np.inf) if not units[c].rank else np.inf
+        if units[c].dimension in ("parameters", "tokens") and least < _FEW:
+            said.append(
+                f"{c} falls to {least:.3g} {units[c].dimension}: a limit may be in ln, in billions, or in GB instead of bytes"
+            )
     return said
 
 
-def _plans(which: np.ndarray) -> str:
-    count = int(which.sum())
-    return f"{count} plan has" if count == 1 else f"{count} plans have"
+def _in_the_way(found: dict[str, Any], asked: Put, none: np.ndarray) -> str:
+    """Which limit cannot be met, and how close it comes."""
+    rules, count = asked.question.rules, int(none.sum())
+    plans = f"{count} plan has" if count == 1 else f"{count} plans have"
+    if not rules:
+        return f"{plans} no feasible point: the law is not finite within the bounds"
+    excess = np.where(np.isfinite(found["excess"]), found["excess"], np.inf)[none].reshape(-1, len(rules))
+    worst = np.argmax(excess, -1)
+    which = int(np.bincount(worst).argmax())
+    near = float(np.min(excess[worst == which, which]))
+    rule, limit = rules[which], np.broadcast_to(asked.limits[..., which], none.shape)[none]
+    if near < 1e-5:
+        return f"{plans} no feasible point: the law is not finite, or the bounds of the shares do not add up to 1"
+    if not rule.log or near > 50:
+        return f"{plans} no feasible point: {rule.name} stays far {'over' if rule.side > 0 else 'short of'} its limit"
+    closest = f" ({float(limit[0]) * np.exp(rule.side * near):.4g}, asked for {float(limit[0]):.4g})" if count == 1 else ""
+    return (
+        f"{plans} no feasible point: {rule.name} stays {'over' if rule.side > 0 else 'short of'} its limit "
+        f"by a factor of {np.exp(near):.{3 if near > 0.01 else 6}g} at least{closest}"
+    )

@@ -59,6 +59,12 @@ def box(
         a, b = (
             np.broadcast_to(np.asarray(w if v is None else v, float), (size or 1,)) for v, w in zip(own, natural, strict=True)
         )
+        if np.any(np.isnan([a, b])) or np.any(b < natural[0]) or np.any(a > natural[1]) or (logarithmic and np.any(b <= 0)):
+            raise refuse(
+                f"allocate: bounds of {name} are ({own[0]}, {own[1]})",
+                why=f"{name} is {units[name].support}: no value lies there",
+                change="(low, high) in the column's unit",
+            )
         if not np.all(a <= b):
             raise refuse(
                 f"allocate: bounds of {name} are ({own[0]}, {own[1]})", why="they were swapped", change="give (low, high)"

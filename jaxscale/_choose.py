@@ -20,6 +20,7 @@ import numpy as np
 FULL = 1 + 1e-9  # the budget, with room for rounding
 RIDGE = 1e-13  # of scaled information: stands in for directions that no run has seen yet
 _NOTHING = 1e-9  # relative reduction of the variance that is not worth a run
+_MOST_ADDED = 100_000  # batches: as many as fill any budget
 _CLOSE = 1e-4  # relative gap of the variance at which the bound is good enough
 _SPENT = 1e-12  # share of the budget that counts as none
 _NEAR = 2e-4  # relative distance of a design from the bound at which nothing more is tried
@@ -92,7 +93,7 @@ def best(p: Choice) -> tuple[np.ndarray, float]:
 def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
     """The design with runs added greedily until nothing fits; beyond 64 runs in batches of a thirty-second of them."""
     count, total = count.copy(), p.total(count)
-    while True:
+    for _ in range(_MOST_ADDED):
         left = FULL - float(p.cost @ count)
         fits = (p.cost <= left) & (count < p.most)
         gain = np.where(fits, p.gains(count), 0.0)
@@ -101,6 +102,7 @@ def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
             return count
         count[i] += min(max(1, int(count.sum()) // 32), int(left / p.cost[i]), int(p.most[i] - count[i]))
         total = p.total(count)
+    return count
 
 
 def improved(p: Choice, count: np.ndarray, bound: float, sweeps: int = 20) -> np.ndarray:

@@ -126,8 +126,8 @@ def design(
     costs = _costs_of(model.table, cost)
     if np.ndim(budget) or not 0 < budget < np.inf:
         raise refuse(f"design(): budget {budget!r}", why="a logarithm, or several budgets", change="one positive number")
-    if most is not None and most < 1:
-        raise ValueError(f"design(): most={most}: at least one run of a candidate, or None")
+    if most is not None and (most < 1 or most != int(most)):
+        raise refuse(f"design: most={most}", why="a share or 0 was meant", change="a whole number of runs, or None for no limit")
     if not np.any(costs <= budget):
         raise refuse(
             f"design(): a budget of {budget:.3g}, and the cheapest of {len(costs)} candidates costs {costs.min():.3g}",

@@ -51,7 +51,7 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
     over = gaps(*fixed[:2])[1]
     near = -over * curved <= 10.0 * strength * steepest
     active = (strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300)) & near
-    active = active | (over > 1e-12)  # left out too early
+    active = active | (over > 1e-12 * yardstick(fixed[0], steepest))  # left out too early
     rows = jnp.concatenate([jnp.where(active[:, None], by_limit, 0.0), by_sum]) * free
     live = jnp.concatenate([active, jnp.ones(len(by_sum), bool)]) & (jnp.max(jnp.abs(rows), 1, initial=0.0) > 0)
     rows = jnp.where(live[:, None], rows, 0.0)
@@ -78,7 +78,8 @@ def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any,
     ok = jnp.all(jnp.isfinite(move)) & jnp.all(jnp.isfinite(change)) & (jnp.max(jnp.abs(move)) < 0.1)
     move, change = jnp.where(ok, move, 0.0), jnp.where(ok & live, change, 0.0)
     m = len(problem.rules)
-    z = jnp.where(at_low, fixed[0].low, jnp.where(at_high, fixed[0].high, fixed[1] + move))
+    inside = jnp.clip(fixed[1] + move, fixed[0].low, fixed[0].high)
+    z = jnp.where(at_low, fixed[0].low, jnp.where(at_high, fixed[0].high, inside))
     return z, jnp.where(active, fixed[2] + change[:m], 0.0), fixed[3] + change[m:]
 
 
@@ -98,7 +99,8 @@ def judged(problem: Question, z: Any, price: Any, equal: Any) -> dict[str, Any]:
     on = jnp.max(jnp.where(binds, jnp.abs(excess) / scale, 0.0), initial=0.0)
     stationarity = jnp.max(jnp.where(at_low | at_high, 0.0, jnp.abs(left))) / size
     wrong = jnp.where(at_low & ~at_high, -left, jnp.where(at_high & ~at_low, left, 0.0))
-    complementarity = jnp.maximum(jnp.max(wrong), jnp.max(-own, initial=0.0)) / size
+    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
+    complementarity = jnp.maximum(jnp.max(wrong), jnp.max(-own * steepest, initial=0.0)) / size
     complementarity = jnp.maximum(complementarity, 0.0)
     feasible = jnp.isfinite(goal) & (over <= 1e-5)
     good = feasible & (stationarity <= _KKT) & (complementarity <= _KKT) & (jnp.maximum(over, on) <= _KKT)
@@ -107,13 +109,16 @@ def judged(problem: Question, z: Any, price: Any, equal: Any) -> dict[str, Any]:
     pairs = zip(problem.rules, problem.limits, strict=True)
     per = jnp.stack([jnp.zeros(()), *(rule.side / (limit if rule.log else 1.0) for rule, limit in pairs)])[1:]
     scaled = value_of(problem.goal, known) if problem.goal.log else 1.0
-    blank = jnp.where(feasible, 1.0, jnp.nan)
+
+    def valid(v: Any) -> Any:  # not v * nan, which would send nan back through a derivative
+        return jnp.where(feasible, v, jnp.nan)
+
     return {
-        "columns": natural(problem, z * blank),
-        "goal": value_of(problem.goal, known) * blank,
-        "loss": known["loss"] * blank,
-        "cost": value_of(problem.cost, known) * blank if problem.cost is not None else jnp.nan,
-        "prices": price * per * scaled * blank,
+        "columns": {c: valid(v) for c, v in natural(problem, z).items()},
+        "goal": valid(value_of(problem.goal, known)),
+        "loss": valid(known["loss"]),
+        "cost": valid(value_of(problem.cost, known)) if problem.cost is not None else jnp.nan,
+        "prices": valid(price * per * scaled),
         "binds": binds,
         "excess": excess / scale,
         "active": {c: edge[a] if s is None else edge[a : a + s] for c, s, a in problem.shape.slices},

@@ -92,14 +92,27 @@ def put(
         raise refuse(
             "allocate: a budget and a target",
             why="the least loss for a budget and the least cost for a target are two questions",
-            change='one of them; hold the other by constraints={"target": (lambda loss: loss, target)}',
+            change='one of them; hold the other by budget=..., constraints={"loss": (lambda loss: loss, 2.0)}',
         )
     if budget is None and target is None and not constraints and not bounds and not any(u.rank for u in law.column_units):
         raise refuse(
             "allocate: no budget, no target and no constraint", why="nothing holds the columns", change="allocate(law, 1e21)"
         )
+    if taken := [n for n, held in (("budget", budget), ("target", target)) if n in constraints and held is not None]:
+        raise refuse(
+            f"allocate: a constraint is called {taken[0]!r}, as is what is given by {taken[0]}=",
+            why="they would be one limit with one price",
+            change="another name for the constraint",
+        )
     options = _table(choices)
     groups = set(dict(law.groups).values())
+    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)}
+    if wide := [k for k, v in given.items() if k not in groups and np.ndim(v) > ranks.get(k, np.ndim(v))]:
+        raise refuse(
+            f"allocate: given {wide[0]!r} has shape {np.shape(given[wide[0]])}",
+            why="a plan has one value of what is given",
+            change=f"one number, choices={{{wide[0]!r}: [...]}} for the best of several, or jax.vmap",
+        )
     codes = {k: codes_of(law, k, v) for k, v in given.items() if k in groups}
     given = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in given.items() if k not in groups}
     there = {*law.columns, *dict(law.specs), *given, *options, "loss"}
@@ -125,12 +138,12 @@ def put(
         if not isinstance(pair, tuple) or len(pair) != 2 or not callable(pair[0]):
             raise refuse(
                 f"allocate: constraint {name!r} is {pair!r}",
-                why="a limit without its function",
+                why="a function without its limit, or a limit without its function",
                 change=f"constraints={{{name!r}: (function, limit)}}, the limit a number or (low, high)",
             )
         asked.append((as_node(pair[0]), name, _reads(pair[0], there), pair[1]))
     rules, limits = _sides(asked)
-    _check_reads(law, asked, over, there)
+    _check_reads(law, asked, over, there, options)
     goal = price if target is not None and price is not None else score
 
     units = {c: _unit(u, bounds.get(c)) for c, u in zip(law.columns, law.column_units, strict=True)}
@@ -192,8 +205,9 @@ def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
             amount = amount if traced(amount) else np.asarray(amount, np.float64)
             if not traced(amount) and not np.all(np.isfinite(amount)):
                 raise refuse(f"allocate: limit of {name!r} is {amount}", why="no limit is meant", change="None for no limit")
-            # a positive limit is compared by ratio; one that is traced is taken for positive
-            rules.append(Rule(function, name, reads, side, bool(traced(amount) or np.all(amount > 0))))
+            # a positive limit is compared by ratio, and so is what has to be positive
+            by_ratio = name in ("budget", "target") if traced(amount) else bool(np.all(amount > 0))
+            rules.append(Rule(function, name, reads, side, by_ratio))
             limits.append(amount)
     return tuple(rules), limits
 
@@ -270,10 +284,10 @@ def _check_names(
 
 
 def _named(pair: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(pair[0]).parameters) if isinstance(pair, tuple) and pair and callable(pair[0]) else ()
+    return _reads(pair[0], set()) if isinstance(pair, tuple) and pair and callable(pair[0]) else ()
 
 
-def _check_reads(law: Law, asked: list[Limit], over: tuple[str, ...], there: set[str]) -> None:
+def _check_reads(law: Law, asked: list[Limit], over: tuple[str, ...], there: set[str], options: Mapping[str, Any]) -> None:
     for _, name, reads, _ in asked:
         if missing := [c for c in reads if c not in there]:
             raise refuse(
@@ -281,7 +295,7 @@ def _check_reads(law: Law, asked: list[Limit], over: tuple[str, ...], there: set
                 why=f"constraint {name!r} reads it, and it is neither a column, a parameter nor given",
                 change=f"given={{{missing[0]!r}: ...}}.{nearest(missing[0], there)}",
             )
-        if not set(reads) & {*over, "loss"}:
+        if not set(reads) & {*over, *options, "loss"}:
             raise refuse(
                 f"allocate: {'the cost' if name == 'budget' else f'constraint {name!r}'} reads {', '.join(reads)}, "
                 "none of which is chosen",

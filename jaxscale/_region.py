@@ -130,14 +130,16 @@ def _region(problem: Question, slack: Any) -> dict[str, Any]:
     best, _, _ = gaps(problem, z)
     worse = jnp.exp(best) * (1.0 + slack[0]) if problem.goal.log else best + jnp.abs(best) * slack[0]
     rules = (*problem.rules, dataclasses.replace(problem.goal, name="goal"))
-    limits = jnp.concatenate([problem.limits * (1.0 + slack[1:]), worse[None]])
+    sides = jnp.asarray([r.side for r in problem.rules])
+    limits = jnp.concatenate([problem.limits + sides * jnp.abs(problem.limits) * slack[1:], worse[None]])
 
     def end(direction: Any) -> tuple[Any, Any]:
         edge = Rule(_Along(direction), "edge", ("coordinates",), 1.0, False)
         own = dataclasses.replace(problem, goal=edge, rules=rules, limits=limits)
         own = dataclasses.replace(own, low=jnp.maximum(own.low, z - 30.0), high=jnp.minimum(own.high, z + 30.0))
         plan = judged(own, *closed(own, *found(own, z[:, None])))
-        return plan["status"], jnp.where(direction == 0, 0.0, plan["goal"] * direction)
+        far = jnp.abs(plan["goal"] - direction @ z) > 29.0  # as far as it was looked for
+        return plan["status"] | jnp.where(far, 1, 0), jnp.where(direction == 0, 0.0, plan["goal"] * direction)
 
     k = len(z)
     directions = jnp.concatenate([jnp.eye(k), -jnp.eye(k)])

@@ -22,7 +22,7 @@ from ._plan import plans
 from ._question import Put
 from ._results import Allocation, Fit, Status
 from ._roots import root
-from ._rules import Question, Rule, gaps, known_of, value_of
+from ._rules import Question, Rule, gaps, known_of, relative, value_of
 from ._tiles import on_device, run_points
 from ._tree import node, static, to_numpy
 from .uncertainty._covariance import noise_scale
@@ -34,7 +34,8 @@ class Regret:
     """What the plan `columns` loses under each refit (n,): in `loss`, in `compute` [share of its cost] and in `noise`.
 
     `loss` is in the unit of the goal (the law's, or of what was maximised), `noise` in standard deviations of the loss of
-    one run (None where the goal is no loss). `excess` counts the refits under which the plan breaks a limit, by its name.
+    one run (None where the goal is no loss). `excess` counts the refits under which the plan breaks a limit or a bound, by
+    its name; `failed` those that have no valid plan of their own: they are nan, and in no mean.
     """
 
     columns: dict[str, Any]
@@ -43,6 +44,7 @@ class Regret:
     compute: np.ndarray
     noise: np.ndarray | None
     excess: dict[str, int]
+    failed: int = 0
 
     def worst(self, share: float = 0.1) -> float:
         """Mean regret in loss over the worst share of the refits."""
@@ -53,6 +55,7 @@ class Regret:
         shown = ", ".join(f"{k}={float(v):.4g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.columns.items())
         noise = "" if self.noise is None else f"; {np.nanmean(self.noise):.2g} of the noise of one run"
         over = "".join(f"; {name} exceeded in {count} refits" for name, count in self.excess.items() if count)
+        over += f"; {self.failed} refits without a valid plan left out" if self.failed else ""
         return (
             f"<Regret of {shown}: {np.nanmean(self.loss):.3g} on average, {self.worst():.3g} in the worst tenth; "
             f"{np.nanmean(self.compute):.2%} of the compute{noise}{over}>"
@@ -86,7 +89,8 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
     values, _, lead, _ = spread(asked, fitted)
     question = dataclasses.replace(to_numpy(asked.question), limits=asked.limits)
     there = run_points(_tile, (question, values, z), lead[0], label="regret")
-    goal, best = there["goal"], _goal(plan)
+    bad = np.asarray(plan.status) != 0
+    goal, best = there["goal"], np.where(bad, np.nan, _goal(plan))
     names = [r.name for r in question.rules]
     target = dataclasses.replace(question.goal, name="target")
     at = names.index("budget") if "budget" in names else -1
@@ -96,22 +100,27 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
         limits = np.concatenate([np.broadcast_to(np.delete(asked.limits, at), (len(goal), len(names) - 1)), goal[:, None]], 1)
         cheapest = dataclasses.replace(question, goal=question.cost, rules=rules, limits=np.zeros(len(rules)))
         least = solved(dataclasses.replace(asked, question=cheapest, limits=limits), fitted, per_law=True)
-        failed = least["status"] & Status.NON_FINITE.value != 0
-        compute = np.where(failed, np.nan, 1.0 - least["cost"] / there["cost"])
+        bad = bad | (least["status"] != 0)
+        compute = np.where(bad, np.nan, 1.0 - least["cost"] / there["cost"])
     noise = None
     if question.goal.name == "loss" and fitted.problem.objective.observes:
         point = evidence(fitted if fitted.point is None else fitted.point)[0]
         sd = np.sqrt(noise_scale(point)) * (there["loss"] if fitted.problem.objective.log else point.size)
         noise = (goal - best) / sd
-    excess = {n: int(np.sum(there["excess"][:, i] > 1e-6)) for i, n in enumerate(names) if n != "budget"}
-    return Regret(dict(own), float(there["cost"][0]), goal - best, compute, noise, excess)
+    broken = there["excess"] > 1e-6  # by the logarithm of a ratio, or against the size of both sides
+    excess = {n: int(np.sum(np.any(broken[:, [i for i, m in enumerate(names) if m == n]], 1))) for n in dict.fromkeys(names)}
+    outside = (z < question.low - 1e-9) | (z > question.high + 1e-9)
+    for c, size, a in question.shape.slices:
+        excess[f"bounds of {c}"] = len(goal) * int(np.any(outside[a : a + (size or 1)]))
+    return Regret(dict(own), float(there["cost"][0]), goal - best, compute, noise, excess, int(np.sum(bad)))
 
 
 def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
-    """The one plan that loses least [loss] over all refits of an ensemble, with its regret.
+    """The one plan that loses least [loss] over the refits of an ensemble, with its regret.
 
-    `plan` as in `regret`. With `worst=1` the regret is averaged over all refits, with `worst=0.1` over the tenth of them
-    that fares worst with it. Limits hold for the point fit. `regret(plan)` says what the point fit's own optimum loses.
+    `plan` as in `regret`. With `worst=1` the regret is averaged over all refits that have a valid plan, with `worst=0.1`
+    over the tenth of them that fares worst with it. Limits hold for the point fit. `regret(plan)` says what the point fit's
+    own optimum loses.
 
     >>> import jaxscale as jsl
     >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
@@ -127,7 +136,7 @@ def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
     asked, fitted = _ensemble("decide", plan)
     first = regret(plan)
     best = _goal(plan)
-    usable = np.isfinite(best)
+    usable = np.asarray(plan.status) == 0
     values = {k: np.asarray(v)[usable] for k, v in fitted.params.items() if k in asked.question.law.fixed}
     question = dataclasses.replace(to_numpy(asked.question), law=_point_law(fitted), limits=asked.limits)
     width = np.float64(max(0.05 * np.nanstd(first.loss), 1e-12))
@@ -172,7 +181,7 @@ def _of_point(asked: Put, fitted: Fit) -> dict[str, Any]:
 def _coordinates(asked: Put, columns: dict[str, Any]) -> np.ndarray:
     values = np.concatenate([np.ravel(np.asarray(columns[c], np.float64)) for c in asked.question.shape.over])
     log = np.asarray(asked.question.shape.log)
-    if len(values) != len(log) or np.any(values[log] <= 0):
+    if len(values) != len(log) or not np.all(np.isfinite(values)) or not np.all(values[log] > 0):
         raise refuse(f"regret: columns {columns}", why="one plan is judged at a time", change="positive numbers, N=1e10, D=1e12")
     return np.where(log, np.log(np.where(log, values, 1.0)), values)
 
@@ -186,7 +195,7 @@ def _tile(index: Any, job: Any) -> dict[str, Any]:
         own = dataclasses.replace(problem, law=dataclasses.replace(problem.law, fixed={k: v[i] for k, v in values.items()}))
         known = known_of(own, z)
         cost = jnp.nan if own.cost is None else value_of(own.cost, known)
-        return {"goal": value_of(own.goal, known), "loss": known["loss"], "cost": cost, "excess": gaps(own, z)[1]}
+        return {"goal": value_of(own.goal, known), "loss": known["loss"], "cost": cost, "excess": relative(own, gaps(own, z)[1])}
 
     return jax.vmap(one)(index)
 

@@ -29,6 +29,8 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     >>> print(jsl.report(best).splitlines()[0])
     chinchilla(N, D) -> nats/token, 60 runs
     """
+    if not isinstance(fit, Fit):
+        raise TypeError(f"report() takes a fit or an ensemble, not {type(fit).__name__}; a plan is given by plan=")
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
     at = evidence(point)[0]

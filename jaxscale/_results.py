@@ -242,8 +242,10 @@ class Allocation:
             return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
         shown = ", ".join(f"{k}={_short(v)}" for k, v in self.columns.items())
         value = "" if self.value is None else f", value {float(self.value):.6g}"
-        held = [name for name, binds in self.binding.items() if binds and name not in ("budget", "target")]
+        none = bool(np.asarray(self.status) & Status.NON_FINITE.value)
+        held = [name for name, binds in self.binding.items() if binds and not none and name not in ("budget", "target")]
         said = [f"{' and '.join(held)} bind{'s' * (len(held) == 1)}"] if held else []
+        said += [f"{c} at its {'upper' if a > 0 else 'lower'} bound" for c, a in self.active.items() if np.ndim(a) == 0 and a]
         tail = "".join(f"; {r}" for r in [*said, *self.remarks])
         return f"<Allocation {shown}, loss {float(self.loss):.6g}{value}, cost {float(self.cost):.4g}{tail}>"
 

@@ -210,8 +210,7 @@ def _sliver(
         names = [rule.name for rule in question.rules]
         i = names.index("target")
         rule, limit = question.rules[i], question.limits[i]
-        slack[i] = np.log1p(loss) if rule.log else limit * loss
-        slack[i] *= rule.side
+        slack[i] = np.log1p(loss) if rule.log else abs(limit) * loss
     else:
         goal = goal + (np.log1p(loss) if question.goal.log else abs(goal) * loss)
 
