@@ -104,7 +104,8 @@ def _search(problem: Question, z0: Any) -> tuple[Any, Any, Any]:
         # a limit that has a price is felt from where the round begins
         stiff = jnp.where((price > 0) & (excess < 0), jnp.minimum(stiff, 0.5 * price / jnp.maximum(-excess, 1e-300)), stiff)
         own = (jnp.full(count, weight), price, equal, stiff, stiff_equal)
-        z = minimise(lagrangian, z, own, problem.shape.solver, lower=low + 0 * z, upper=high + 0 * z, near=near).x
+        box = {"lower": low + 0 * z, "upper": high + 0 * z} if problem.shape.bounded else {}
+        z = minimise(lagrangian, z, own, problem.shape.solver, near=near, **box).x
         _, excess, miss = every(gaps, z)
         before, price = price, weight * jnp.maximum(price + stiff * excess, 0.0)
         equal = weight * (equal + stiff_equal * miss)

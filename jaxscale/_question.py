@@ -152,12 +152,20 @@ def put(
     _check_held(over, sizes, high, asked, goal, reads, bounds)
     amounts = [float(np.max(a)) for a in limits if not traced(a) and np.all(np.asarray(a) > 0)]
     reach = np.float64(np.log(max([*amounts, 1e12])) if target is None else 60.0)
+    solver = as_solver(solver or Newton(max_steps=60))
+    if not isinstance(solver, Newton) and np.isfinite([low, high]).any():
+        raise refuse(
+            "allocate: bounds, and a solver that knows none",
+            why="optax moves coordinates freely",
+            change='constraints={"D": (lambda D: D, 1.5e13)} instead of bounds, or solvers.Newton()',
+        )
     shape = Shape(
         over,
         sizes,
         log,
         int(starts),
-        as_solver(solver or Newton(max_steps=60)),
+        solver,
+        isinstance(solver, Newton),
     )
     shapes = {rule.name: np.shape(a) for rule, a in zip(rules, limits, strict=True)}
     if len({s for s in shapes.values() if s not in ((), (1,))}) > 1 or any(len(s) > 1 for s in shapes.values()):

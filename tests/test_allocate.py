@@ -381,3 +381,14 @@ def test_regret_and_the_plan_that_loses_least_against_brute_force(simulated):
     assert abs(np.median(given.compute) - (1 - cheapest / 1e24)) < 0.02
     with pytest.raises(jsl.InputError, match="many laws and one budget"):
         jsl.regret(jsl.allocate(simulated, 1e24))
+
+
+def test_optax_solvers_plan_without_bounds():
+    import optax
+
+    solver = jsl.solvers.Optax(optax.lbfgs, max_steps=200)
+    plan = jsl.allocate(HOFFMANN, 1e24, constraints={"tokens": (tokens, 2e12)}, solver=solver)
+    assert plan.status == 0
+    np.testing.assert_allclose([plan["N"], plan["D"]], [1e24 / 6 / 2e12, 2e12], rtol=1e-9)
+    with pytest.raises(jsl.InputError, match=r"(?s)a solver that knows none.*constraints="):
+        jsl.allocate(HOFFMANN, 1e24, bounds={"D": (None, 2e12)}, solver=solver)
