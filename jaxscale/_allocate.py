@@ -65,7 +65,7 @@ def allocate(
     >>> float(f"{float(plan['N']):.4g}"), float(f"{float(plan['D']):.4g}")
     (2778000000.0, 59990000000.0)
     >>> allocate(laws.chinchilla.published["besiroglu2024"], target=2.0, constraints={"memory": (lambda N: 2 * N, 40e9)})
-    <Allocation N=2e+10, D=1.76852e+12, loss 2, cost 2.122e+23; memory binds>
+    <Allocation N=2e+10, D=3.01302e+12, loss 2, cost 3.616e+23; memory binds>
 
     Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
     """

@@ -62,7 +62,7 @@ def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -
 
     >>> from jaxscale import allocate, laws
     >>> near_optimal(allocate(laws.chinchilla.published["hoffmann2022"], 1e23), loss=0.001)
-    <Region loss within 0.1 %: N 1.127e+10 to 2.972e+10 (best 1.816e+10), D 5.607e+11 to 1.479e+12 (best 9.175e+11)>
+    <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10), D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
 
     Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
     """
