@@ -8,8 +8,10 @@ pass unnoticed goes through `warn`, and is also kept in the result, so that the 
 from __future__ import annotations
 
 import difflib
+import inspect
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 
 class InputError(ValueError):
@@ -43,3 +45,13 @@ def row_list(rows: Sequence[int], most: int = 5) -> str:
     shown = ", ".join(str(int(r)) for r in rows[:most])
     more = f" and {len(rows) - most} more" if len(rows) > most else ""
     return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"
+
+
+def reads(verb: str, function: Callable[..., Any], there: Collection[str]) -> tuple[str, ...]:
+    """What a cost or a limit reads: the names of its arguments; those with a default only where there is such a column."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        saw = f"{verb}: {function!r} does not name what it reads"
+        raise refuse(saw, why="no function, or a built-in", change="lambda N, D: ...") from error
+    return tuple(p.name for p in parameters if p.default is p.empty or p.name in there)

@@ -13,7 +13,6 @@ batch.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ import numpy as np
 
 from . import _choose
 from . import costs as _costs
-from ._checks import nearest, refuse, warn
+from ._checks import nearest, reads, refuse, warn
 from ._coordinates import layout
 from ._law import Law
 from ._results import Fit, Status
@@ -269,14 +268,14 @@ def _frame(law: Law, verb: str) -> Frame:
 
 def _costs_of(table: dict[str, np.ndarray], cost: Any) -> np.ndarray:
     cost = _costs.Train() if cost is None else cost
-    reads = tuple(inspect.signature(cost).parameters)
-    if missing := [c for c in reads if c not in table]:
+    columns = reads("design()", cost, table)
+    if missing := [c for c in columns if c not in table]:
         raise refuse(
             f"design(): the cost reads {missing[0]!r}, and the candidates have no such column",
             why="it is another law's cost",
             change=f"cost=, or a column.{nearest(missing[0], table)}",
         )
-    found = np.broadcast_to(np.asarray(cost(**{c: table[c] for c in reads}), np.float64), (len(next(iter(table.values()))),))
+    found = np.broadcast_to(np.asarray(cost(**{c: table[c] for c in columns}), np.float64), (len(next(iter(table.values()))),))
     if (bad := np.flatnonzero(~(np.isfinite(found) & (found > 0)))).size:
         raise refuse(f"design(): candidate {bad[0]} costs {found[bad[0]]:g}", why="a column is 0", change="the candidates")
     return found

@@ -10,7 +10,6 @@ an envelope knows only the sizes there are. `_approaches` measures that bias on 
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 
 from . import costs as _costs
-from ._checks import nearest, refuse
+from ._checks import nearest, reads, refuse
 from ._results import Interval
 from ._runs import Runs
 from .uncertainty._student import student
@@ -188,9 +187,9 @@ def _read(verb: str, runs: Runs, cost: Any) -> _Table:
         )
     if runs.target is None:
         raise refuse(f"{verb}: the table has no loss", why="it was made with target=None", change="give the loss as target=")
-    if set(reads := tuple(inspect.signature(cost).parameters)) != {"N", "D"}:
+    if set(columns := reads(verb, cost, ("N", "D"))) != {"N", "D"}:
         raise refuse(
-            f"{verb}: the cost reads {', '.join(reads) or 'nothing'}",
+            f"{verb}: the cost reads {', '.join(columns) or 'nothing'}",
             why="it is the cost of another question: here N follows from the runs, and D from N and the cost",
             change="a cost of N and D, such as lambda N, D: 6 * N * D",
         )

@@ -16,7 +16,6 @@ from ._rules import Question, gaps, known_of, natural, slopes_of, value_of, yard
 from .solvers import derivatives, solve_positive
 
 _KKT = 1e-6
-NEAR = 0.1  # in coordinates: a limit that is farther away is not felt
 _ON = 1e-9  # a coordinate this close to its bound is at it
 
 
@@ -93,15 +92,14 @@ def judged(problem: Question, z: Any, price: Any, equal: Any) -> dict[str, Any]:
     at_low, at_high = at <= fixed.low + _ON, at >= fixed.high - _ON
     curved = jax.jvp(jax.grad(lambda u: gaps(fixed, u)[0]), (at,), (jnp.ones_like(at),))[1]
     size = jnp.maximum(jnp.maximum(jnp.max(jnp.abs(by_goal)), jnp.max(jnp.abs(curved))), 1e-300)
-    scale = yardstick(fixed, jnp.max(jnp.abs(by_limit), 1, initial=0.0))
+    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
+    scale = yardstick(fixed, steepest)
     over = jnp.maximum(jnp.max(excess / scale, initial=0.0), jnp.max(jnp.abs(miss), initial=0.0))
     binds = own > 0
     on = jnp.max(jnp.where(binds, jnp.abs(excess) / scale, 0.0), initial=0.0)
     stationarity = jnp.max(jnp.where(at_low | at_high, 0.0, jnp.abs(left))) / size
     wrong = jnp.where(at_low & ~at_high, -left, jnp.where(at_high & ~at_low, left, 0.0))
-    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    complementarity = jnp.maximum(jnp.max(wrong), jnp.max(-own * steepest, initial=0.0)) / size
-    complementarity = jnp.maximum(complementarity, 0.0)
+    complementarity = jnp.maximum(jnp.max(wrong, initial=0.0), jnp.max(-own * steepest, initial=0.0)) / size
     feasible = jnp.isfinite(goal) & (over <= 1e-5)
     good = feasible & (stationarity <= _KKT) & (complementarity <= _KKT) & (jnp.maximum(over, on) <= _KKT)
     status = jnp.where(good, 0, jnp.where(feasible, Status.MAX_STEPS.value, Status.NON_FINITE.value))

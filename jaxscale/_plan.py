@@ -16,13 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._kkt import NEAR, closed, judged
+from ._kkt import closed, judged
 from ._rules import Question, gaps, relative, slopes_of
-from .solvers import minimise
+from .solvers import Newton, minimise
 
 # weight of the goal, stiffness of the limits, and the step at which a round ends: feasibility first, then both
 _ROUNDS = np.array([[0.0, 1.0, 1e-3], [1.0, 10.0, 1e-2], *[[1.0, 1e2, 1e-4]] * 2, *[[1.0, 1e3, 1e-5]] * 6])
 _CLOSE = 1e-2  # as far from their limits as this, coordinates are left to the closing steps
+_NEAR = 0.1  # a limit that is farther away is not felt
 _SETTLED = 0.2  # and so are prices that change by less than this share of the largest
 _STEEP = 1e-2  # and so is this share of the slope
 _CLOSED, _CLOSING = 1e-7, 8  # closing steps: how small the last one is, and how many there are at most
@@ -99,12 +100,12 @@ def _search(problem: Question, z0: Any) -> tuple[Any, Any, Any]:
         pull = -jnp.sum(slope * slopes, 1) / jnp.maximum(jnp.sum(slopes**2, 1), 1e-300)
         guess = jnp.maximum(pull, 0.0) / max(limits, 1)
         price = jnp.where(i == 1, guess, price)  # without a price the first step would leave the limits
-        close = excess > -jnp.where(i == 1, 0.5, NEAR) * jnp.max(jnp.abs(slopes), 1)
+        close = excess > -jnp.where(i == 1, 0.5, _NEAR) * jnp.max(jnp.abs(slopes), 1)
         price = jnp.where(close, price, 0.0)
         # a limit that has a price is felt from where the round begins
         stiff = jnp.where((price > 0) & (excess < 0), jnp.minimum(stiff, 0.5 * price / jnp.maximum(-excess, 1e-300)), stiff)
         own = (jnp.full(count, weight), price, equal, stiff, stiff_equal)
-        box = {"lower": low + 0 * z, "upper": high + 0 * z} if problem.shape.bounded else {}
+        box = {"lower": low + 0 * z, "upper": high + 0 * z} if isinstance(problem.shape.solver, Newton) else {}
         z = minimise(lagrangian, z, own, problem.shape.solver, near=near, **box).x
         _, excess, miss = every(gaps, z)
         before, price = price, weight * jnp.maximum(price + stiff * excess, 0.0)

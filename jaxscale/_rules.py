@@ -39,7 +39,6 @@ class Shape:
     log: tuple[bool, ...]  # by coordinate
     starts: int
     solver: Any
-    bounded: bool  # whether the solver is told of bounds
 
     @property
     def slices(self) -> list[tuple[str, int | None, int]]:

@@ -14,6 +14,7 @@ LAYERS = [
     {"_kernel", "_rules", "_maps", "_box"},
     {"_kkt"},
     {"_plan"},
+    {"_well_put"},
     {"_question"},
     {"_starts", "_allocate", "_simulate", "datasets"},
     {"_region"},
