@@ -55,11 +55,15 @@ if TYPE_CHECKING:
     from ._results import Interval as Interval
     from ._results import Status as Status
     from ._runs import Runs as Runs
+    from ._sensitivity import Sensitivity as Sensitivity
+    from ._sensitivity import sensitivity as sensitivity
     from ._simulate import simulate as simulate
     from .laws import cite as cite
     from .uncertainty import Covariance as Covariance
     from .uncertainty import Identifiability as Identifiability
     from .uncertainty import Influence as Influence
+    from .uncertainty import LackOfFit as LackOfFit
+    from .uncertainty import NoiseFloor as NoiseFloor
     from .uncertainty import Profile as Profile
     from .uncertainty import Sampling as Sampling
     from .uncertainty import cautions as cautions
@@ -68,6 +72,8 @@ if TYPE_CHECKING:
     from .uncertainty import identifiability as identifiability
     from .uncertainty import influence as influence
     from .uncertainty import interval as interval
+    from .uncertainty import lack_of_fit as lack_of_fit
+    from .uncertainty import noise_floor as noise_floor
     from .uncertainty import posterior as posterior
     from .uncertainty import prediction_interval as prediction_interval
     from .uncertainty import profile_likelihood as profile_likelihood
@@ -107,6 +113,8 @@ else:
         "Interval": "_results",
         "Status": "_results",
         "Runs": "_runs",
+        "Sensitivity": "_sensitivity",
+        "sensitivity": "_sensitivity",
         "simulate": "_simulate",
         "cite": "laws",
         "Covariance": "uncertainty",
@@ -115,6 +123,10 @@ else:
         "covariance": "uncertainty",
         "influence": "uncertainty",
         "interval": "uncertainty",
+        "LackOfFit": "uncertainty",
+        "NoiseFloor": "uncertainty",
+        "lack_of_fit": "uncertainty",
+        "noise_floor": "uncertainty",
         "prediction_interval": "uncertainty",
         "posterior": "uncertainty",
         "identifiability": "uncertainty",

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from . import _rows
 from ._checks import InputError, nearest, refuse, row_list, warn
 from ._table import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
 
-_GROUPS = ("run",)  # understood without being named
+_GROUPS = ("run", "schedule", "seed")  # understood without being named, the last two where every row has one
 _NUMBERS = ("step",)
 
 
@@ -30,7 +31,7 @@ class Runs:
     """A checked table of runs: see `Runs.from_columns`, `Runs.from_csv`, `Runs.from_frame`.
 
     `weights` multiply the loss of a row: a weight of 2 fits like the row twice, and only their ratio matters. Resampling
-    draws rows whatever their weight.
+    draws rows whatever their weight. They are precisions where noise is estimated: a row of weight 4 has half the noise.
     """
 
     columns: dict[str, Any]
@@ -110,6 +111,12 @@ class Runs:
             self.target_name,
             Aside({**self.notes, "labels": labels}),
         )
+
+    best = _rows.best
+    late = _rows.late
+    smoothed = _rows.smoothed
+    balanced = _rows.balanced
+    using = _rows.using
 
     @classmethod
     def from_columns(
@@ -233,12 +240,18 @@ def _from_table(
     group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
         g: wanted.pop(g) for g in _GROUPS if g in wanted
     }
-    remarks: tuple[str, ...] = ()
+    asked = {*groups, *renamed, "run"}
+    bare = [g for g in group_names if g not in asked and any(v is None or v == "" for v in np.asarray(table[g], object).tolist())]
+    group_names = {g: c for g, c in group_names.items() if g not in bare}
+    remarks = tuple(f"{g} not read: not every row has one" for g in bare)
     if not wanted:
-        other = [c for c in table if c not in (observed, weights) and c not in group_names.values()]
+        other = [c for c in table if c not in (observed, weights, *bare) and c not in group_names.values()]
         wanted = {c: c for c in other if usable(table[c])}
         if skipped := [c for c in other if c not in wanted]:
-            remarks = (f"columns not read because not every value is a finite number: {', '.join(skipped)}",)
+            remarks = (
+                *remarks,
+                f"columns not read because not every value is a finite number: {', '.join(skipped)}",
+            )
     else:
         wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
     data = {new: column(old) for new, old in wanted.items()} | {target: read(observed)}

@@ -8,7 +8,7 @@ import jaxscale
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
     {"_checks", "_tree", "_jets", "_formula", "units", "_noise"},
-    {"_params", "objectives", "costs", "_table", "_roots", "_store", "_choose"},
+    {"_params", "objectives", "costs", "_table", "_rows", "_roots", "_store", "_choose"},
     {"_runs", "_evaluate", "_call", "_law", "solvers", "_resample", "_tiles"},
     {"_coordinates", "_results", "laws", "schedules"},
     {"_kernel", "_rules", "_maps", "_box"},
@@ -24,7 +24,7 @@ LAYERS = [
     {"_fit"},
     {"_bootstrap"},
     {"uncertainty"},
-    {"_report", "_regret", "_isoflop", "_approaches"},
+    {"_report", "_regret", "_isoflop", "_approaches", "_sensitivity"},
     {"_design"},
     {"plots"},
     {"__init__", "cli"},

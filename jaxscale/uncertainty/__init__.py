@@ -3,6 +3,7 @@
 from ._cautions import cautions
 from ._covariance import Covariance, covariance
 from ._delta import delta_sensitivity
+from ._floor import LackOfFit, NoiseFloor, lack_of_fit, noise_floor
 from ._identifiability import Identifiability, identifiability
 from ._influence import Influence, influence
 from ._interval import interval
@@ -14,6 +15,8 @@ __all__ = [
     "Covariance",
     "Identifiability",
     "Influence",
+    "LackOfFit",
+    "NoiseFloor",
     "Profile",
     "Sampling",
     "cautions",
@@ -22,6 +25,8 @@ __all__ = [
     "identifiability",
     "influence",
     "interval",
+    "lack_of_fit",
+    "noise_floor",
     "posterior",
     "prediction_interval",
     "profile_likelihood",

@@ -105,7 +105,7 @@ def _structure(at: Evidence, residual: np.ndarray, mean: Callable[[np.ndarray], 
     if freedom < 1 or spare < 10 or not outer > 0:
         return 1.0
     f = (inner - outer) / freedom / (outer / spare)
-    return _f_tail(f, freedom, spare)
+    return f_tail(f, freedom, spare)
 
 
 def _projected(columns: np.ndarray, values: np.ndarray) -> tuple[int, float]:
@@ -116,6 +116,6 @@ def _projected(columns: np.ndarray, values: np.ndarray) -> tuple[int, float]:
     return basis.shape[1], float(np.sum((values - basis @ (basis.T @ values)) ** 2))
 
 
-def _f_tail(f: float, a: int, b: int) -> float:
+def f_tail(f: float, a: int, b: int) -> float:
     """P(F > f) with a and b degrees of freedom."""
     return incomplete_beta(0.5 * b, 0.5 * a, b / (b + a * max(f, 0.0)))

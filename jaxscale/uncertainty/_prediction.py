@@ -16,16 +16,20 @@ from .._noise import spread
 from .._results import Fit, Interval
 from . import _covariance
 from ._evidence import evidence, slopes_of
+from ._floor import NoiseFloor
 from ._interval import default_kind, interval
 from ._student import student
 
 
-def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, **named: Any) -> Interval:
+def prediction_interval(
+    fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, floor: NoiseFloor | None = None, **named: Any
+) -> Interval:
     """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast against each other.
 
     The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
     stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
-    Its weight is taken to be the mean one. Raises TypeError for likelihoods and quantiles.
+    Its weight is taken to be the mean one. A noise `floor` (`noise_floor(runs)`) takes their place where it is larger:
+    residuals of a table without replicates may hide it. Raises TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -57,6 +61,8 @@ def prediction_interval(fit: Fit, *columns: Any, level: float = 0.95, by: str | 
     at_loss = np.abs(np.exp(value) if objective.log else value)
     residual = at.residual * np.sqrt(at.precision)
     noise = at.size * spread(residual, np.abs(at.fitted), len(at.x), at_loss)
+    if floor is not None:
+        noise = np.maximum(noise, floor.sd * (1.0 if objective.log else at_loss))
     half = student(0.5 + 0.5 * level, dof) * np.sqrt(deviation**2 + noise**2)
     low, middle, high = (np.exp(v) if objective.log else v for v in (value - half, value, value + half))
     return Interval(low, middle, high, level, "new run")
