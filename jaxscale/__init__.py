@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ._bootstrap import bootstrap as bootstrap
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
+    from ._compare import Comparison as Comparison
+    from ._compare import compare as compare
     from ._design import Design as Design
     from ._design import design as design
     from ._design import expected_deviation as expected_deviation
@@ -86,6 +88,8 @@ else:
         "Approaches": "_approaches",
         "approaches": "_approaches",
         "bootstrap": "_bootstrap",
+        "Comparison": "_compare",
+        "compare": "_compare",
         "Design": "_design",
         "design": "_design",
         "expected_deviation": "_design",

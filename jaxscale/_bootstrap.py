@@ -17,14 +17,14 @@ import jax
 import numpy as np
 
 from ._checks import nearest, refuse, warn
-from ._fit import everything, free_params, gathered, grid, jobs_of, optima, part
+from ._fit import everything, gathered, grid, jobs_of, optima, part
 from ._lanes import Job
 from ._noise import inflated, spread
 from ._prepare import prepare, projected, resampler
 from ._resample import KINDS, NOISY, WEIGHTED, root_key
 from ._results import Fit
 from ._runs import Runs
-from ._solve import Run, measures, solved
+from ._solve import Run, free_params, measures, solved
 
 
 def bootstrap(

@@ -19,12 +19,13 @@ import numpy as np
 
 from . import objectives as obj
 from ._certify import certify
+from ._grouped import applies, fit_groups
 from ._lanes import Job
 from ._law import Law
 from ._prepare import prepare, projected
 from ._results import Certificate, Fit, Problem
 from ._runs import Runs
-from ._solve import Run, measures, ready, solved
+from ._solve import Run, free_params, measures, ready, solved
 from .solvers import Newton, as_solver
 
 _WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
@@ -78,6 +79,8 @@ def fit(
         raise ValueError("fit() needs a table and an objective; an empty list was given")
     problems = [[Problem(law, r, o, spec, seed) for o in objectives] for r in sets]
     run = Run(executor, directory, memory)
+    if not any(several) and isinstance(starts, int) and applies(law, sets[0]):
+        return fit_groups(problems[0][0], starts, run)
     cells = np.empty((len(sets), len(objectives)), object)
     for number, (rows, columns) in enumerate(jobs := jobs_of(problems, count)):
         own = [[problems[d][o] for o in columns] for d in rows]
@@ -198,10 +201,6 @@ def gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = 
         cells,
         several,
     )
-
-
-def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
-    return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
 
 
 def everything(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -26,15 +26,26 @@ from ._runs import Runs
 from ._starts import Ranges, amplitudes
 from .units import convert
 
+_MOST = 400  # coordinates of one dense solve
 
-def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mapping[str, Any]]) -> Job:
-    """The job of `problems[dataset][objective]`, which share law, solver, seed and kind of objective."""
+
+def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mapping[str, Any]], *, few: bool = False) -> Job:
+    """The job of `problems[dataset][objective]`, which share law, solver, seed and kind of objective.
+
+    `few` says that a table may have fewer runs than the law has parameters, because others share them.
+    """
     law, seed = problems[0][0].law, problems[0][0].seed
     sets = [of_table[0].runs for of_table in problems]
     objectives = [p.objective for p in problems[0]]
     tables = [_columns(law, runs, objectives[0]) for runs in sets]
     lay = layout(law, _sizes(law, sets))
-    for runs, (columns, _) in zip(sets, tables, strict=True):
+    if lay.size > _MOST:
+        raise refuse(
+            f"{lay.size} free parameters in one solve",
+            why="a law with many groups is fitted group by group, and this asks for all of them at once",
+            change="fit.certificate.deviation has deviations; for one group fit law.fix(...) with what is shared to its rows",
+        )
+    for runs, (columns, _) in zip([] if few else sets, [] if few else tables, strict=True):
         _check_rows(law, runs, columns, lay)
     _check_law(law, tables[0][0])
     rows = _row_bucket(max(len(runs) for runs in sets))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import nearest, refuse
+from ._checks import nearest, refuse, warn
 from ._tree import Aside
 
 if TYPE_CHECKING:
@@ -214,3 +214,13 @@ def _place(runs: Runs, verb: str) -> np.ndarray:
         if name in runs.columns:
             return np.asarray(runs.columns[name])
     raise refuse(f"{verb}: neither a step nor a D column", why="rows of a run cannot be put in order", change="add step or D")
+
+
+def duplicates(runs: Runs) -> list[str]:
+    """Exact copies shrink every interval: they are allowed, counted, and said."""
+    parts = [np.reshape(v, (len(runs), -1)) for v in [*runs.columns.values(), *([] if runs.target is None else [runs.target])]]
+    table = np.concatenate([*parts, *[np.reshape(c, (-1, 1)) for c in runs.groups.values()]], axis=1)
+    copies = len(runs) - len(np.unique(table, axis=0))
+    if not copies:
+        return []
+    return [warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column")]

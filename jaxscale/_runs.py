@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _rows
-from ._checks import InputError, nearest, refuse, row_list, warn
+from ._checks import InputError, nearest, refuse, row_list
 from ._table import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
 from ._tree import Aside, node, static
 from .units import Unit, by_letter, unit_of
@@ -341,15 +341,5 @@ def _build(
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
     notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
-    notes["remarks"] += [*of_size(runs.columns, runs.units), *_duplicates(runs)]
+    notes["remarks"] += [*of_size(runs.columns, runs.units), *_rows.duplicates(runs)]
     return runs
-
-
-def _duplicates(runs: Runs) -> list[str]:
-    """Exact copies shrink every interval: they are allowed, counted, and said."""
-    parts = [np.reshape(v, (len(runs), -1)) for v in [*runs.columns.values(), *([] if runs.target is None else [runs.target])]]
-    table = np.concatenate([*parts, *[np.reshape(c, (-1, 1)) for c in runs.groups.values()]], axis=1)
-    copies = len(runs) - len(np.unique(table, axis=0))
-    if not copies:
-        return []
-    return [warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column")]

@@ -26,7 +26,7 @@ from ._law import Law
 from ._resample import NOISY, WEIGHTED
 from ._tiles import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
 
-__all__ = ["Run", "Solve", "Work", "measures", "ready", "solved"]
+__all__ = ["Run", "Solve", "Work", "free_params", "measures", "ready", "solved"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -108,6 +108,10 @@ def _lane_bytes(job: Job) -> int:
     arrays += 2 * (columns + 1) if sets > 1 else 2 * job.noisy  # lanes have tables, or targets, of their own
     arrays += 0 if job.solver.second_order else 16  # a search along the line is vmapped with its own sums
     return int(8 * (rows + 64 + 2 * size**2) * arrays)
+
+
+def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
 
 
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:

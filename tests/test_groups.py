@@ -69,3 +69,86 @@ def test_the_longest_ladder_fits():
         ladder = jsl.objectives.Huber(1e-3).smoother(scale)
         assert len(ladder) <= LADDER
         assert float(ladder[-1].delta) == 1e-3
+
+
+# -- many groups ------------------------------------------------------------------------------------------------------
+@jsl.law
+def power(D: jsl.units.Tokens, *, E=jsl.positive(0.5, 3), B=jsl.positive(10, 1e5), beta=jsl.positive(0.05, 1)) -> jsl.units.Nats:
+    return E + B * D**-beta
+
+
+GROUPS = 40
+
+
+@pytest.fixture(scope="module")
+def families():
+    rng = np.random.default_rng(0)
+    size = rng.integers(10, 25, GROUPS)
+    d = np.exp(rng.uniform(np.log(1e8), np.log(1e11), size.sum()))
+    e, b = np.repeat(rng.uniform(1.5, 2.2, GROUPS), size), np.repeat(np.exp(rng.uniform(4, 6, GROUPS)), size)
+    loss = (e + b * d**-0.3) * np.exp(0.003 * rng.standard_normal(len(d)))
+    return jsl.Runs.from_columns(D=d, loss=loss, groups={"family": np.repeat([f"f{i:02d}" for i in range(GROUPS)], size)})
+
+
+@pytest.mark.parametrize("objective", [jsl.objectives.LogSquared(), jsl.objectives.LogHuber(1e-3)], ids=["squared", "huber"])
+def test_many_groups_share_an_exponent(families, objective):
+    """81 coordinates: each group has what it has alone at the shared exponent, and the exponent is stationary."""
+    fit = jsl.fit(power.per(E="family", B="family"), families, objective=objective)
+    assert fit.ok, fit.certificate.findings
+    assert fit.params["E"].shape == (GROUPS,)
+    assert fit.params["beta"].shape == ()
+    tables = [families.where(families["family"] == label) for label in families.labels["family"]]
+    alone = jsl.fit(power.fix(beta=fit.params["beta"]), tables, objective=objective, starts=16)
+    for name in ("E", "B"):
+        np.testing.assert_allclose(fit.params[name], alone.params[name], rtol=1e-8)
+    np.testing.assert_allclose(fit.value, alone.value.sum(), rtol=1e-10)
+    for step in (-1e-4, 1e-4):
+        moved = jsl.fit(power.fix(beta=fit.params["beta"] * (1 + step)), tables, objective=objective, starts=16)
+        assert moved.value.sum() > fit.value
+    one = fit.predict(D=1e10, family=["f07"])
+    np.testing.assert_allclose(one, fit.params["E"][7] + fit.params["B"][7] * 1e10 ** -fit.params["beta"])
+
+
+def test_many_groups_against_scipy(families):
+    """The joint least squares of 81 parameters, by scipy, and the deviation of the exponent from its Jacobian."""
+    from scipy.optimize import least_squares
+
+    fit = jsl.fit(power.per(E="family", B="family"), families, objective=jsl.objectives.LogSquared())
+    code, d, loss = np.asarray(families.groups["family"]), families["D"], families["loss"]
+
+    def residual(v):
+        e, b, beta = np.exp(v[:GROUPS]), np.exp(v[GROUPS:-1]), np.exp(v[-1])
+        return np.log(e[code] + b[code] * d**-beta) - np.log(loss)
+
+    start = np.log([*np.full(GROUPS, 1.8), *np.full(GROUPS, 150.0), 0.3])
+    found = least_squares(residual, start, xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    np.testing.assert_allclose(fit.value, found.cost, rtol=1e-9)
+    np.testing.assert_allclose(fit.params["beta"], np.exp(found.x[-1]), rtol=1e-6)
+    covariance = np.linalg.inv(found.jac.T @ found.jac)
+    scale = fit.certificate.residual_scale * np.sqrt(len(d) / (len(d) - len(start)))
+    wanted = scale * np.sqrt(np.diagonal(covariance))
+    np.testing.assert_allclose(fit.certificate.deviation["beta"], wanted[-1], rtol=1e-4)
+    np.testing.assert_allclose(fit.certificate.deviation["E[f03]"], wanted[3], rtol=1e-4)
+
+
+def test_many_groups_that_share_nothing_are_fits_of_their_own(families):
+    fit = jsl.fit(power.fix(beta=0.3).per(E="family", B="family"), families)
+    tables = [families.where(families["family"] == label) for label in families.labels["family"]]
+    alone = jsl.fit(power.fix(beta=0.3), tables, starts=16)
+    np.testing.assert_allclose(fit.params["E"], alone.params["E"], rtol=1e-8)
+
+
+def test_a_small_group_is_named(families):
+    own = families["family"] == "f05"
+    few = families.where(~own | (families["loss"] == families["loss"][own].min()))
+    with pytest.raises(jsl.InputError, match="family 'f05': 1 distinct runs for 2 parameters of its own"):
+        jsl.fit(power.per(E="family", B="family"), few)
+
+
+def test_what_takes_all_groups_at_once_says_so(families):
+    loss = np.tile([3.0, 2.7, 2.6], 300) * np.exp(1e-3 * np.sin(np.arange(900)))
+    groups = {"family": np.repeat(np.arange(300), 3)}
+    many = jsl.Runs.from_columns(D=np.tile([1e9, 4e9, 1e10], 300), loss=loss, groups=groups)
+    fit = jsl.fit(power.fix(beta=0.3).per(E="family", B="family"), many)
+    with pytest.raises(jsl.InputError, match="600 free parameters in one solve"):
+        jsl.bootstrap(fit, 10)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .._results import Fit
+from .._rows import unfinished
 from ._evidence import Evidence, evidence
 from ._student import incomplete_beta, student
 
@@ -36,6 +37,11 @@ def cautions(fit: Fit) -> tuple[str, ...]:
 def cautions_of(at: Evidence) -> tuple[str, ...]:
     """The same from evidence that is there already. Clusters are looked at by their means."""
     found = []
+    if early := int(np.sum(unfinished(at.fit.problem.runs)[at.rows])):
+        found.append(
+            f"{early} of {len(at.rows)} rows are checkpoints before the end of a decaying schedule: their loss lies above that "
+            f"of a run that ends there, which is a bias and no noise; keep the last of each run (runs.smoothed(1))"
+        )
     residual, mean = _by_unit(at)
     n, free, rows = len(residual), int(np.sum(~at.edge)), at.fit.problem.runs.clusters or "runs"
     scale = 1.4826 * np.median(np.abs(residual - np.median(residual))) * np.sqrt(n / max(n - free, 1))
