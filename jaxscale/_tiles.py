@@ -31,6 +31,7 @@ import jax
 import numpy as np
 
 from ._checks import refuse
+from ._room import make_room
 from ._store import Store, decode, encode
 
 Arrays = dict[str, np.ndarray]
@@ -120,6 +121,7 @@ def run_blocks(
     `key` describes the job (see `Store`). `programs` are calls that compile what the task needs: they run first and side
     by side, so that no thread compiles what another one does already.
     """
+    make_room()
     run = run or Run()
     blocks = [(first, min(size, lanes - first)) for first in range(0, lanes, size)]
     mine = blocks[jax.process_index() :: jax.process_count()]

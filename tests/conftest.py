@@ -21,6 +21,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="JAXSCALE_DATA_DIR is not set: no real tables here"))
 
 
+def pytest_runtest_teardown(item):
+    """Programs that tests compile themselves count too: see `_room`."""
+    from jaxscale import _room
+
+    _room.make_room()
+
+
 _skipped: list[str] = []
 
 

@@ -7,7 +7,7 @@ import jaxscale
 
 ROOT = Path(jaxscale.__file__).parent
 LAYERS = [
-    {"_checks", "_tree", "_jets", "_formula", "units", "_noise"},
+    {"_checks", "_tree", "_jets", "_formula", "units", "_noise", "_room"},
     {"_params", "objectives", "costs", "_table", "_rows", "_stack", "_roots", "_store", "_choose"},
     {"_runs", "_evaluate", "_call", "_law", "solvers", "_resample", "_tiles"},
     {"_coordinates", "_held_out", "_results", "laws", "schedules"},
