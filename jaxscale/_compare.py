@@ -9,6 +9,7 @@ nothing. Information criteria stand beside, because they answer another question
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from . import objectives as obj
 from ._bootstrap import bootstrap
-from ._checks import InputError
+from ._checks import InputError, JaxscaleWarning
 from ._fit import fit
 from ._held_out import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, scale_of
 from ._law import Law
@@ -113,7 +114,8 @@ def compare(
     parameter of the largest law, or nothing to predict, is left out and said in `.remarks`.
 
     Ranks are resampled: fits by `bootstrap`, the same draws for every law, held-out rows (whole runs) and tables
-    beside. A law whose fit is refused or not finite has an infinite error. Raises InputError where no cut is possible.
+    beside. A law whose prediction is not finite has an infinite error. Raises InputError where no cut is possible, and
+    as `fit`.
 
     >>> import jaxscale as jsl
     >>> laws = {"free": jsl.laws.chinchilla, "alpha = beta": jsl.laws.chinchilla.tie(beta="alpha")}
@@ -132,16 +134,20 @@ def compare(
     scales = [scale_of(table, by, next(iter(named.values()))) for table in tables]
     most = max(_size(law) for law in named.values())
     folds, remarks = folds_of(tables, scales, sorted(set(ratios)), int(np.ceil(1.5 * most)))
-    fits, predicted, drawn, failed = dict[str, Any](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
+    fits, predicted, drawn, failed = dict[str, Fit](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
     whole = list[list[Fit]]()
     for name, law in named.items():
-        own = _fitted(law, [*(f.train for f in folds), *tables], objective, starts, seed, remarks, name)
-        boots = [None] * len(folds) if own is None else _resampled(own, resamples, seed)
+        try:
+            own = fit(law, [*(f.train for f in folds), *tables], objective=objective, starts=starts, seed=seed)
+        except InputError as error:
+            error.add_note(f"  In compare(), law {name!r}")
+            raise
+        boots = _resampled(own, resamples, seed)
         fits[name] = own
-        predicted.append([_at(None if own is None else own[i], tables[f.table], f.test) for i, f in enumerate(folds)])
-        drawn.append([_at(b, tables[f.table], f.test, resamples) for b, f in zip(boots, folds, strict=False)])
-        failed.append(len(folds) if own is None else int(np.sum(np.asarray(own.status)[: len(folds)] != Status.OK)))
-        whole.append([] if own is None else [own[len(folds) + t] for t in range(len(tables))])
+        predicted.append([_at(own[i], tables[f.table], f.test) for i, f in enumerate(folds)])
+        drawn.append([_at(boots[i], tables[f.table], f.test) for i, f in enumerate(folds)])
+        failed.append(int(np.sum(np.asarray(own.status)[: len(folds)] != Status.OK)))
+        whole.append([own[len(folds) + t] for t in range(len(tables))])
     for k in range(len(BASELINES)):
         values = [baseline(k, f, scales[f.table]) for f in folds]
         predicted.append(values)
@@ -150,12 +156,12 @@ def compare(
     together = tuple(np.stack([p[i] for p in predicted]) for i in range(len(folds)))
     spread = [np.stack([p[i] for p in drawn]) for i in range(len(folds))]
     errors = [error_of(p, f.observed, objective.log) for p, f in zip(together, folds, strict=True)]
-    error, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
-    rank, low, high, first = ranks_of(error, spread, folds, tables, objective.log, level, seed)
+    size, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
+    rank, low, high, first = ranks_of(size, spread, folds, tables, objective.log, level, seed)
     reach, by_ratio, bias_by_ratio = by_reach_of(errors, folds)
     aic, bic = (np.append(v, [np.nan] * len(BASELINES)) for v in _criteria(whole))
     return Comparison(
-        (*named, *BASELINES), error, bias, reach, by_ratio, bias_by_ratio, rank, low, high, first, aic, bic,
+        (*named, *BASELINES), size, bias, reach, by_ratio, bias_by_ratio, rank, low, high, first, aic, bic,
         np.array([*(_size(law) for law in named.values()), *(0 for _ in BASELINES)]), np.array(failed), tuple(folds), together,
         fits, level, bool(objective.log), tuple(remarks),
     )  # fmt: skip
@@ -166,30 +172,15 @@ def _size(law: Law) -> int:
     return sum(int(np.prod(spec.shape)) for spec in law.free.values())
 
 
-def _fitted(law: Law, tables: list[Runs], objective: Any, starts: int, seed: int, remarks: list[str], name: str) -> Fit | None:
-    try:
-        return fit(law, tables, objective=objective, starts=starts, seed=seed)
-    except InputError as error:
-        remarks.append(f"{name} was refused: {str(error).splitlines()[0]}")
-        return None
-
-
-def _resampled(fits: Fit, resamples: int, seed: int) -> list[Any]:
+def _resampled(fits: Fit, resamples: int, seed: int) -> Fit:
     """Ensembles by table; a fit that is not OK is resampled all the same, because its predictions count."""
-    import warnings
-
-    from ._checks import JaxscaleWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", JaxscaleWarning)  # which fits are not OK is a column of the result
-        boots = bootstrap(fits, resamples, seed=seed)
-    return [boots[i] for i in range(len(fits.cells))]
+        return bootstrap(fits, resamples, seed=seed)
 
 
-def _at(fit: Any, table: Runs, test: np.ndarray, resamples: int = 0) -> np.ndarray:
-    """Predictions at the held-out rows, (m,) or (resamples, m); not finite where there is no fit."""
-    if fit is None:
-        return np.full((resamples, len(test)) if resamples else len(test), np.nan)
+def _at(fit: Fit, table: Runs, test: np.ndarray) -> np.ndarray:
+    """Predictions at the held-out rows, (m,) or (resamples, m)."""
     law = fit.problem.law
     names = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
     return np.asarray(fit.predict(**{c: table[c] for c in names}))[..., test]  # all rows: one shape for all cuts
@@ -199,17 +190,11 @@ def _criteria(whole: list[list[Fit]]) -> np.ndarray:
     """AICc and BIC (2, laws) above the least, on all rows of all tables, for noise whose scale is fitted: Laplace where a
     Huber loss is narrower than the residuals of the law that fits best, else normal.
     """
-    found = np.full((2, len(whole)), np.nan)
-    fitted = [fits for fits in whole if fits]
-    if not fitted:
-        return found
-    near = min(fitted, key=lambda fits: sum(float(f.value) for f in fits))[0]
+    near = min(whole, key=lambda fits: sum(float(f.value) for f in fits))[0]
     ratio = near.certificate.delta_over_scale
     narrow = near.problem.objective.width is not None and not (ratio is not None and ratio >= 1.0)
-    for i, fits in enumerate(whole):
-        found[:, i] = np.sum([_criterion(f, narrow) for f in fits], 0) if fits else np.nan
-    above: np.ndarray = found - np.nanmin(found, axis=1, keepdims=True)
-    return above
+    found = np.stack([np.sum([_criterion(f, narrow) for f in fits], 0) for fits in whole], 1)
+    return np.asarray(found - found.min(1, keepdims=True))
 
 
 def _criterion(fit: Fit, narrow: bool) -> tuple[float, float]:

@@ -9,7 +9,8 @@ from ._allocation import allocation as allocation
 from ._allocation import compare_plans as compare_plans
 from ._design import design as design
 from ._frontier import frontier as frontier
+from ._ladder import ladder as ladder
 from ._loss import loss as loss
 from ._prices import prices as prices
 
-__all__ = ["allocation", "compare_plans", "design", "frontier", "loss", "prices"]
+__all__ = ["allocation", "compare_plans", "design", "frontier", "ladder", "loss", "prices"]
