@@ -85,7 +85,7 @@ def _study(line: dict[str, Any]) -> str:
         ]
         rows.append("| " + " | ".join(cells) + " |")
     about = ABOUT[line["method"]].format(**facts)
-    tail = f"{line['objective']}, {line['cuts']} fits of each law, {line['seconds']:.0f} s on {line['cores']} cores ({line['commit']})."
+    tail = f"{line['objective']}, {line['cuts']} fits of each law, {line['seconds']:.0f} s ({line['commit']})."
     return f"## {line['method']}\n\n{about} {tail}\n\n" + "\n".join(rows)
 
 
