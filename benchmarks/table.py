@@ -197,6 +197,20 @@ TABLES = {
         ratio=lambda r, _: f"{times(r['width_ratio'])} ± {short(r['width_ratio_error'])}",
         quality=lambda r, _: f"error {short(r['rms_error_all'])}, coverage {short(min(r['coverage']))} % or more",
     ),
+    "forecast": Columns(
+        about="Ratio: mean CRPS to that of forecasting no change from the largest run. Inside: the share of new runs in their "
+        "95 % interval, with its standard error, and in that of the curve.",
+        figure=lambda r, _: f"error {short(100 * r['median_error'])} %, interval {short(100 * r['width'])} % wide",
+        ratio=lambda r, _: times(r.get("crps_over_no_change")),
+        quality=lambda r, _: (
+            f"inside {short(100 * r['inside'])} ± {short(100 * r['inside_error'])} % ({short(100 * r['inside_curve'])} % of the "
+            "curve's)"
+            if r["count"] > 1
+            else "inside"
+            if r["inside"]
+            else "outside"
+        ),
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",

@@ -34,11 +34,17 @@ if TYPE_CHECKING:
     from ._design import design as design
     from ._design import expected_deviation as expected_deviation
     from ._fit import fit as fit
+    from ._forecast import forecast as forecast
+    from ._frozen import Forecast as Forecast
+    from ._hindsight import Hindsight as Hindsight
+    from ._hindsight import hindsight as hindsight
     from ._isoflop import IsoFLOP as IsoFLOP
     from ._isoflop import envelope as envelope
     from ._isoflop import isoflop as isoflop
     from ._law import Law as Law
     from ._law import law as law
+    from ._ledger import Ledger as Ledger
+    from ._ledger import ledger as ledger
     from ._params import Param as Param
     from ._params import between as between
     from ._params import negative as negative
@@ -57,6 +63,8 @@ if TYPE_CHECKING:
     from ._results import Interval as Interval
     from ._results import Status as Status
     from ._runs import Runs as Runs
+    from ._score import Score as Score
+    from ._score import score as score
     from ._sensitivity import Sensitivity as Sensitivity
     from ._sensitivity import sensitivity as sensitivity
     from ._simulate import simulate as simulate
@@ -94,11 +102,17 @@ else:
         "design": "_design",
         "expected_deviation": "_design",
         "fit": "_fit",
+        "forecast": "_forecast",
+        "Forecast": "_frozen",
+        "Hindsight": "_hindsight",
+        "hindsight": "_hindsight",
         "IsoFLOP": "_isoflop",
         "envelope": "_isoflop",
         "isoflop": "_isoflop",
         "Law": "_law",
         "law": "_law",
+        "Ledger": "_ledger",
+        "ledger": "_ledger",
         "Param": "_params",
         "between": "_params",
         "negative": "_params",
@@ -119,6 +133,8 @@ else:
         "Runs": "_runs",
         "Sensitivity": "_sensitivity",
         "sensitivity": "_sensitivity",
+        "Score": "_score",
+        "score": "_score",
         "simulate": "_simulate",
         "cite": "laws",
         "Covariance": "uncertainty",

@@ -20,6 +20,7 @@ from ._maps import flat
 from ._plan import plan_tile, plans
 from ._question import Put, put
 from ._results import KKT, Allocation, Fit, Status, bound
+from ._tested import untested
 from ._tiles import bucket, plan_tile_of, run_points
 from ._tree import to_numpy, traced
 
@@ -170,7 +171,7 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
         found["active"],
         found["status"],
         KKT(*found["kkt"]),
-        () if numbers else tuple(_remarks(found, asked, binding)),
+        () if numbers else (*_remarks(found, asked, binding), *untested(chosen, fitted)),
         prices,
         binding,
         -found["goal"] if maximised else None,

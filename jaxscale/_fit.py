@@ -9,6 +9,7 @@ of their own. `_bootstrap` puts the same parts together for resamples.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -19,6 +20,7 @@ import numpy as np
 
 from . import objectives as obj
 from ._certify import certify
+from ._coordinates import Layout
 from ._grouped import applies, fit_groups
 from ._lanes import Job
 from ._law import Law
@@ -161,8 +163,13 @@ def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
     """Coordinates (L, P) of parameters (L, ...)."""
     with jax.enable_x64(True):
         free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
-        packed: np.ndarray = np.asarray(jax.jit(jax.vmap(job.layout.pack))(free)) / job.unit
+        packed: np.ndarray = np.asarray(_packed(job.layout, free)) / job.unit
         return packed
+
+
+@functools.partial(jax.jit, static_argnames="layout")  # of one layout: looking at a fit compiles nothing anew
+def _packed(layout: Layout, free: dict[str, Any]) -> Any:
+    return jax.vmap(layout.pack)(free)
 
 
 def optima(job: Job, points: Sequence[Fit]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 The report refuses to leave things out: failed refits, rows used and dropped, assumed units, how far delta lies from the
 scatter, what the residuals say against the intervals, the runs that the answer hangs on, and how far a plan lies beyond
-the runs. What takes refits is not computed here.
+the runs. It ends with the one refit that it makes: whether the runs would have predicted the largest of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ._digest import rows_digest
+from ._hindsight import in_a_line
 from ._results import Allocation, Fit, Status, element_names
+from ._tested import ranges, ratio_remark, untested
 from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
@@ -37,7 +40,7 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
     if plan is not None:
         parts.append(_plan(plan, point, level))
-    parts.append(_assumed(point))
+    parts += [_assumed(point), in_a_line(fit, level)]
     return "\n\n".join(parts)
 
 
@@ -132,6 +135,7 @@ def _table(fit: Fit, point: Fit) -> str:
     c = point.certificate
     zero = len(runs) - c.rows_used
     lines = ["runs", f"  {c.rows_used} rows used, {c.rows_dropped} dropped as bad" + (f", {zero} of weight 0" if zero else "")]
+    lines.append(f"  SHA-256  {rows_digest(runs)[:16]} (its first digits)")
     for name in law.columns:
         v = np.asarray(runs.columns[name])
         lines.append(f"  {name:<8} {v.min():.3g} .. {v.max():.3g}" if v.ndim == 1 else f"  {name:<8} {v.shape[1]} shares")
@@ -160,12 +164,8 @@ def _doubts(at: Evidence) -> str:
 def _plan(plan: Allocation, point: Fit, level: float) -> str:
     lines = ["plan"]
     budgets = np.atleast_1d(np.asarray(plan.budget))
-    runs = point.problem.runs
-    flop = 6.0 * runs["N"] * runs["D"] if {"N", "D"} <= set(runs.columns) else None
     for i, budget in enumerate(budgets):
-        ratio = f", {budget / flop.max():.3g} times 6 N D of the largest run" if flop is not None else ""
-        lines.append(f"  budget {budget:.4g}{ratio}")
-        lines += _outside(plan, runs, i)
+        lines += [f"  budget {budget:.4g}", *_reach(plan, point.problem.runs, i)]
         for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
             draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
             none = not np.any(np.isfinite(draws))
@@ -174,20 +174,28 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
     worst = float(np.nanmax(plan.certificate.stationarity))
     failed = int(np.sum(np.asarray(plan.status) != 0))
     lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {failed} of {np.size(plan.loss)} plans not OK")
-    return "\n".join([*lines, *(f"  note: {r}" for r in plan.remarks)])
+    own = [
+        r for r in plan.remarks if r not in untested(plan.columns, (plan.asked or (None, None))[1])
+    ]  # those are said above, for each budget
+    return "\n".join([*lines, *(f"  note: {r}" for r in own)])
 
 
-def _outside(plan: Allocation, runs: Any, i: int) -> list[str]:
-    """Whether a plan trains at another D/N than any run did."""
+def _reach(plan: Allocation, runs: Any, i: int) -> list[str]:
+    """How far a plan goes beyond the compute of the runs, and whether it trains at a D/N that none of them had."""
     if not {"N", "D"} <= set(runs.columns) or not {"N", "D"} <= set(plan.columns):
         return []
-    ratio = np.asarray(plan["D"]) / np.asarray(plan["N"])
-    own = float(np.nanmedian(ratio[..., i] if np.ndim(plan.budget) else ratio))
-    seen = runs["D"] / runs["N"]
-    if seen.min() <= own <= seen.max():
+    own = {}
+    for c in ("N", "D"):
+        value = np.asarray(plan[c])
+        own[c] = value[..., i] if np.ndim(plan.budget) else value
+    tested = ranges(runs)
+    compute, ratio = float(np.nanmedian(6.0 * own["N"] * own["D"])), float(np.nanmedian(own["D"] / own["N"]))
+    if not np.isfinite(compute):
         return []
+    (low, high), top = tested["D/N"], tested["C"][1]
     return [
-        f"    D/N of {own:.3g} lies outside the {seen.min():.3g} to {seen.max():.3g} of the runs: the law is not tested there"
+        f"    C = 6 N D of {compute:.3g} FLOP is {compute / top:.3g} times that of the largest run",
+        f"    {ratio_remark(tested, ratio) or f'D/N of {ratio:.3g} lies inside the {low:.3g} to {high:.3g} of the runs'}",
     ]
 
 

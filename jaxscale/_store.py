@@ -39,6 +39,35 @@ def decode(data: bytes) -> dict[str, np.ndarray]:
         return {k: file[k] for k in file.files}
 
 
+def write_whole(path: Path, data: bytes, *, new: bool = False) -> None:
+    """Write a file whole or not at all; with `new`, FileExistsError where there is one already, even since just now."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if not new or not _linked(part, path):
+            os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _linked(part: Path, path: Path) -> bool:
+    """Give a file its name if there is none of that name; False on a file system without links, after a look."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        return False
+    part.unlink()
+    return True
+
+
 class Store:
     """The blocks of one job in one directory."""
 
@@ -55,7 +84,7 @@ class Store:
                         why="it is used for something else",
                         change="a new or an empty directory",
                     )
-                self._write(about, json.dumps(job, indent=1).encode())
+                write_whole(about, json.dumps(job, indent=1).encode())
         except OSError as error:
             raise self._failed(error) from error
         try:
@@ -89,24 +118,12 @@ class Store:
     def write(self, block: int, arrays: dict[str, np.ndarray]) -> None:
         """Store a finished block, whole or not at all."""
         try:
-            self._write(self._path(block), encode(arrays))
+            write_whole(self._path(block), encode(arrays))
         except OSError as error:
             raise self._failed(error) from error
 
     def _path(self, block: int) -> Path:
         return self.directory / f"block_{block:06d}.npz"
-
-    def _write(self, path: Path, data: bytes) -> None:
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with open(part, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
 
     def _failed(self, error: OSError) -> Exception:
         kept = len(list(self.directory.glob("block_*.npz"))) if self.directory.is_dir() else 0

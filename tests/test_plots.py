@@ -175,6 +175,75 @@ def test_a_design_before_and_after(simulated, many):
     assert right.get_lines()[0].get_xdata() == pytest.approx([found.bound] * 2)
 
 
+def test_residuals_against_everything(simulated):
+    """What is drawn is 100 (observed / fitted - 1), in each panel; the three largest are named, the medians are medians."""
+    runs = simulated.problem.runs
+    figure = plots.residuals(simulated)
+    n, d = runs["N"], runs["D"]
+    proper = 100 * (runs["loss"] / simulated.law(n, d) - 1)
+    for ax, x in zip(figure.axes, (n, d, 6 * n * d, d / n), strict=True):
+        assert ax.get_xscale() == "log"
+        (points,) = [c.get_offsets() for c in ax.collections if len(c.get_offsets()) == 60]
+        np.testing.assert_allclose(points[:, 0], x, rtol=1e-12)
+        np.testing.assert_allclose(points[:, 1], proper, atol=1e-8)
+        worst = np.argsort(-np.abs(proper))[:3]
+        assert [text.get_text() for text in ax.texts] == [f"row {i}" for i in worst]
+        band = ax.collections[0].get_paths()[0].vertices[:, 1]
+        assert 0.85 < np.mean(np.abs(proper) < band.max()) <= 1.0
+        assert band.min() == pytest.approx(-band.max())
+    (line,) = lines(figure.axes[2], "running median")
+    compute = np.round(np.log10(6 * n * d), 6)
+    assert line.shape == (2, 6)  # a grid of six budgets
+    np.testing.assert_allclose(line[1], [np.median(proper[compute == c]) for c in np.unique(compute)], atol=1e-8)
+    (line,) = lines(figure.axes[0], "running median")
+    assert line.shape == (2, 60 - 12 + 1)
+    order = np.argsort(n)
+    assert line[1][0] == pytest.approx(np.median(proper[order][:12]))
+
+
+def test_the_map_of_what_was_tested(simulated):
+    """Runs at C and D/N, their hull, the range of D/N, and plans in and outside of it."""
+    runs = simulated.problem.runs
+    c, q = 6 * runs["N"] * runs["D"], runs["D"] / runs["N"]
+    plan = jsl.allocate(simulated, [1e22, 1e20], bounds={"N": (None, 5e8)})
+    (ax, _) = plots.coverage_map(simulated, plan).axes
+    (points,) = [p for p in ax.collections if len(p.get_offsets()) == 60]
+    at = np.asarray(points.get_offsets())
+    np.testing.assert_allclose(np.sort(at[:, 0]), np.sort(c))
+    np.testing.assert_allclose(np.sort(at[:, 1]), np.sort(q))
+    np.testing.assert_allclose(np.sum(np.square(points.get_array())) / 55, 1.0)  # in deviations of the noise
+    (outline,) = lines(ax, "hull of the runs")
+    assert (outline[0].min(), outline[0].max()) == pytest.approx((c.min(), c.max()))
+    levels = [line[1][0] for line in lines(ax, "range of D/N")]
+    assert levels[:2] == [q.min(), q.max()]
+    stars = {s.get_label(): np.asarray(s.get_offsets()) for s in ax.collections if s.get_label().startswith("plan")}
+    ratio = plan["D"] / plan["N"]
+    np.testing.assert_allclose(stars["plan at a D/N without runs"], [[1e22, ratio[0]]])
+    np.testing.assert_allclose(stars["plan"], [[1e20, ratio[1]]])
+    assert ax.get_title().endswith(f"10 times the largest C, D/N {ratio[0] / q.max():.2g} times the largest (not tested there)")
+
+    boot = jsl.bootstrap(simulated, 50)
+    cloud = jsl.allocate(boot, 1e22)
+    (ax, _) = plots.coverage_map(boot, cloud).axes
+    (star,) = [np.asarray(s.get_offsets()) for s in ax.collections if s.get_label() == "plan"]
+    np.testing.assert_allclose(star, [[1e22, np.median(cloud["D"] / cloud["N"])]])
+    assert ax.get_title().endswith("10 times the largest C, D/N inside that of the runs")
+    assert "plan" not in plots.coverage_map(simulated).axes[0].get_title()
+
+
+def test_a_hull_holds_all_points_and_is_made_of_them():
+    from scipy.spatial import ConvexHull
+
+    from jaxscale.plots._coverage import hull
+
+    points = np.random.default_rng(0).standard_normal((200, 2))
+    proper = points[ConvexHull(points).vertices]
+    found = hull(points)
+    assert {tuple(p) for p in found} == {tuple(p) for p in proper}
+    line = np.linspace(0, 1, 5)[:, None] * np.array([1.0, 2.0])
+    assert {tuple(p) for p in hull(line)} == {(0.0, 0.0), (1.0, 2.0)}
+
+
 def test_figures_that_cannot_be_drawn():
     plan = jsl.allocate(HOFFMANN, 1e23)
     for draw in (plots.prices, plots.allocation, lambda p: plots.compare_plans({"one": p})):
@@ -192,3 +261,15 @@ def test_figures_that_cannot_be_drawn():
     found = jsl.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
     with pytest.raises(jsl.InputError, match="no column D"):
         plots.design(found)
+
+
+def test_maps_and_residuals_that_cannot_be_drawn(simulated):
+    with pytest.raises(jsl.InputError, match=r"(?s)the plan has N, and no N and D.*a mapping of both"):
+        plots.coverage_map(simulated, {"N": 1e9})
+    alone = dataclasses.replace(simulated.problem.runs, columns={"N": simulated.problem.runs["N"]})
+    fit = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=alone))
+    with pytest.raises(jsl.InputError, match=r"(?s)the runs have no N and D.*name both"):
+        plots.coverage_map(fit)
+    likelihood = dataclasses.replace(simulated.problem, objective=jsl.objectives.NegLogLik())
+    with pytest.raises(jsl.InputError, match="has no residuals"):
+        plots.residuals(dataclasses.replace(simulated, problem=likelihood))

@@ -139,7 +139,7 @@ def test_lack_of_fit_is_seen_and_not_imagined():
 def test_a_prediction_interval_contains_the_floor():
     fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     floor = jsl.NoiseFloor(0.05, 0.05, 30, np.array([0.05]), np.array([2.5]), "replicates")
-    plain, wide = jsl.prediction_interval(fit, N=1e10, D=2e11), jsl.prediction_interval(fit, N=1e10, D=2e11, floor=floor)
+    plain, wide = jsl.prediction_interval(fit, N=1e10, D=2e11), jsl.prediction_interval(fit, N=1e10, D=2e11, noise=floor)
     assert np.log(wide.high / wide.low) > 2 * 1.96 * 0.05 > np.log(plain.high / plain.low)
 
 

@@ -1,4 +1,5 @@
-"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs.
+"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs,
+what a fit leaves over and where it was tested.
 
 Each function returns a matplotlib `Figure` and touches no global state: save it with `figure.savefig(...)`, change it through
 `figure.axes`. matplotlib is the extra `plot` and is imported when a figure is made. One family of figures per file; what
@@ -7,10 +8,12 @@ they share (colours that the colour-blind can tell apart, axes, units) is in `_f
 
 from ._allocation import allocation as allocation
 from ._allocation import compare_plans as compare_plans
+from ._coverage import coverage_map as coverage_map
 from ._design import design as design
 from ._frontier import frontier as frontier
 from ._ladder import ladder as ladder
 from ._loss import loss as loss
 from ._prices import prices as prices
+from ._residuals import residuals as residuals
 
-__all__ = ["allocation", "compare_plans", "design", "frontier", "ladder", "loss", "prices"]
+__all__ = ["allocation", "compare_plans", "coverage_map", "design", "frontier", "ladder", "loss", "prices", "residuals"]

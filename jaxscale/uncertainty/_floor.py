@@ -117,6 +117,16 @@ def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int 
     )
 
 
+def noise_of(noise: Any) -> float | None:
+    """A standard deviation of ln L from a number, or from anything that has one as `.sd`."""
+    if noise is None:
+        return None
+    sd = float(getattr(noise, "sd", noise))
+    if not (np.isfinite(sd) and sd > 0):
+        raise ValueError(f"noise={sd}: the standard deviation of ln L between runs, a positive number such as 0.002")
+    return sd
+
+
 def lack_of_fit(fit: Fit, floor: NoiseFloor) -> LackOfFit:
     """Test [F, p] of whether the residuals of a fit are larger than the noise floor lets them be, in ln L.
 

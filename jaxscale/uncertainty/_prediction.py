@@ -3,33 +3,81 @@
 A confidence interval of the curve closes as runs are added; a new run keeps its own noise. The two variances add, on
 the scale of the objective (ln L for a log objective), with the noise taken from the residuals: with the degrees of freedom
 that the fit has used up put back, and at the loss that is predicted, if the residuals show that noise follows the loss.
+`predictive` keeps the parts apart, for what is to be scored later.
 """
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._bootstrap import bootstrap
+from .._call import arguments
 from .._noise import spread
 from .._results import Fit, Interval
+from .._tiles import on_device
+from .._tree import to_numpy
 from . import _covariance
-from ._evidence import evidence, slopes_of
-from ._floor import NoiseFloor
-from ._interval import default_kind, interval
+from ._evidence import Frame, evidence
+from ._floor import NoiseFloor, noise_of
+from ._interval import REFITS, default_kind, interval
 from ._student import student
 
 
+@dataclass(frozen=True, eq=False)
+class Predictive:
+    """A new run's loss: Student's t with `dof` around `centre`, whose variances are that of the curve and the noise's.
+
+    In ln of the loss where `log`, else in its unit. `deviation` is the curve's, infinite where the runs do not determine it.
+    """
+
+    centre: np.ndarray
+    deviation: np.ndarray
+    noise: np.ndarray
+    dof: float
+    log: bool
+    kind: str  # of the deviation
+    draws: tuple[np.ndarray, np.ndarray] | None = None  # the curve's interval by percentiles, where it comes from refits
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Scale of the t distribution: both deviations together."""
+        return np.asarray(np.sqrt(self.deviation**2 + self.noise**2))
+
+    def interval(self, level: float) -> Interval:
+        """Of the observed loss of a new run, in the law's unit."""
+        return self._around(student(0.5 + 0.5 * level, self.dof) * self.scale, level, "new run")
+
+    def curve(self, level: float) -> Interval:
+        """Of the curve, in the law's unit."""
+        if self.draws is None:
+            return self._around(student(0.5 + 0.5 * level, self.dof) * self.deviation, level, self.kind)
+        low, high = self.draws
+        return Interval(self._back(low), self._back(self.centre), self._back(high), level, self.kind)
+
+    def _around(self, half: np.ndarray, level: float, kind: str) -> Interval:
+        low, high = self.centre - half, self.centre + half
+        return Interval(self._back(low), self._back(self.centre), self._back(high), level, kind)
+
+    def _back(self, value: np.ndarray) -> Any:
+        with np.errstate(over="ignore"):  # an interval without an end
+            return np.exp(value) if self.log else value
+
+
 def prediction_interval(
-    fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, floor: NoiseFloor | None = None, **named: Any
+    fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, noise: float | NoiseFloor | None = None, **named: Any
 ) -> Interval:
     """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast against each other.
 
     The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
     stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
-    Its weight is taken to be the mean one. A noise `floor` (`noise_floor(runs)`) takes their place where it is larger:
-    residuals of a table without replicates may hide it. Raises TypeError for likelihoods and quantiles.
+    Its weight is taken to be the mean one. `noise` takes their place: a standard deviation [of ln L for a log objective], or
+    `noise_floor(runs)`. Raises TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -38,31 +86,60 @@ def prediction_interval(
 
     Source: the usual prediction interval of regression; the noise at the predicted loss is that of `spread` (ours).
     """
-    fit.one_cell("prediction_interval()")
+    return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise_of(noise)).interval(level)
+
+
+def predictive(
+    fit: Fit,
+    verb: str,
+    columns: tuple[Any, ...],
+    named: dict[str, Any],
+    *,
+    level: float = 0.95,
+    by: str | None = None,
+    noise: float | None = None,
+    kind: str | None = None,
+) -> Predictive:
+    """The distribution of the loss of new runs; `noise` [on the scale of the objective] replaces that of the residuals."""
+    fit.one_cell(verb)
     point = fit if fit.point is None else fit.point
     at = evidence(point)[0]
     objective = at.fit.problem.objective
     if not objective.observes or float(getattr(objective, "tau", 0.5)) != 0.5:
-        raise TypeError("prediction_interval() needs an objective that fits the middle of a target: no likelihood, no quantile")
+        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
 
-    def on_scale(law: Any) -> Any:
-        value = law(*columns, **named)
-        return jnp.log(value) if objective.log else value
-
-    values, slopes = slopes_of([at], on_scale)
-    value = np.asarray(values[0])
-    kind = default_kind(at, by)
-    if fit.point is not None or kind == "percentile":
-        inner = interval(fit, of=on_scale, kind="percentile", level=0.6827, by=by)
-        deviation, dof = 0.5 * (inner.high - inner.low), float(max(at.spare, 1))
+    rows, _, codes = arguments(point.law, columns, named)
+    with jax.enable_x64(True):
+        rows = {c: np.asarray(v, np.float64) for c, v in rows.items()}
+        value, slopes = to_numpy(on_device(lambda: _there(at.frame, at.x, rows, codes, bool(objective.log))))
+    kind = kind or ("percentile" if fit.point is not None else default_kind(at, by))
+    draws = None
+    if kind == "percentile":
+        if fit.point is not None and by is not None:
+            raise ValueError(f"by={by!r}: this ensemble was drawn by {fit.by!r}; give by to bootstrap(...)")
+        refits = (fit if fit.point is not None else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
+        with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
+            inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))
+        deviation, dof = np.asarray(0.5 * (inner.high - inner.low)), float(max(at.spare, 1))
+        draws = (np.asarray(outer.low), np.asarray(outer.high))
     else:
         covariance = _covariance.covariance_of(at, kind, by)
-        deviation, dof = covariance.deviation(slopes[0]), covariance.dof
-    at_loss = np.abs(np.exp(value) if objective.log else value)
-    residual = at.residual * np.sqrt(at.precision)
-    noise = at.size * spread(residual, np.abs(at.fitted), len(at.x), at_loss)
-    if floor is not None:
-        noise = np.maximum(noise, floor.sd * (1.0 if objective.log else at_loss))
-    half = student(0.5 + 0.5 * level, dof) * np.sqrt(deviation**2 + noise**2)
-    low, middle, high = (np.exp(v) if objective.log else v for v in (value - half, value, value + half))
-    return Interval(low, middle, high, level, "new run")
+        deviation, dof = covariance.deviation(slopes), covariance.dof
+    if noise is None:
+        at_loss = np.abs(np.exp(value) if objective.log else value)
+        residual = at.residual * np.sqrt(at.precision)
+        own = at.size * spread(residual, np.abs(at.fitted), len(at.x), at_loss)
+    else:
+        own = np.full(value.shape, float(noise))
+    return Predictive(value, np.asarray(deviation), np.asarray(own), dof, bool(objective.log), kind, draws)
+
+
+@functools.partial(jax.jit, static_argnames="log")
+def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], log: bool) -> tuple[Any, Any]:
+    """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
+
+    def one(u: Any) -> Any:
+        value = frame(u)(**rows, **codes)
+        return jnp.log(value) if log else value
+
+    return one(x), jax.jacfwd(one)(x)
