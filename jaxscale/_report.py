@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ._digest import rows_digest
+from ._grouped import applies
 from ._hindsight import in_a_line
 from ._results import Allocation, Fit, Status, element_names
 from ._tested import ranges, ratio_remark, untested
@@ -36,6 +37,8 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
         raise TypeError(f"report() takes a fit or an ensemble, not {type(fit).__name__}; a plan is given by plan=")
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
+    if applies(point.problem.law, point.problem.runs):
+        return "\n\n".join([_head(point), _groups(point), _certificate(fit, point), _table(fit, point), _assumed(point)])
     at = evidence(point)[0]
     parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
     if plan is not None:
@@ -86,6 +89,23 @@ def _parameters(fit: Fit, at: Evidence, level: float) -> str:
                 note = "not known" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
                 note = "none: at its edge" if full in point.certificate.at_bound else note
             lines.append(f"{full:<12}{_number(v):>14}   {note}")
+    return "\n".join(lines)
+
+
+def _groups(point: Fit) -> str:
+    """Shared parameters with their deviations; of those that each group has, how they are spread."""
+    law, deviation = point.problem.law, point.certificate.deviation
+    lines = [f"{'parameter':<12}{'estimate':>14}   standard deviation (of its coordinate: ln where positive)"]
+    for name, value in point.params.items():
+        if name not in dict(law.groups):
+            note = "fixed" if name in law.fixed else f"{deviation.get(name, float('nan')):.3g}"
+            lines.append(f"{name:<12}{_number(value) if np.ndim(value) == 0 else str(np.shape(value)):>14}   {note}")
+        else:
+            group = dict(law.groups)[name]
+            low, middle, high = np.quantile(np.asarray(value), [0.0, 0.5, 1.0], axis=0)
+            spread = f"{_number(low)} .. {_number(high)}" if np.ndim(middle) == 0 else f"of shape {np.shape(middle)}"
+            shown = _number(middle) if np.ndim(middle) == 0 else "vectors"
+            lines.append(f"{name:<12}{shown:>14}   the middle of {len(value)} values, one per {group}: {spread}")
     return "\n".join(lines)
 
 

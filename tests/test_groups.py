@@ -105,6 +105,9 @@ def test_many_groups_share_an_exponent(families, objective):
     for step in (-1e-4, 1e-4):
         moved = jsl.fit(power.fix(beta=fit.params["beta"] * (1 + step)), tables, objective=objective, starts=16)
         assert moved.value.sum() > fit.value
+    report = jsl.report(fit)
+    assert f"the middle of {GROUPS} values, one per family" in report
+    assert report.splitlines()[0].startswith("power(D) -> nats/token")
     one = fit.predict(D=1e10, family=["f07"])
     np.testing.assert_allclose(one, fit.params["E"][7] + fit.params["B"][7] * 1e10 ** -fit.params["beta"])
 
