@@ -211,6 +211,15 @@ TABLES = {
             else "outside"
         ),
     ),
+    "recipes": Columns(
+        about="Ratio: the median of high over low of the interval. Different: the share of pairs whose interval leaves 1 out; at "
+        "a multiplier of 1.0 these are false alarms.",
+        figure=lambda r, _: (
+            f"{seconds(r['seconds'])} for {r['studies']} pairs" + (f", {r['refits']} refits" if r["refits"] else "")
+        ),
+        ratio=lambda r, _: times(r["width"]),
+        quality=lambda r, _: f"coverage {short(r['coverage'])} %, different {short(r['called_different'])} %",
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",

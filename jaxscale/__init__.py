@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import baselines as baselines
     from . import costs as costs
     from . import datasets as datasets
     from . import laws as laws
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from ._params import real as real
     from ._params import simplex as simplex
     from ._params import unit as unit
+    from ._recipes import Recipes as Recipes
+    from ._recipes import compare_recipes as compare_recipes
     from ._region import Region as Region
     from ._region import near_optimal as near_optimal
     from ._regret import Regret as Regret
@@ -88,7 +91,7 @@ if TYPE_CHECKING:
     from .uncertainty import prediction_interval as prediction_interval
     from .uncertainty import profile_likelihood as profile_likelihood
 else:
-    _SPACES = ("costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
+    _SPACES = ("baselines", "costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
     _NAMES = {
         "allocate": "_allocate",
         "InputError": "_checks",
@@ -120,6 +123,8 @@ else:
         "real": "_params",
         "simplex": "_params",
         "unit": "_params",
+        "Recipes": "_recipes",
+        "compare_recipes": "_recipes",
         "Region": "_region",
         "near_optimal": "_region",
         "Regret": "_regret",

@@ -144,7 +144,9 @@ def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndar
     inverse = (vectors[:, ~lost] / squares[~lost]) @ vectors[:, ~lost].T
     covariance = inverse @ (meat[np.ix_(keep, keep)] / unit / unit[:, None]) @ inverse
     touched = np.any(np.abs(vectors[:, lost]) > 1e-3, axis=1)
-    out[keep] = np.where(touched, np.inf, np.sqrt(np.diagonal(covariance)) / unit)
+    variance = np.diagonal(covariance)
+    touched |= variance < 0.0  # rounding has eaten it: the direction is lost, if by a hair's breadth
+    out[keep] = np.where(touched, np.inf, np.sqrt(np.maximum(variance, 0.0)) / unit)
     return out
 
 

@@ -28,8 +28,10 @@ LAYERS = [
     {"_forecast", "_hindsight"},
     {"_score"},
     {"_ledger"},
-    {"_report", "_regret", "_isoflop", "_approaches", "_sensitivity", "_compare"},
-    {"_design"},
+    {"_report", "_regret", "_isoflop", "_approaches", "_sensitivity", "_compare", "_optimal", "_paired"},
+    {"_design", "_multiplier"},
+    {"_curves"},
+    {"_recipes", "baselines"},
     {"plots"},
     {"__init__", "cli"},
 ]

@@ -1,5 +1,5 @@
-"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs,
-what a fit leaves over and where it was tested.
+"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs, what a fit leaves over
+and where it was tested, laws by how far they predict, recipes.
 
 Each function returns a matplotlib `Figure` and touches no global state: save it with `figure.savefig(...)`, change it through
 `figure.axes`. matplotlib is the extra `plot` and is imported when a figure is made. One family of figures per file; what
@@ -14,6 +14,18 @@ from ._frontier import frontier as frontier
 from ._ladder import ladder as ladder
 from ._loss import loss as loss
 from ._prices import prices as prices
+from ._recipes import recipes as recipes
 from ._residuals import residuals as residuals
 
-__all__ = ["allocation", "compare_plans", "coverage_map", "design", "frontier", "ladder", "loss", "prices", "residuals"]
+__all__ = [
+    "allocation",
+    "compare_plans",
+    "coverage_map",
+    "design",
+    "frontier",
+    "ladder",
+    "loss",
+    "prices",
+    "recipes",
+    "residuals",
+]
