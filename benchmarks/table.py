@@ -220,6 +220,38 @@ TABLES = {
         ratio=lambda r, _: times(r["width"]),
         quality=lambda r, _: f"coverage {short(r['coverage'])} %, different {short(r['called_different'])} %",
     ),
+    "chains": Columns(
+        about="Coverage of 95 % intervals at 10 and 100 times the largest run, with its standard error in the worse of the two, "
+        "and of those for a new model. Of tables: the error of the forecast, and of the baseline: a sigmoid of compute, the "
+        "target's own sweep, the coverage seen in the samples. Ratio: of the two.",
+        figure=lambda r, _: (
+            f"coverage {short(r['coverage'][0])} %, {short(r['coverage'][1])} %"
+            if "coverage" in r
+            else f"error {short(r['mae'])}"
+        ),
+        ratio=lambda r, _: against(r.get("mae"), r.get("baseline")),
+        quality=lambda r, _: (
+            f"± {short(max(r['coverage_error']))} %; width {short(r['width'][1])}, rms error {short(r['rms_error'][1])}; "
+            f"OK {percent(r['ok_share'])}" + (f"; new models {short(min(r['coverage_new']))} %" if "coverage_new" in r else "")
+            if "coverage" in r
+            else f"baseline {short(r['baseline'])}; "
+            + (
+                f"held {percent(float(r['held']))}"
+                if isinstance(r["held"], float)
+                else f"truth {'in' if r['held'] else 'not in'} the interval"
+            )
+        ),
+    ),
+    "observational": Columns(
+        about="Mean absolute error of scores, and of the baseline: compute alone, or size and tokens without families. Ratio: of "
+        "the two. Difference: 95 % of refits by family, over resampled families of the models asked.",
+        figure=lambda r, _: f"error {short(r['mae'])} ({r['asked']} models)",
+        ratio=lambda r, _: against(r["mae"], r["baseline"]),
+        quality=lambda r, _: (
+            f"baseline {short(r['baseline'])}"
+            + (f", difference {short(r['difference'][0])} to {short(r['difference'][2])}" if "difference" in r else "")
+        ),
+    ),
     "accuracy": Columns(
         about="Ratio: seconds per sweep to those of jaxscale in the same run. Errors of the exponents: geometric mean and "
         "largest. Optima: the share of sweeps whose optimum was found.",

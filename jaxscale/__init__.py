@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ._approaches import Approaches as Approaches
     from ._approaches import approaches as approaches
     from ._bootstrap import bootstrap as bootstrap
+    from ._chain import Chain as Chain
+    from ._chain import chain as chain
     from ._checks import InputError as InputError
     from ._checks import JaxscaleWarning as JaxscaleWarning
     from ._compare import Comparison as Comparison
@@ -37,11 +39,13 @@ if TYPE_CHECKING:
     from ._fit import fit as fit
     from ._forecast import forecast as forecast
     from ._frozen import Forecast as Forecast
+    from ._helper import with_helper as with_helper
     from ._hindsight import Hindsight as Hindsight
     from ._hindsight import hindsight as hindsight
     from ._isoflop import IsoFLOP as IsoFLOP
     from ._isoflop import envelope as envelope
     from ._isoflop import isoflop as isoflop
+    from ._joint import joint as joint
     from ._law import Law as Law
     from ._law import law as law
     from ._ledger import Ledger as Ledger
@@ -70,6 +74,8 @@ if TYPE_CHECKING:
     from ._score import score as score
     from ._sensitivity import Sensitivity as Sensitivity
     from ._sensitivity import sensitivity as sensitivity
+    from ._signal import TaskSignal as TaskSignal
+    from ._signal import task_signal as task_signal
     from ._simulate import simulate as simulate
     from .laws import cite as cite
     from .uncertainty import Covariance as Covariance
@@ -101,6 +107,8 @@ else:
         "bootstrap": "_bootstrap",
         "Comparison": "_compare",
         "compare": "_compare",
+        "Chain": "_chain",
+        "chain": "_chain",
         "Design": "_design",
         "design": "_design",
         "expected_deviation": "_design",
@@ -109,9 +117,11 @@ else:
         "Forecast": "_frozen",
         "Hindsight": "_hindsight",
         "hindsight": "_hindsight",
+        "with_helper": "_helper",
         "IsoFLOP": "_isoflop",
         "envelope": "_isoflop",
         "isoflop": "_isoflop",
+        "joint": "_joint",
         "Law": "_law",
         "law": "_law",
         "Ledger": "_ledger",
@@ -140,6 +150,8 @@ else:
         "sensitivity": "_sensitivity",
         "Score": "_score",
         "score": "_score",
+        "TaskSignal": "_signal",
+        "task_signal": "_signal",
         "simulate": "_simulate",
         "cite": "laws",
         "Covariance": "uncertainty",

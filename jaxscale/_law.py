@@ -212,7 +212,6 @@ class Law:
         return f"Law {self.name}({', '.join(self.columns)}; {shown}) -> {self.unit.name}"
 
     def __reduce__(self) -> Any:
-        module, name = self.function.__module__, self.function.__qualname__
         state = {
             "specs": self.specs,
             "ties": self.ties,
@@ -220,8 +219,9 @@ class Law:
             "notes": dict(self.notes),
             "fixed": {k: np.asarray(v) for k, v in self.fixed.items()},
         }
-        if _BY_VALUE.get():
+        if _BY_VALUE.get() or not hasattr(self.function, "__qualname__"):  # a formula that is made of others pickles itself
             return _rebuilt, (self.function, self.columns, self.column_units, state)
+        module, name = self.function.__module__, self.function.__qualname__
         try:
             found = _find(module, name)
         except (ImportError, AttributeError) as error:

@@ -122,7 +122,8 @@ def resampler(
     """How a table of `rows` padded rows is resampled by rows or by a group column, within the groups of the law."""
     clusters = None if by == "rows" else np.asarray(runs.groups[by])
     strata = None
-    for column in sorted(set(dict(law.groups).values())):  # every resample must keep every group
+    helper = {"helper"} & set(runs.groups)  # points that are no runs are never drawn away
+    for column in sorted(set(dict(law.groups).values()) | helper):  # every resample must keep every group
         own = np.asarray(runs.groups[column])
         strata = own if strata is None else strata * (own.max() + 1) + own
     live = np.asarray(runs.weights) > 0

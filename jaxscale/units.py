@@ -48,6 +48,8 @@ PetaflopDays = Annotated[Any, Unit("petaFLOP-days", "compute", factor=8.64e19)]
 # ln(256,000) = 12.45: no model of a vocabulary in use is worse than 13 nats per token for long; perplexities are.
 Nats = Annotated[Any, Unit("nats/token", "loss", limit=13.0)]
 Bits = Annotated[Any, Unit("bits/token", "loss", factor=math.log(2.0), limit=13.0 / math.log(2.0))]
+# no dimension: the numbers go into any loss law as they are, and a chain refuses to take them for losses per token
+BitsPerByte = Annotated[Any, Unit("bits/byte", "", limit=13.0 / math.log(2.0))]
 Perplexity = Annotated[Any, Unit("perplexity", "loss", logarithm=True)]
 Fraction = Annotated[Any, Unit("fraction (0 to 1)", "fraction", support="unit")]
 Fractions = Annotated[Any, Unit("fractions (0 to 1)", "fraction", support="unit", rank=1)]
@@ -108,3 +110,31 @@ def convert(values: np.ndarray, given: Unit, wanted: Unit) -> np.ndarray:
     """`values` in unit `given`, expressed in unit `wanted` (same dimension)."""
     base = np.log(values) if given.logarithm else values * given.factor
     return np.exp(base) if wanted.logarithm else base / wanted.factor
+
+
+def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> np.ndarray:
+    """Loss [bits/byte] from a loss [nats/token] and the mean length of a token on the same text [bytes/token].
+
+    Losses per token of different tokenizers cannot be compared, losses per byte can. Declare the column:
+    `units={"L": BitsPerByte}`. Arrays broadcast. Raises ValueError where a token has no length.
+
+    >>> round(float(bits_per_byte(2.5, 4.3)), 4)
+    0.8388
+    """
+    return np.asarray(np.asarray(nats_per_token, np.float64) / _lengths(bytes_per_token) / math.log(2.0))
+
+
+def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> np.ndarray:
+    """Loss [nats/token] of a tokenizer from a loss [bits/byte] and its mean length of a token [bytes/token].
+
+    >>> round(float(nats_per_token(0.8388, 4.3)), 3)
+    2.5
+    """
+    return np.asarray(np.asarray(bits_per_byte, np.float64) * _lengths(bytes_per_token) * math.log(2.0))
+
+
+def _lengths(bytes_per_token: Any) -> np.ndarray:
+    lengths = np.asarray(bytes_per_token, np.float64)
+    if not np.all(lengths > 0):
+        raise ValueError(f"bytes_per_token={bytes_per_token}: a mean number of bytes above 0, such as 4.3")
+    return lengths

@@ -244,6 +244,34 @@ def test_a_hull_holds_all_points_and_is_made_of_them():
     assert {tuple(p) for p in hull(line)} == {(0.0, 0.0), (1.0, 2.0)}
 
 
+def test_the_panels_of_a_chain_are_its_forecast(simulated):
+    runs = simulated.problem.runs
+    score = 0.9 - 0.6 / (1 + np.exp(-4 * (runs["loss"] - 2.6))) + 0.01 * np.random.default_rng(0).standard_normal(60)
+    units = {"score": jsl.units.Fraction}
+    table = jsl.Runs.from_columns(L=runs["loss"], score=score, target="score", units=units)
+    loss = jsl.fit(jsl.laws.chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=8)
+    link = jsl.fit(jsl.laws.accuracy_from_loss, table, objective=jsl.objectives.Squared(), starts=8)
+    found, N = jsl.chain(loss, link), np.geomspace(1e8, 1e11, 7)
+    figure = plots.chain(found, N=N[::-1], D=20 * N[::-1])
+    first, middle, last = figure.axes
+    assert first.get_xlabel() == last.get_xlabel() == "training compute 6 N D [FLOP]"
+    assert middle.get_xlabel() == "L [nats/token], falling"
+    forecast = found.forecast(N=N, D=20 * N)
+    for ax, interval in ((first, forecast.stages[0]), (last, forecast.interval)):
+        x, y = ax.get_lines()[0].get_data()
+        np.testing.assert_allclose(x, 120 * N**2)
+        np.testing.assert_allclose(y, interval.median)
+        band = ax.collections[0].get_paths()[0].vertices[:, 1]
+        np.testing.assert_allclose([band.min(), band.max()], [interval.low.min(), interval.high.max()])
+    np.testing.assert_allclose(last.get_lines()[1].get_ydata(), forecast.new.low)
+    dots = [next(c.get_offsets() for c in ax.collections if len(c.get_offsets()) == 60) for ax in (middle, last)]
+    np.testing.assert_allclose(np.sort(dots[0][:, 0]), np.sort(runs["loss"]))
+    np.testing.assert_allclose(np.sort(dots[1][:, 0]), np.sort(6 * runs["N"] * runs["D"]))
+    assert middle.get_xlim()[0] > middle.get_xlim()[1]
+    with pytest.raises(jsl.InputError, match=r"(?s)one model is a point.*geomspace"):
+        plots.chain(found, N=1e9, D=2e10)
+
+
 def test_figures_that_cannot_be_drawn():
     plan = jsl.allocate(HOFFMANN, 1e23)
     for draw in (plots.prices, plots.allocation, lambda p: plots.compare_plans({"one": p})):

@@ -18,7 +18,18 @@ DIMENSIONS = {
     "parameters": [units.Params, billion(units.Params)],
 }
 PAIRS = [(a, b) for group in DIMENSIONS.values() for a, b in itertools.product(map(unit_of, group), repeat=2)]
-ALL = ["Params", "NonEmbeddingParams", "ActiveParams", "Tokens", "Flop", "PetaflopDays", "Nats", "Bits", "Perplexity"]
+ALL = [
+    "Params",
+    "NonEmbeddingParams",
+    "ActiveParams",
+    "Tokens",
+    "Flop",
+    "PetaflopDays",
+    "Nats",
+    "Bits",
+    "BitsPerByte",
+    "Perplexity",
+]
 ALL += [
     "Fraction",
     "Fractions",

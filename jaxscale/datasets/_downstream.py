@@ -46,6 +46,9 @@ _TASKS = {
     "arithmetic_2da_2_acc": "2-digit addition",
 }
 
+_CEREBRAS = "cerebras_pythia/cerebras_pythia_zero_shot.csv"
+_ZERO_SHOT = ("hellaswag", "piqa", "winogrande", "lambada", "arc_easy", "arc_challenge", "openbookqa")
+
 _TOO_MANY = 100  # trillion tokens
 
 _LEADERBOARD = ("MMLU", "ARC", "HellaSwag", "Winogrande", "TruthfulQA", "GSM8K")
@@ -53,6 +56,18 @@ _LEADERBOARD2 = ("IFEval", "BBH", "MATH Lvl 5", "GPQA", "MUSR", "MMLU-PRO")
 _SLOTH_FILES = ("sloth/data_v2.csv", "sloth/lower_bounds.csv")
 
 ENTRIES = {
+    "cerebras_pythia": Entry(
+        about="N, training compute C and loss on the Pile [nats per token of GPT-2] of 30 models: Cerebras-GPT, Pythia, GPT-NeoX "
+        "and GPT-J. rows='scores' has L, that loss, and the zero-shot accuracy on 7 tasks, a row for each model and task. "
+        "Groups: run (the model), family, task. Chance is 1/4 on HellaSwag, ARC and OpenBookQA, 1/2 on PIQA and "
+        "WinoGrande, 0 on LAMBADA. The loss of Pythia-deduped 1.4B lies off its trend.",
+        source="the zero-shot table of the Cerebras-GPT model card, typed by hand: local only",
+        licence="of the table: none stated",
+        published="Dey et al. 2023: a power law of the Pile loss in C; no coefficients are compared",
+        variants=("default", "scores"),
+        files=dict.fromkeys(("default", "scores"), _CEREBRAS),
+        sha256={_CEREBRAS: "e456d5d9048ede68ea43dd5539efad801ad6fe37642fb679c06d6d476a8ab8f9"},
+    ),
     "loss_to_loss": Entry(
         about="L(N, D) on six corpora: 529 runs of Brandfonbrener et al., with the loss on a validation set of their own "
         "corpus, losses on eight validation sets in columns such as loss_c4, and C = 6 N D at 8 budgets. rows='c4' has "
@@ -124,6 +139,23 @@ ENTRIES = {
         url={file: f"{_SLOTH}/{file.partition('/')[2]}" for file in _SLOTH_FILES},
     ),
 }
+
+
+def _cerebras_pythia(path: Path, rows: str) -> Runs:
+    table = lines(path)
+    models, families = ([f"{line['family']} {line['size']}" for line in table], [line["family"] for line in table])
+    loss = column(table, "pile_test_xent")
+    if rows == "default":
+        N, C = column(table, "params_nominal"), column(table, "train_flops")
+        return Runs.from_columns(N=N, C=C, loss=loss, groups={"run": models, "family": families})
+    count = len(_ZERO_SHOT)
+    return Runs.from_columns(
+        L=np.tile(loss, count),
+        score=np.concatenate([column(table, task) for task in _ZERO_SHOT]),
+        target="score",
+        groups={"run": models * count, "family": families * count, "task": np.repeat(_ZERO_SHOT, len(table))},
+        units={"score": Fraction},
+    )
 
 
 def _loss_to_loss(path: Path, rows: str) -> Runs:
@@ -215,6 +247,7 @@ def _scores(
 
 
 READERS = {
+    "cerebras_pythia": _cerebras_pythia,
     "loss_to_loss": _loss_to_loss,
     "monkeys_coverage": _monkeys_coverage,
     "observational": _observational,

@@ -20,11 +20,11 @@ from ._rule import rule
 from .loss import tokens_for_loss
 
 __all__ = [
-    "accuracy_from_compute", "accuracy_from_loss", "accuracy_from_sizes", "accuracy_log_sigmoid", "benchmark_sigmoid",
-    "choice_metrics", "compose_loss_maps", "datadecide_accuracy", "decision_accuracy", "error_from_loss", "exact_match",
-    "invert_loss_map", "kaplan_offset", "loss_for_accuracy", "loss_for_error", "loss_to_loss",
-    "loss_translation", "opposed_power_laws", "pass_rate", "pass_until", "signal_to_noise", "tokens_for_error",
-    "turning_compute", "u_shape",
+    "accuracy_above_chance", "accuracy_from_compute", "accuracy_from_loss", "accuracy_from_sizes",
+    "accuracy_log_sigmoid", "benchmark_sigmoid", "choice_metrics", "compose_loss_maps", "datadecide_accuracy",
+    "decision_accuracy", "error_from_loss", "exact_match", "invert_loss_map", "kaplan_offset", "loss_for_accuracy",
+    "loss_for_error", "loss_to_loss", "loss_translation", "opposed_power_laws", "pass_rate", "pass_until",
+    "signal_to_noise", "tokens_for_error", "turning_compute", "u_shape",
 ]  # fmt: skip
 
 
@@ -97,6 +97,25 @@ def accuracy_from_loss(L: Positive, *, a=between(-1, 0), k=positive(0.3, 30), x0
     0.70921
     """
     return a * jax.nn.sigmoid(k * (L - x0)) + b
+
+
+@law
+def accuracy_above_chance(L: Positive, *, k=positive(0.3, 30), x0=positive(0.1, 5), chance=unit(), top=unit()) -> Fraction:
+    """Accuracy on a task [fraction] from a loss L [any unit], between chance and the best score that there is.
+
+    The curve of `accuracy_from_loss` in other letters: b = top, a = chance - top. Fix what is known: `fix(chance=0.25)` for
+    four choices, `fix(chance=0.25, top=1.0)` for a straight line of the logit between the two, `per(chance="task")` and a
+    value for each task. A score below chance is a number like any other; (score - chance) / (1 - chance) would be negative
+    there, and has no logit. A top that the runs do not reach is an assumption, as a helper point is.
+
+    Source: Bhagia et al. 2024 (arXiv 2412.04403), authors' code, for the curve. Decides: whether a large run is worth it,
+    for tasks whose chance level is known. Keywords: downstream logit floor guessing multiple choice benchmark. Not from the
+    source: the letters, the start ranges and the numbers of the example.
+
+    >>> round(float(accuracy_above_chance(0.8, k=4.0, x0=0.9, chance=0.35, top=0.95)), 5)
+    0.70921
+    """
+    return chance + (top - chance) * jax.nn.sigmoid(k * (x0 - L))
 
 
 @rule

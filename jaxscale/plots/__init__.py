@@ -1,5 +1,5 @@
 """Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs, what a fit leaves over
-and where it was tested, laws by how far they predict, recipes.
+and where it was tested, laws by how far they predict, recipes, forecasts by a chain.
 
 Each function returns a matplotlib `Figure` and touches no global state: save it with `figure.savefig(...)`, change it through
 `figure.axes`. matplotlib is the extra `plot` and is imported when a figure is made. One family of figures per file; what
@@ -8,6 +8,7 @@ they share (colours that the colour-blind can tell apart, axes, units) is in `_f
 
 from ._allocation import allocation as allocation
 from ._allocation import compare_plans as compare_plans
+from ._chain import chain as chain
 from ._coverage import coverage_map as coverage_map
 from ._design import design as design
 from ._frontier import frontier as frontier
@@ -19,6 +20,7 @@ from ._residuals import residuals as residuals
 
 __all__ = [
     "allocation",
+    "chain",
     "compare_plans",
     "coverage_map",
     "design",

@@ -42,6 +42,7 @@ class Covariance:
     lost: np.ndarray
     edge: np.ndarray
     clusters: int = 0
+    steps: np.ndarray | None = None  # (units, P), whose squares sum to the matrix; none of a laplace
 
     def deviation(self, slopes: np.ndarray) -> np.ndarray:
         """Standard deviation (...) of functions with these slopes (..., P) by `names`."""
@@ -75,7 +76,8 @@ def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> C
     at = evidence(fit if fit.point is None else fit.point)[0]
     found = covariance_of(at, kind or ("cr3" if at.clusters(by) is not None else "hc3"), by)
     unit = np.asarray(at.job.unit)  # a coordinate of a real parameter counts in the size of its start range
-    return dataclasses.replace(found, matrix=found.matrix * unit * unit[:, None], lost=found.lost * unit[:, None])
+    steps = None if found.steps is None else found.steps * unit
+    return dataclasses.replace(found, matrix=found.matrix * unit * unit[:, None], lost=found.lost * unit[:, None], steps=steps)
 
 
 def covariances_of(at: list[Evidence], kind: str, by: str | None = None) -> list[Covariance]:
@@ -96,26 +98,26 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None, moves: np.ndar
     keep = ~at.edge
     scores, slopes = at.scores[:, keep], at.slopes[:, keep]
     inverse, lost = _inverse(at.hessian[np.ix_(keep, keep)])
-    dof, count = float(max(at.spare, 1)), 0
-    if kind == "laplace":
-        matrix = inverse * noise_scale(at)
-    elif kind == "cr3":
+    dof, count, steps = float(max(at.spare, 1)), 0, None
+    if kind == "cr3":
         _check_groups(at, by)
         steps = (left_out(at, by) if moves is None else moves)[:, keep]
         count, dof = _counted(len(steps))
-        matrix = (count - 1) / count * steps.T @ steps
-    else:
+        steps = steps * np.sqrt((count - 1) / count)
+    elif kind != "laplace":
         pull = at.bend * np.einsum("ni,ij,nj->n", slopes, inverse, slopes) if kind == "hc3" else np.zeros(len(scores))
         steps = (scores / np.maximum(1.0 - pull, 1e-3)[:, None]) @ inverse
-        matrix = steps.T @ steps
-        if kind == "sandwich":
-            matrix = matrix * len(scores) / dof
+        steps = steps * np.sqrt(len(scores) / dof) if kind == "sandwich" else steps
+    matrix = inverse * noise_scale(at) if steps is None else steps.T @ steps
     if Status(int(at.fit.status)) & (Status.MAX_STEPS | Status.NON_FINITE):
         lost = np.eye(int(keep.sum()))  # no optimum: nothing around it means anything
     full, directions = np.full((len(keep), len(keep)), np.nan), np.zeros((len(keep), lost.shape[1]))
     full[np.ix_(keep, keep)] = matrix
     directions[keep] = lost
-    return Covariance(full, tuple(at.names), kind, dof, directions, at.edge, count)
+    if steps is not None:
+        inside, steps = steps, np.zeros((len(steps), len(keep)))
+        steps[:, keep] = inside
+    return Covariance(full, tuple(at.names), kind, dof, directions, at.edge, count, steps)
 
 
 def few_inside(at: Evidence) -> bool:

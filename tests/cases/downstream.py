@@ -16,6 +16,11 @@ LAWS = {
         {"a": -0.6, "k": 4.0, "x0": 0.9, "b": 0.95},
         {"L": np.linspace(0.2, 2.0, 50)},
     ),
+    "accuracy_above_chance": (
+        laws.accuracy_above_chance,
+        {"k": 4.0, "x0": 0.9, "chance": 0.35, "top": 0.95},
+        {"L": np.linspace(0.2, 2.0, 50)},
+    ),
     "accuracy_log_sigmoid": (
         laws.accuracy_log_sigmoid,
         {"a": -0.25, "k": 3.0, "x0": 0.8},
