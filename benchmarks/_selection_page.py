@@ -8,13 +8,16 @@ from typing import Any
 
 HEAD = """# Which law predicts what it has not seen
 
-Made by `python benchmarks/selection.py --page` from `{stored}`. Each law is fitted to the runs below a cut of scale and
-predicts those beyond it. *Error* is the mean absolute error of ln L, *bias* its mean with sign (below 0: the law promises
-too much), averaged over rows, cuts and curves; *rank* has a 95 % interval from resampling the fits, the held-out runs and the
-curves; *first* is the share of resamples in which a law comes first; *dAIC* is what in-sample fit would have said; *stack* the
-weight with which the laws together would have predicted best. The two baselines fit nothing.
+Made by `python benchmarks/selection.py --page` from `{stored}`. Each law is fitted to the
+runs below a cut of scale and predicts those beyond it. *Error* is the mean absolute error of ln L, *bias* its mean with sign
+(below 0: the law promises too much), averaged over rows, cuts and curves; *rank* has a 95 % interval from resampling the
+fits, the held-out runs and the curves; *first* is the share of resamples in which a law comes first; *dAIC* is what in-sample
+fit would have said; *stack* the weight with which the laws together would have predicted best. Ranks that are equal are both
+counted. The two baselines fit nothing.
 
 {verdict}
+
+![Rank of each law with its interval](selection.png)
 
 """
 ABOUT = {

@@ -211,6 +211,19 @@ TABLES = {
             else "outside"
         ),
     ),
+    "rows": Columns(
+        about="Answers of the same law to the same question. Ratio: N* at 1e22 FLOP to that of all runs.",
+        figure=lambda r, _: f"p {short(r['p'])}, E {short(r['E'])} ({r['rows']} rows)",
+        ratio=lambda r, every: times(r["N*"] / every[0]["N*"]),
+        quality=lambda r, _: f"N* {short(r['N*'])}; {r['status']}",
+    ),
+    "groups": Columns(
+        about="Ratio: time to that of SciPy, scaled up from a sample of groups. Gap: the largest relative difference to fits of "
+        "each group alone.",
+        figure=lambda r, _: f"{seconds(r['warm_s'])} for 1,000 groups",
+        ratio=lambda r, every: times(r["warm_s"] / every[-1]["warm_s"]),
+        quality=lambda r, _: f"exponent {short(r['exponent'], 4)}" + (f", gap {short(r['gap'])}" if "gap" in r else ""),
+    ),
     "recipes": Columns(
         about="Ratio: the median of high over low of the interval. Different: the share of pairs whose interval leaves 1 out; at "
         "a multiplier of 1.0 these are false alarms.",
@@ -266,7 +279,9 @@ TABLES = {
 
 # -- the page --------------------------------------------------------------------------------------------------------
 def page() -> str:
-    files = [f for f in sorted(RESULTS.glob("*.jsonl")) if benchmark(f) not in ("published_fits", "coverage")]  # own pages
+    files = [
+        f for f in sorted(RESULTS.glob("*.jsonl")) if benchmark(f) not in ("published_fits", "coverage", "selection")
+    ]  # own pages
     if unknown := [f.name for f in files if benchmark(f) not in TABLES]:
         raise SystemExit(f"{', '.join(unknown)}: no such benchmark; give it an entry in TABLES of {Path(__file__).name}")
     parts = [HEAD]
