@@ -16,6 +16,7 @@ import numpy as np
 from ._checks import nearest, refuse
 from ._law import Law
 from ._runs import Runs
+from ._tested import largest
 
 BASELINES = ("best so far", "largest so far")
 BINS = (1.0, 3.0, 10.0, 33.0, 100.0, np.inf)  # of how far a prediction reaches beyond its cut
@@ -43,10 +44,9 @@ def scale_of(runs: Runs, by: str | Callable[[Runs], Any] | None, law: Law) -> np
                 f"compare(by={by!r}): no such column", why="it has another name", change=nearest(by, runs.columns).strip()
             )
         scale = runs[by]
-    elif {"N", "D"} <= set(runs.columns):
-        scale = 6.0 * runs["N"] * runs["D"]
     else:
-        scale = runs["C"] if "C" in runs.columns else runs[law.columns[0]]
+        known = [c for c in (*law.columns, "N", "D", "C") if c in runs.columns]
+        scale = largest({c: runs[c] for c in known})[1] if known else np.empty(0)
     if scale.shape != (len(runs),) or not np.all(scale > 0):
         raise refuse("compare(): the scale of a run is one number above 0", why="it is a vector or a rate", change="by='C'")
     return scale
