@@ -54,20 +54,20 @@ def curves(low: float, high: float) -> dict[str, Any]:
 def translation() -> dict[str, Any]:
     runs = LOAD("learning_curves_nmt", rows="all")
     tables = [runs.where(runs["model"] == model) for model in MODELS]
-    return {"laws": curves(1e3, 1e7), "runs": tables, "by": "x", "ratios": (2,), "objective": SQUARED}
+    return {"laws": curves(1e3, 1e7), "runs": tables, "scale": "x", "ratios": (2,), "objective": SQUARED}
 
 
 def finetuning() -> dict[str, Any]:
     runs = LOAD("rectified").using(x="D_f")
     laws = {"rectified": LAWS.rectified, **curves(1e-1, 1e5)}
     laws["M2 (power law)"] = laws.pop("M2")
-    return {"laws": laws, "runs": runs, "by": "D_f", "ratios": (16,), "objective": SQUARED}
+    return {"laws": laws, "runs": runs, "scale": "D_f", "ratios": (16,), "objective": SQUARED}
 
 
 def addition() -> dict[str, Any]:
     runs = LOAD("bnsl_addition", rows="all")
     last = np.sort(runs["x"])
-    return {"laws": curves(1e2, 1e3), "runs": runs, "by": "x", "ratios": (float(last[-1] / last[13]),), "objective": SQUARED}
+    return {"laws": curves(1e2, 1e3), "runs": runs, "scale": "x", "ratios": (float(last[-1] / last[13]),), "objective": SQUARED}
 
 
 def chinchilla() -> dict[str, Any]:

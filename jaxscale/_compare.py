@@ -23,6 +23,7 @@ from ._fit import fit
 from ._held_out import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, scale_of
 from ._law import Law
 from ._results import Fit, Status
+from ._rows import live
 from ._runs import Runs
 from ._stack import stacked
 from .uncertainty._evidence import evidence
@@ -70,14 +71,11 @@ class Comparison:
 
         Source: Breiman 1996 (stacked regressions), here on predictions beyond a cut, averaged in ln for objectives of ln.
         """
-        laws = len(self.fits)
-        usable = [
-            (p[:laws], f.observed) for p, f in zip(self.predicted, self.folds, strict=True) if np.all(np.isfinite(p[:laws]))
-        ]
-        if not usable:
-            raise ValueError("stack(): no fold that every law could be fitted to")
+        told = [(p[: len(self.fits)], f.observed) for p, f in zip(self.predicted, self.folds, strict=True)]
+        if any(not np.all(np.isfinite(p)) for p, _ in told):
+            raise ValueError("stack(): a law has predictions that are not finite; compare the others")
         to = np.log if self.log else np.asarray
-        weights = stacked(to(np.concatenate([p for p, _ in usable], 1)), to(np.concatenate([o for _, o in usable])))
+        weights = stacked(to(np.concatenate([p for p, _ in told], 1)), to(np.concatenate([o for _, o in told])))
         return dict(zip(self.fits, weights.tolist(), strict=True))
 
     def __repr__(self) -> str:
@@ -95,10 +93,10 @@ class Comparison:
 
 
 def compare(
-    laws: Sequence[Law] | Mapping[str, Law],
+    laws: Law | Sequence[Law] | Mapping[str, Law],
     runs: Runs | Sequence[Runs],
     *,
-    by: str | Callable[[Runs], Any] | None = None,
+    scale: str | Callable[[Runs], Any] | None = None,
     ratios: Sequence[float] = (2.0, 5.0, 10.0, 30.0),
     objective: Any = None,
     starts: int = 64,
@@ -108,14 +106,15 @@ def compare(
 ) -> Comparison:
     """Laws ranked by their error [of ln L, as a share] on runs beyond those that they were fitted to.
 
-    At each of `ratios` the cut is the largest scale over that ratio: rows up to it are fitted, all rows beyond predicted.
-    `by` is the scale: a column or a function of the runs; by default 6 N D, else C, else the first column of the first law.
-    Several tables (one curve each, say) are cut each on its own and averaged. A cut that leaves fewer than 1.5 rows per
-    parameter of the largest law, or nothing to predict, is left out and said in `.remarks`.
+    At each of `ratios` the cut is the largest scale over that ratio: rows up to it are fitted, all rows beyond predicted; a run
+    with rows beyond is not fitted at all. `scale` is a column or a function of the runs; by default 6 N D, else C, else the
+    first column of the first law. Several tables (one curve each, say) are cut each on its own and averaged. A cut that
+    leaves fewer than 1.5 rows per parameter of the largest law, or fewer than 5 rows to predict (a twentieth of a short table),
+    is left out. `.remarks` say so, and how many rows each cut has. Rows of weight 0 take no part.
 
-    Ranks are resampled: fits by `bootstrap`, the same draws for every law, held-out rows (whole runs) and tables
-    beside. A law whose prediction is not finite has an infinite error. Raises InputError where no cut is possible, and
-    as `fit`.
+    Ranks are resampled: fits by `bootstrap`, with the same draws for every law (but for laws with groups, whose draws keep
+    every group), held-out rows (whole runs), which count alike at every cut, and tables. A law whose prediction is not
+    finite has an infinite error. Raises InputError where no cut is possible, and as `fit`; TypeError for likelihoods.
 
     >>> import jaxscale as jsl
     >>> laws = {"free": jsl.laws.chinchilla, "alpha = beta": jsl.laws.chinchilla.tie(beta="alpha")}
@@ -126,12 +125,19 @@ def compare(
     Source: Choshen et al. 2024 (arXiv 2410.11840) for error on held-out larger models and the baseline of the best seen;
     Alabdulmohsin et al. 2022 (arXiv 2209.06640) for choosing a law by extrapolation. Cuts and resampled ranks are ours.
     """
-    named = dict(laws) if isinstance(laws, Mapping) else {law.name: law for law in laws}
-    tables = [runs] if isinstance(runs, Runs) else list(runs)
-    if not named or not tables or (not isinstance(laws, Mapping) and len(named) < len(laws)):
+    some = [laws] if isinstance(laws, Law) else list(laws.values() if isinstance(laws, Mapping) else laws)
+    if odd := [v for v in some if not isinstance(v, Law)]:
+        raise TypeError(f"compare() fits laws; {type(odd[0]).__name__} is none (of a fit, give fit.problem.law)")
+    named = dict(zip(laws if isinstance(laws, Mapping) else [law.name for law in some], some, strict=True))
+    tables = [live(table) for table in ([runs] if isinstance(runs, Runs) else runs)]
+    if not named or not tables or len(named) < len(some):
         raise ValueError("compare() needs laws and a table; laws of the same name are told apart by a dict {name: law}")
+    if not all(ratio > 1.0 for ratio in ratios):
+        raise ValueError(f"compare(ratios={tuple(ratios)}): the largest scale over the cut, so above 1")
     objective = obj.LogHuber() if objective is None else objective
-    scales = [scale_of(table, by, next(iter(named.values()))) for table in tables]
+    if not objective.observes:
+        raise TypeError("compare() needs an objective with a target: a likelihood is compared by its value")
+    scales = [scale_of(table, scale, next(iter(named.values()))) for table in tables]
     most = max(_size(law) for law in named.values())
     folds, remarks = folds_of(tables, scales, sorted(set(ratios)), int(np.ceil(1.5 * most)))
     fits, predicted, drawn, failed = dict[str, Fit](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
@@ -149,7 +155,7 @@ def compare(
         failed.append(int(np.sum(np.asarray(own.status)[: len(folds)] != Status.OK)))
         whole.append([own[len(folds) + t] for t in range(len(tables))])
     for k in range(len(BASELINES)):
-        values = [baseline(k, f, scales[f.table]) for f in folds]
+        values = [baseline(k, f) for f in folds]
         predicted.append(values)
         drawn.append([np.broadcast_to(v, (resamples, len(v))) for v in values])
         failed.append(0)

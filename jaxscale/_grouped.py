@@ -10,6 +10,10 @@ the shared values ends the fit. What a group gets is what it would get alone at 
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +46,15 @@ def applies(law: Law, runs: Runs) -> bool:
 
 
 def fit_groups(problem: Problem, starts: int, run: Run) -> Fit:
-    """The fit of one table whose law has parameters per group: `(groups, ...)`, and shared ones."""
+    """The fit of one table whose law has parameters per group: `(groups, ...)`, and shared ones.
+
+    Every 32 starts stand for one set of shared values that is tried; the best two are walked from, and what the certificate
+    counts as starts are these.
+    """
     groups = _Groups.of(problem, run)
     tried = sorted((groups.solved(s) for s in groups.candidates(max(1, starts // 32))), key=lambda point: point.value)
     ended = sorted((groups.walked(point) for point in tried[:2]), key=lambda point: point.value)
-    agreed = sum(p.value <= ended[0].value * (1 + 1e-6) for p in ended)
+    agreed = sum(p.value <= ended[0].value + 1e-6 * abs(ended[0].value) for p in ended)
     return groups.certified(ended[0], len(tried), agreed)
 
 
@@ -103,6 +111,7 @@ class _Groups:
     own: np.ndarray  # places in the coordinates of `whole`
     shared: np.ndarray
     run: Run
+    solves: Iterator[int]  # each of them is a job, with a directory of its own
 
     @staticmethod
     def of(problem: Problem, run: Run) -> _Groups:
@@ -121,7 +130,7 @@ class _Groups:
         names = [name for name, spec, _, _ in whole.layout.blocks for _ in range(spec.size)]
         own = np.array([name in per for name in names])
         inner = dataclasses.replace(inner, ranges=projected(inner))
-        return _Groups(problem, labels, inner, whole, np.flatnonzero(own), np.flatnonzero(~own), run)
+        return _Groups(problem, labels, inner, whole, np.flatnonzero(own), np.flatnonzero(~own), run, itertools.count())
 
     def candidates(self, count: int) -> np.ndarray:
         """Shared coordinates (count, S), uniform in their start ranges; one, of no length, where nothing is shared."""
@@ -135,7 +144,10 @@ class _Groups:
         if x is not None:
             one = np.int32(1)
             job = dataclasses.replace(job, given=x[:, None], known=one, starts=one, levels=np.ones_like(job.levels))
-        found = solved(job, len(self.labels), self.run, label="groups")
+        run, number = self.run, next(self.solves)
+        if run.directory is not None:
+            run = dataclasses.replace(run, directory=os.path.join(run.directory, f"solve_{number}"))
+        found = solved(job, len(self.labels), run, label="groups")
         return _Point(s, found.lanes, float(np.sum(found.lanes["value"])), found.work)
 
     def natural(self, s: np.ndarray) -> dict[str, np.ndarray]:
@@ -190,20 +202,22 @@ class _Groups:
         law, lanes, edge, m = self.problem.law, point.lanes, point.lanes["edge"], self.measured(point)
         weights, live = self.whole.table.weights, self.whole.table.weights > 0
         slope = np.einsum("gn,gnp->p", m["force"], m["jacobian"][:, :, self.shared])
-        size = np.sqrt(np.maximum(np.abs(np.diagonal(self.arrow(m["hessian"], edge).corner)), 1e-300))
-        own_slope = float(np.max(np.abs(slope / size), initial=0.0) / np.sqrt(max(point.value, 1e-300)))
+        length = np.sqrt(np.maximum(np.abs(np.diagonal(self.arrow(m["hessian"], edge).corner)), 1e-300))
+        own_slope = float(np.max(np.abs(slope / length), initial=0.0) / np.sqrt(max(point.value, 1e-300)))
         products = np.einsum("gnp,gn,gnq->gpq", m["jacobian"], weights, m["jacobian"])
         information = self.arrow(products / np.mean(weights[live]), edge)
         least = information.least
-        residual = m["residual"][live]
+        residual, objective = m["residual"][live], self.problem.objective
         scale = float(1.4826 * np.median(np.abs(residual - np.median(residual))))
-        spare = max(live.sum() - edge.size - len(slope), 1)
-        own, common = information.deviations(scale * np.sqrt(live.sum() / spare))
+        spare = live.sum() - edge.size - len(slope)
+        size = 1.0 if objective.log else float(np.sqrt(np.mean(self.whole.table.target[live] ** 2)))
+        delta = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
+        own, common = information.deviations(_spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1)))
         wide = self.inner.layout.each(lambda spec: spec.logarithmic).astype(bool) & ~edge & ~(2 * 1.96 * own <= WIDE)
         status = Status(int(np.bitwise_or.reduce(np.asarray(lanes["status"], np.int64))))
         status |= Status.MAX_STEPS if own_slope > STATIONARY else Status.OK
-        status |= Status.FLAT if np.any(wide) or least < SINGULAR else Status.OK
-        names, width = self.inner.layout.names({}), self.problem.objective.width
+        status |= Status.FLAT if np.any(wide) or least < SINGULAR or spare <= 0 else Status.OK
+        names = self.inner.layout.names({})
         known = {**{k: np.asarray(v) for k, v in law.fixed.items()}, **self.natural(point.s), **free_params(lanes)}
         known |= {k: known[master] for k, master in law.ties}
         certificate = Certificate(
@@ -212,15 +226,15 @@ class _Groups:
             deviation=self.named(np.where(edge, np.nan, own), common),
             flat=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(wide), strict=True)),
             at_bound=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(edge), strict=True)),
-            starts_drawn=candidates * _STARTS,
-            starts_kept=candidates * _STARTS,
-            starts_agreed=agreed * _STARTS,
-            delta_over_scale=None if width is None or not scale > 1e-9 else float(getattr(self.problem.objective, width)) / scale,
+            starts_drawn=candidates,
+            starts_kept=candidates,
+            starts_agreed=agreed,
+            delta_over_scale=delta / scale if np.isfinite(delta) and scale > 1e-9 else None,
             residual_scale=scale,
             rows_used=int(live.sum()),
             rows_dropped=self.problem.runs.dropped,
             assumptions=assumptions(self.problem),
-            findings=_findings(names, self.labels, edge, wide, lanes["singular"] < SINGULAR, least < SINGULAR),
+            findings=_findings(names, self.labels, edge, wide, lanes["singular"] < SINGULAR, least < SINGULAR, int(spare)),
         )
         params, steps = {k: known[k] for k, _ in law.specs}, int(np.sum(lanes["steps"]))
         return Fit(params, np.float64(point.value), status, certificate, self.problem, steps=steps, work=point.work)
@@ -252,12 +266,26 @@ def _check(law: Law, tables: list[Runs], labels: tuple[str, ...], column: str) -
             )
 
 
+def _spread(scale: float, delta: float) -> float:
+    """Standard deviation of normal noise of this scale, times what a Huber loss of width delta loses against squares.
+
+    Source: Huber 1981, section 4.5: the variance is E psi^2 / (E psi')^2. For delta far below the scale it is that of least
+    absolute deviations, pi / 2 times the square of the scale.
+    """
+    if not scale > 0 or not np.isfinite(delta):
+        return scale
+    k = delta / scale
+    density, inside = math.exp(-0.5 * k * k) / math.sqrt(2 * math.pi), math.erf(k / math.sqrt(2.0))
+    square = inside - 2 * k * density + k * k * (1 - inside)
+    return scale * math.sqrt(square) / inside
+
+
 def _named(name: str, label: str) -> str:
     return f"{name}[{label}]" if not name.endswith("]") else f"{name[:-1].replace('[', f'[{label},')}]"
 
 
 def _findings(
-    names: list[str], labels: tuple[str, ...], edge: np.ndarray, wide: np.ndarray, flat: np.ndarray, lost: bool
+    names: list[str], labels: tuple[str, ...], edge: np.ndarray, wide: np.ndarray, flat: np.ndarray, lost: bool, spare: int
 ) -> tuple[str, ...]:
     """A sentence for each thing that is wrong, with the groups that it is wrong in."""
     found = list[str]()
@@ -270,6 +298,8 @@ def _findings(
         found.append(f"FLAT: parameters can change together without changing any prediction {_in(labels, flat)}")
     if lost:
         found.append("FLAT: shared parameters and those of the groups can change together without changing any prediction")
+    if spare <= 0:
+        found.append("FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge it by")
     return tuple(found)
 
 

@@ -24,11 +24,15 @@ BINS = (1.0, 3.0, 10.0, 33.0, 100.0, np.inf)  # of how far a prediction reaches 
 
 @dataclass(frozen=True)
 class Fold:
-    """What was fitted and predicted: rows `test` (m,) of a table beyond a cut, `ratio` times as far, with their target."""
+    """What was fitted and predicted: rows `test` (m,) of a table beyond a cut, `ratio` times as far, with their target.
+
+    `train` are the rows that were fitted, `size` their scale.
+    """
 
     table: int
     cut: float
     train: Runs
+    size: np.ndarray
     test: np.ndarray
     ratio: np.ndarray
     observed: np.ndarray
@@ -40,44 +44,58 @@ def scale_of(runs: Runs, by: str | Callable[[Runs], Any] | None, law: Law) -> np
         scale = np.asarray(by(runs), np.float64)
     elif by is not None:
         if by not in runs.columns:
-            raise refuse(
-                f"compare(by={by!r}): no such column", why="it has another name", change=nearest(by, runs.columns).strip()
-            )
+            change = nearest(by, runs.columns).strip()
+            raise refuse(f"compare(scale={by!r}): no such column", why="it has another name", change=change)
         scale = runs[by]
     else:
         known = [c for c in (*law.columns, "N", "D", "C") if c in runs.columns]
         scale = largest({c: runs[c] for c in known})[1] if known else np.empty(0)
     if scale.shape != (len(runs),) or not np.all(scale > 0):
-        raise refuse("compare(): the scale of a run is one number above 0", why="it is a vector or a rate", change="by='C'")
+        raise refuse("compare(): the scale of a run is one number above 0", why="it is a vector or a rate", change="scale='C'")
     return scale
 
 
 def folds_of(tables: list[Runs], scales: list[np.ndarray], ratios: Sequence[float], fewest: int) -> tuple[list[Fold], list[str]]:
-    folds, left_out = list[Fold](), list[str]()
+    """A fold for each table and cut that leaves `fewest` rows to fit and enough to predict, and what is to be said of them.
+
+    A run that has rows beyond a cut is not fitted at all: its earlier rows would give them away.
+    """
+    folds, left_out, said = list[Fold](), list[str](), list[str]()
     for t, (table, scale) in enumerate(zip(tables, scales, strict=True)):
-        seen = set[int]()
+        seen, least = dict[tuple[int, int], float](), min(5, len(table) // 20 + 1)
         for ratio in ratios:
             cut = float(scale.max()) / ratio * (1 + 1e-6)
-            inside = scale <= cut
-            count = int(inside.sum())
-            if count < fewest or count == len(table) or count in seen:
-                left_out.append(f"{ratio:g} ({count} of {len(table)} rows below it)")
+            beyond = scale > cut
+            inside = ~beyond
+            if table.clusters:
+                run = np.asarray(table.groups["run"])
+                inside &= ~np.isin(run, run[beyond])
+            count, rest = int(inside.sum()), int(beyond.sum())
+            if count < fewest or rest < least or (count, rest) in seen:
+                twin = seen.get((count, rest))
+                left_out.append(f"{ratio:g} ({f'the rows of {twin:g}' if twin else f'{count} rows to fit, {rest} to predict'})")
                 continue
-            seen.add(count)
-            test = np.flatnonzero(~inside)
-            folds.append(Fold(t, cut, table.where(inside), test, scale[test] / cut, np.asarray(table.target)[test]))
+            seen[count, rest] = ratio
+            test = np.flatnonzero(beyond)
+            folds.append(
+                Fold(t, cut, table.where(inside), scale[inside], test, scale[test] / cut, np.asarray(table.target)[test])
+            )
+            said.append(f"{count} fitted, {rest} predicted")
     if not folds:
         raise refuse(
-            f"compare(): no cut leaves {fewest} rows to fit and one to predict: {'; '.join(left_out[:5])}",
+            f"compare(): no cut leaves {fewest} rows to fit and some to predict: {'; '.join(left_out[:5])}",
             why="the table spans too little of the scale, or a law has too many parameters",
             change="smaller ratios, fewer parameters, or more runs",
         )
-    return folds, [f"cuts left out: ratio {'; '.join(left_out[:5])}"] if left_out else []
+    rows = f"rows at each cut: {'; '.join(dict.fromkeys(said))}"
+    return folds, [rows, *([f"cuts left out: ratio {'; '.join(left_out[:5])}"] if left_out else [])]
 
 
-def baseline(kind: int, fold: Fold, scale: np.ndarray) -> np.ndarray:
-    target = np.asarray(fold.train.target)
-    value = target.min() if kind == 0 else target[np.argmax(scale[scale <= fold.cut])]
+def baseline(kind: int, fold: Fold) -> np.ndarray:
+    """What a baseline says of the rows beyond a cut: the best value so far, in the direction in which it moves, or the last."""
+    target, size = np.asarray(fold.train.target), fold.size
+    rises = len(target) > 2 and np.corrcoef(np.argsort(np.argsort(size)), np.argsort(np.argsort(target)))[0, 1] > 0
+    value = (target.max() if rises else target.min()) if kind == 0 else target[np.argmax(size)]
     return np.full(len(fold.test), float(value))
 
 
@@ -90,11 +108,13 @@ def error_of(predicted: np.ndarray, observed: np.ndarray, log: bool) -> np.ndarr
 
 def averaged(values: list[np.ndarray], folds: list[Fold]) -> np.ndarray:
     """Means over rows, then over the cuts of a table, then over tables: (..., laws, m) by fold to (..., laws)."""
-    means = [v.mean(-1) for v in values]
-    tables = [
-        np.mean([m for m, f in zip(means, folds, strict=True) if f.table == t], 0) for t in sorted({f.table for f in folds})
-    ]
-    return np.asarray(np.mean(tables, 0))
+    return np.asarray(_by_table([v.mean(-1) for v in values], folds).mean(0))
+
+
+def _by_table(means: list[np.ndarray], folds: list[Fold]) -> np.ndarray:
+    """Means over the cuts of each table, (tables, ...)."""
+    tables = sorted({f.table for f in folds})
+    return np.stack([np.mean([m for m, f in zip(means, folds, strict=True) if f.table == t], 0) for t in tables])
 
 
 def by_reach_of(errors: list[np.ndarray], folds: list[Fold]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -113,19 +133,17 @@ def ranks_of(
 ) -> tuple[np.ndarray, ...]:
     """Ranks (laws,), their interval over resamples of fits, held-out rows and tables, and how often each law is first."""
     rng, resamples = np.random.default_rng([seed, 7]), drawn[0].shape[1]
+    units = [np.asarray(t.groups["run"]) if t.clusters else np.arange(len(t)) for t in tables]
+    counts = [rng.multinomial(u.max() + 1, np.full(u.max() + 1, 1 / (u.max() + 1)), resamples)[:, u] for u in units]
     means = []
     for values, fold in zip(drawn, folds, strict=True):
         size = np.abs(error_of(values, fold.observed, log))  # (laws, resamples, m)
-        table = tables[fold.table]
-        unit = np.asarray(table.groups["run"])[fold.test] if table.clusters else np.arange(len(fold.test))
-        unit = np.unique(unit, return_inverse=True)[1].reshape(-1)
-        counts = rng.multinomial(unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), resamples)[:, unit]
+        own = counts[fold.table][:, fold.test]  # a run that several cuts hold out counts as often in all of them
+        own = np.where(own.sum(1, keepdims=True) > 0, own, 1)
         with np.errstate(invalid="ignore"):
-            weighted = np.where(counts > 0, size * counts, 0.0)
-        means.append(weighted.sum(-1) / counts.sum(-1))
-    each = np.stack(
-        [np.mean([m for m, f in zip(means, folds, strict=True) if f.table == t], 0) for t in {f.table for f in folds}]
-    )
+            weighted = np.where(own > 0, size * own, 0.0)
+        means.append(weighted.sum(-1) / own.sum(-1))
+    each = _by_table(means, folds)
     pick = rng.integers(len(each), size=(resamples, len(each))) if len(each) > 1 else np.zeros((resamples, 1), int)
     scores = np.stack([each[pick[b], :, b].mean(0) for b in range(resamples)])  # (resamples, laws)
     ranks = _rank(scores)

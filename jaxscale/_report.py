@@ -38,7 +38,17 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
     if applies(point.problem.law, point.problem.runs):
-        return "\n\n".join([_head(point), _groups(point), _certificate(fit, point), _table(fit, point), _assumed(point)])
+        parts = [
+            _head(point),
+            _groups(point),
+            _certificate(fit, point),
+            _table(fit, point),
+            *([] if plan is None else [_plan(plan, point, level)]),
+        ]
+        left_out = (
+            "not looked at with so many groups: residuals, influence, and whether the largest run would have been predicted"
+        )
+        return "\n\n".join([*parts, _assumed(point), left_out])
     at = evidence(point)[0]
     parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
     if plan is not None:

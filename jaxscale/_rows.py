@@ -27,7 +27,8 @@ def best(self: Runs, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) 
     """The tuned runs: in each cell of equal `by` columns, those whose target is within a share of the cell's least.
 
     `runs.best()` keeps the best run of every (N, D), `runs.best(within=0.0025)` all within 0.25 % of it. Of exact copies
-    of the best one is kept where `within` is 0. Counts are in `.remarks`. Raises InputError for a column that is not there.
+    of the best one is kept where `within` is 0. The target is a loss or an error, of which less is better; rows of weight 0
+    take no part. Counts are in `.remarks`. Raises InputError for a column that is not there.
 
     >>> from jaxscale import Runs
     >>> sweep = Runs.from_columns(N=[1e8, 1e8, 1e9], D=[2e9, 2e9, 2e10], loss=[3.12, 3.10, 2.6])
@@ -39,6 +40,7 @@ def best(self: Runs, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) 
     by = (by,) if isinstance(by, str) else tuple(by)
     if not 0.0 <= within < 1.0:
         raise ValueError(f"best(within={within}): a share of the loss, such as 0.0025")
+    self = live(self)
     cell, target = cells(self, by, "best()"), _target(self, "best()")
     least = np.full(cell.max() + 1, np.inf)
     np.minimum.at(least, cell, target)
@@ -64,6 +66,8 @@ def late(self: Runs, *, tokens: float = 0.0, share: float = 0.0) -> Runs:
     Source: Choshen et al. 2024 (arXiv 2410.11840) drop the first 1e10 tokens, Bhagia et al. 2024 (arXiv 2412.04403) the
     first tenth of the checkpoints.
     """
+    if tokens < 0.0 or not 0.0 <= share < 1.0 or tokens == share == 0.0:
+        raise ValueError(f"late(tokens={tokens}, share={share}): tokens above 0, or a share of the run such as 0.1")
     keep, said = np.ones(len(self), bool), []
     if tokens > 0.0:
         if "D" not in self.columns:
@@ -74,14 +78,14 @@ def late(self: Runs, *, tokens: float = 0.0, share: float = 0.0) -> Runs:
         run, place = _runs_of(self, "late(share=...)"), _place(self, "late(share=...)")
         keep &= place > share * _last(run, place)
         said.append(f"after {share:.3g} of each run")
-    return remarked(self.where(keep), f"{', '.join(said) or 'all rows'}: {int(keep.sum())} of {len(self)} rows")
+    return remarked(self.where(keep), f"{', '.join(said)}: {int(keep.sum())} of {len(self)} rows")
 
 
 def smoothed(self: Runs, last: int = 5) -> Runs:
     """One row per run: the mean target [its unit] of the `last` checkpoints, the columns of the last of them.
 
-    Shorter runs use all that they have, which is counted in `.remarks`. Weights are those of the last row. Raises InputError
-    without a `run` column, or without `step` or D to order by.
+    `runs.smoothed(1)` keeps finished runs only: the last row of each. Shorter runs use all that they have, which is counted
+    in `.remarks`. Weights are those of the last row. Raises InputError without a `run` column, or without `step` or D.
 
     >>> from jaxscale import Runs
     >>> curve = Runs.from_columns(N=[1e8] * 3, D=[1e9, 1e10, 2e10], loss=[4.0, 3.3, 3.2], run=["a"] * 3)
@@ -102,6 +106,7 @@ def smoothed(self: Runs, last: int = 5) -> Runs:
     out = self.where(np.isin(np.arange(len(self)), keep))
     value = dict(zip(order[ends].tolist(), mean, strict=True))
     said = f"mean of the last {last} checkpoints of {len(ends)} runs" + (f", fewer in {short}" if short else "")
+    said = said if last > 1 else f"the last row of each of {len(ends)} runs"
     return remarked(dataclasses.replace(out, target=np.asarray([value[i] for i in keep.tolist()])), said)
 
 
@@ -109,7 +114,8 @@ def balanced(self: Runs) -> Runs:
     """Weights with which every run counts the same, and inside a run every factor of D (or of `step`) does.
 
     Checkpoints that are equally spaced in steps give most of the weight to long runs, and to their ends. Weights of the
-    table are multiplied; their mean stays. Raises InputError without a `run` column, or without `step` or D.
+    table are multiplied; their mean stays. They are frequencies: what estimates noise (`prediction_interval`, `hindsight`,
+    kind="parametric") would read them as precisions. Raises InputError without a `run` column, or without `step` or D.
 
     >>> from jaxscale import Runs
     >>> curve = Runs.from_columns(N=[1e8] * 3, D=[1e9, 4e9, 8e9], loss=[4.0, 3.5, 3.2], run=["a"] * 3)
@@ -216,11 +222,23 @@ def _place(runs: Runs, verb: str) -> np.ndarray:
     raise refuse(f"{verb}: neither a step nor a D column", why="rows of a run cannot be put in order", change="add step or D")
 
 
-def duplicates(runs: Runs) -> list[str]:
-    """Exact copies shrink every interval: they are allowed, counted, and said."""
+def live(runs: Runs) -> Runs:
+    """The rows of weight above 0."""
+    used = np.asarray(runs.weights) > 0
+    return runs if used.all() else runs.where(used)
+
+
+def distinct(runs: Runs) -> np.ndarray:
+    """The first row of each set of exact copies: rows that are equal in all columns, groups and the target."""
     parts = [np.reshape(v, (len(runs), -1)) for v in [*runs.columns.values(), *([] if runs.target is None else [runs.target])]]
     table = np.concatenate([*parts, *[np.reshape(c, (-1, 1)) for c in runs.groups.values()]], axis=1)
-    copies = len(runs) - len(np.unique(table, axis=0))
+    found: np.ndarray = np.sort(np.unique(table, axis=0, return_index=True)[1])
+    return found
+
+
+def duplicates(runs: Runs) -> list[str]:
+    """Exact copies shrink every interval: they are allowed, counted, and said."""
+    copies = len(runs) - len(distinct(runs))
     if not copies:
         return []
     return [warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column")]

@@ -22,7 +22,10 @@ from ._runs import Runs
 
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
-    """Answers by variant: `values[name]` (variants,) in the units of what was asked, `fits` and `names` in the same order."""
+    """Answers by variant: `values[name]` (variants,) in the units of what was asked, `fits` and `names` in the same order.
+
+    The printed `scatter` is the robust scale of the residuals: a pin that the runs contradict shows there.
+    """
 
     names: tuple[str, ...]
     values: dict[str, np.ndarray]
@@ -36,19 +39,23 @@ class Sensitivity:
     def __repr__(self) -> str:
         wide = max(len(n) for n in (*self.names, "variant"))
         asked = {k: max(len(k), 10) for k, v in self.values.items() if v.ndim == 1}
-        lines = [f"{'variant':<{wide}}  {'rows':>6}" + "".join(f"  {k:>{w}}" for k, w in asked.items()) + "  status"]
+        lines = [f"{'variant':<{wide}}  {'rows':>6}" + "".join(f"  {k:>{w}}" for k, w in asked.items()) + "  scatter  status"]
         for i, (name, own) in enumerate(zip(self.names, self.fits, strict=True)):
-            shown = "".join(f"  {self.values[k][i]:>{w}.4g}" for k, w in asked.items())
-            status = Status(int(own.status))
-            lines.append(f"{name:<{wide}}  {own.certificate.rows_used:>6}{shown}  {status.name if status else 'OK'}")
-        return "\n".join(lines)
+            cells = [(f"{self.values[k][i]:.4g}" if np.isfinite(self.values[k][i]) else "-", w) for k, w in asked.items()]
+            shown = "".join(f"  {text:>{w}}" for text, w in cells)
+            scatter, status = own.certificate.residual_scale, Status(int(own.status))
+            lines.append(
+                f"{name:<{wide}}  {own.certificate.rows_used:>6}{shown}  {scatter:>7.4f}  {status.name if status else 'OK'}"
+            )
+        vectors = [k for k, v in self.values.items() if v.ndim > 1]
+        return "\n".join([*lines, *([f"not shown: {', '.join(vectors)}"] if vectors else [])])
 
 
 def sensitivity(
     laws: Law | Mapping[str, Law],
     runs: Runs | Mapping[str, Runs],
     *,
-    of: Mapping[str, Callable[[Law], Any]] | None = None,
+    of: Callable[[Law], Any] | Mapping[str, Callable[[Law], Any]] | None = None,
     objective: Any = None,
     starts: int = 256,
     seed: int = 0,
@@ -56,7 +63,8 @@ def sensitivity(
     """What is asked [units of each answer] of every law fitted to every table: a table of answers by decision.
 
     `laws` and `runs` are one or several by name; every law is fitted to every table. `of` names functions of the bound law
-    (default: its parameters). Tables come from the rules of `Runs` (`best`, `late`, `smoothed`, `using`), laws from `fix`
+    (default: its parameters; nan for a law without one); a single function is called `answer`. Tables
+    come from the rules of `Runs` (`best`, `late`, `smoothed`, `using`), laws from `fix`
     and `tie`: `{f"E = {e}": law.fix(E=e) for e in (1.5, 1.7)}` shows what hangs on the irreducible loss. Raises as `fit`.
 
     >>> import jaxscale as jsl
@@ -68,18 +76,26 @@ def sensitivity(
 
     No source: Choshen et al. 2024 (arXiv 2410.11840) and Li et al. 2025 (arXiv 2502.18969) show why.
     """
-    some_laws = {"": laws} if isinstance(laws, Law) else dict(laws)
-    tables = {"": runs} if isinstance(runs, Runs) else dict(runs)
+    some_laws = dict(laws) if isinstance(laws, Mapping) else {"": laws}
+    tables = dict(runs) if isinstance(runs, Mapping) else {"": runs}
+    wrong = [*(v for v in some_laws.values() if not isinstance(v, Law)), *(v for v in tables.values() if not isinstance(v, Runs))]
+    if wrong:
+        raise TypeError(
+            f"sensitivity() takes laws and tables of runs; {type(wrong[0]).__name__} is neither (fit.problem has both)"
+        )
+    asked = {"answer": of} if callable(of) else of
     if not some_laws or not tables:
         raise ValueError("sensitivity() needs a law and a table; an empty mapping was given")
     names, answers, points = list[str](), list[dict[str, Any]](), list[Fit]()
     for law_name, law in some_laws.items():
         fits = fit(law, list(tables.values()), objective=objective, starts=starts, seed=seed)
         own = [fits[i] for i in range(len(tables))]
-        asked = {k: over_ensemble(fits, f) for k, f in of.items()} if of else dict(fits.params)
+        found = {k: over_ensemble(fits, f) for k, f in asked.items()} if asked else dict(fits.params)
         for i, table_name in enumerate(tables):
             names.append(", ".join(n for n in (law_name, table_name) if n) or law.name)
-            answers.append({k: np.asarray(v)[i] for k, v in asked.items()})
+            answers.append({k: np.asarray(v)[i] for k, v in found.items()})
         points += own
-    shared = [k for k in answers[0] if all(k in a for a in answers)]
-    return Sensitivity(tuple(names), {k: np.stack([a[k] for a in answers]) for k in shared}, tuple(points))
+    keys = list(dict.fromkeys(k for a in answers for k in a))
+    missing = {k: np.full_like(next(a[k] for a in answers if k in a), np.nan, np.float64) for k in keys}
+    values = {k: np.stack([a.get(k, missing[k]) for a in answers]) for k in keys}  # of a law without it: nan
+    return Sensitivity(tuple(names), values, tuple(points))

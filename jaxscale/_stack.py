@@ -20,7 +20,7 @@ def stacked(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
         raise ValueError(f"stack(): {count} laws; at most {_MOST} are stacked")
     off = predicted - observed
     gram = off @ off.T
-    best, weights = np.inf, np.zeros(count)
+    best, weights = np.inf, np.full(count, 1.0 / count)  # which stay where every law is exact
     for size in range(1, count + 1):
         for subset in itertools.combinations(range(count), size):
             own = gram[np.ix_(subset, subset)]
@@ -29,7 +29,7 @@ def stacked(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
                 continue
             found = found / found.sum()
             value = float(found @ own @ found)
-            if value < best * (1 - 1e-9):
+            if 0 < value < best * (1 - 1e-9):
                 best, weights = value, np.zeros(count)
                 weights[list(subset)] = found
     return weights

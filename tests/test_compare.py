@@ -46,7 +46,8 @@ def test_errors_are_those_of_refits_by_hand(comparison, simulated_runs):
 
 
 def test_what_is_not_said_by_the_data_is_said_in_words(comparison):
-    assert comparison.remarks == ("cuts left out: ratio 1e+06 (0 of 60 rows below it)",)
+    fitted = "rows at each cut: 50 fitted, 10 predicted; 40 fitted, 20 predicted"
+    assert comparison.remarks == (fitted, "cuts left out: ratio 1e+06 (0 rows to fit, 60 to predict)")
     assert comparison.best == "free"
     lines = repr(comparison).splitlines()
     assert lines[1].startswith("free")
@@ -122,7 +123,7 @@ def test_a_law_for_fine_tuning_and_a_power_law():
     """Trained on at most 102,400 examples: 1.7781 and 2.2995 at 1,638,400, where 1.7427 was measured."""
     runs = jsl.datasets.load("rectified").using(x="D_f")
     laws = {"rectified": jsl.laws.rectified, "power law": jsl.laws.power_law.start(x0=(1e-3, 1e6))}
-    found = jsl.compare(laws, runs, by="D_f", ratios=(16,), objective=LOG, resamples=20)
+    found = jsl.compare(laws, runs, scale="D_f", ratios=(16,), objective=LOG, resamples=20)
     (fold,), (predicted,) = found.folds, found.predicted
     last = int(np.argmax(fold.ratio))
     np.testing.assert_allclose(fold.observed[last], 1.7427, atol=1e-4)
@@ -130,12 +131,32 @@ def test_a_law_for_fine_tuning_and_a_power_law():
     assert found.rank[0] == 1
 
 
+def test_held_out_runs_are_held_out_whole():
+    """Checkpoints below the cut of a run that goes beyond it are not fitted; rows of weight 0 are neither fitted nor judged."""
+    n, d = np.repeat(np.geomspace(1e7, 1e9, 12), 4), np.tile([1e9, 2e9, 4e9, 8e9], 12)
+    loss = 1.8 + 400 * n**-0.34 + 1100 * d**-0.33
+    weights = np.r_[np.ones(47), 0.0]
+    runs = jsl.Runs.from_columns(N=n, D=d, loss=loss, run=np.repeat(np.arange(12), 4), weights=weights)
+    found = jsl.compare(jsl.laws.chinchilla, runs, ratios=(4,), starts=8, resamples=20)
+    (fold,) = found.folds
+    used = runs.where(weights > 0)
+    beyond = 6 * used["N"] * used["D"] > fold.cut
+    assert fold.test.tolist() == np.flatnonzero(beyond).tolist()
+    assert not set(fold.train["run"]) & set(used["run"][beyond])
+
+
 def test_what_cannot_be_compared_is_refused(simulated_runs):
     law = jsl.laws.chinchilla
     with pytest.raises(jsl.InputError, match="no cut leaves 8 rows to fit"):
         jsl.compare([law], simulated_runs, ratios=(1e9,))
     with pytest.raises(jsl.InputError, match="no such column"):
-        jsl.compare([law], simulated_runs, by="flops")
+        jsl.compare([law], simulated_runs, scale="flops")
+    with pytest.raises(TypeError, match=r"compare\(\) fits laws; str is none"):
+        jsl.compare(["chinchilla"], simulated_runs)
+    with pytest.raises(ValueError, match="so above 1"):
+        jsl.compare(law, simulated_runs, ratios=(0.5,))
+    with pytest.raises(TypeError, match="a likelihood is compared by its value"):
+        jsl.compare(law, simulated_runs, objective=jsl.objectives.NegLogLik())
     with pytest.raises(ValueError, match="told apart by a dict"):
         jsl.compare([law, law.fix(E=0)], simulated_runs)
     with pytest.raises(jsl.InputError) as error:

@@ -101,6 +101,28 @@ def test_the_noise_floor_of_replicates():
         noise_floor(jsl.datasets.load("datablations"))
 
 
+def test_ties_are_no_copies_and_checkpoints_no_replicates():
+    """Losses rounded to three digits tie often: the scatter is that of all of them. Rows of weight 0 are nobody's."""
+    rng, cells, sd = np.random.default_rng(2), 500, 0.001
+    loss = np.round(3.0 * np.exp(sd * rng.standard_normal((cells, 3))), 3)
+    columns = {"N": np.repeat(np.geomspace(1e7, 1e10, cells), 3), "loss": loss.ravel()}
+    runs = jsl.Runs.from_columns(**columns, seed=np.tile(["0", "1", "2"], cells))
+    floor = noise_floor(runs)
+    assert floor.dof == 2 * cells
+    np.testing.assert_allclose(floor.sd, np.sqrt(np.mean(np.var(np.log(loss), axis=1, ddof=1))), rtol=1e-9)
+    weights = np.r_[0.0, np.ones(3 * cells - 1)]
+    spoilt = jsl.Runs.from_columns(
+        **{**columns, "loss": np.r_[12.0, loss.ravel()[1:]]}, weights=weights, run=np.arange(3 * cells)
+    )
+    assert noise_floor(spoilt, by="N").sd < 1.2 * sd
+    assert spoilt.best(by="N")["loss"].max() < 4
+    curves = jsl.Runs.from_columns(**CURVES)
+    with pytest.raises(jsl.InputError, match="no two of 2 rows"):  # D of a long run passes where a short one ends
+        noise_floor(curves, by="D")
+    tuned = jsl.Runs.from_columns(N=[1e8] * 3, D=[2e9] * 3, loss=[3.0, 3.001, 3.2], seed=["0", "1", "2"]).best(within=0.01)
+    assert "chosen by their loss" in noise_floor(tuned).source
+
+
 def test_the_least_effect_that_a_sweep_can_see():
     """Power of the two-sample test at the difference that `visible` names, by simulation: 80 % within three errors."""
     floor = jsl.NoiseFloor(0.004, 0.004, 10**6, np.array([0.004]), np.array([3.0]), "replicates")

@@ -16,7 +16,7 @@ import numpy as np
 from .. import objectives
 from .._checks import refuse
 from .._results import Fit
-from .._rows import cells
+from .._rows import cells, distinct, live
 from .._runs import Runs
 from ._cautions import f_tail
 from ._evidence import evidence
@@ -83,25 +83,30 @@ def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int 
     """Scatter of ln L [standard deviation] of replicates: rows of `runs` with equal columns.
 
     `by` names what makes a configuration (default: every column of numbers but `step`, and every group but `run` and
-    `seed`); exact copies of a loss are one run written down twice, are not counted, and are said in `.source`. `last=k` takes
-    the last k checkpoints of each run instead, about the line in ln D (or `step`) through them.
-    Raises InputError where nothing is replicated.
+    `seed`). Rows that are equal in everything, seed and run included, are one run written down twice: they are not counted,
+    which `.source` says; rows of weight 0 are left aside, other weights are not used. Of a run with several rows the last one
+    counts, because an earlier checkpoint is no replicate of a shorter run. `last=k` takes the last k checkpoints of
+    each run instead, about the line in ln D (or `step`) through them. Raises InputError where nothing is replicated.
 
     >>> runs = Runs.from_columns(N=[1e8] * 4, D=[2e9] * 4, loss=[3.00, 3.03, 2.97, 3.00], seed=["1", "2", "3", "4"])
     >>> noise_floor(runs)
-    <NoiseFloor of ln L: 0.0100 pooled, 0.0100 in the middle of 1 cells (replicates, 1 copies aside, 2 degrees of freedom)>
+    <NoiseFloor of ln L: 0.0082 pooled, 0.0082 in the middle of 1 cells (replicates, 3 degrees of freedom)>
 
     Source: the last checkpoints stand for noise in Heineman et al. 2025; the line through them and the rest are ours.
     """
     if runs.target is None or not np.all(np.asarray(runs.target) > 0):
         raise refuse("noise_floor(): no positive target", why="its scatter is taken in ln", change="give a loss")
+    runs = live(runs)
     if last is not None:
         return _of_checkpoints(runs, last)
+    aside = [", of the last row of each run"] if runs.clusters else []
+    runs = runs.smoothed(1) if runs.clusters else runs
+    aside += [", chosen by their loss, which hides scatter"] if any(r.startswith("best by") for r in runs.remarks) else []
     by = (by,) if isinstance(by, str) else by
     if by is None:
         by = [*(c for c in runs.columns if c != "step"), *(g for g in runs.groups if g not in ("run", "seed"))]
+    first = distinct(runs)
     cell, target = cells(runs, by, "noise_floor()"), np.asarray(runs.target)
-    _, first = np.unique(np.stack([cell, target], 1), axis=0, return_index=True)
     groups = [np.log(target[rows]) for rows in _split(cell[first], first)]
     groups = [g for g in groups if len(g) > 1]
     if not groups:
@@ -111,7 +116,7 @@ def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int 
             change="by=('N', 'D'), last=5 for the last checkpoints of each run, or train a replicate",
         )
     copies = len(runs) - len(first)
-    source = "replicates" + (f", {copies} copies aside" if copies else "")
+    source = "".join(["replicates", *aside, *([f", {copies} copies aside"] if copies else [])])
     return _pooled(
         [g - g.mean() for g in groups], [len(g) - 1 for g in groups], [float(np.exp(g.mean())) for g in groups], source
     )

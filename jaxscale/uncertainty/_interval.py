@@ -19,13 +19,14 @@ import numpy as np
 
 from .._bootstrap import bootstrap
 from .._fit import grid
+from .._grouped import applies
 from .._law import Law
 from .._maps import over_ensemble
 from .._resample import KINDS as RESAMPLES
 from .._results import Fit, Interval, Status, element_names
 from . import _covariance, _draws
 from ._evidence import Evidence, evidence, slopes_at, slopes_of
-from ._scale import Scale, is_interval
+from ._scale import Scale, is_interval, linked, unlinked
 from ._student import student
 
 KINDS = (*_covariance.KINDS, *_draws.KINDS)
@@ -81,6 +82,8 @@ def interval(
             raise ValueError(f"by={by!r}: this ensemble was drawn by {ensemble.by!r}; give by to bootstrap(...)")
     if kind == "percentile" and ensemble.point is not None:
         return _percentiles(ensemble, of, level)
+    if ensemble.point is None and point.cells is None and applies(point.problem.law, point.problem.runs):
+        return _of_groups(point, of, kind, level)
     at = evidence(point)
     kind = kind or _one_kind([default_kind(e, by) for e in at])
     scale = Scale(point.problem.law, of, log)
@@ -95,6 +98,28 @@ def interval(
     ensemble.one_cell(f"interval(kind={kind!r})")
     found = _by_draws(ensemble, at[0], kind, scale, level)
     return _unknown_aside(found, point) if of is None else found
+
+
+def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, Interval]:
+    """Of a fit with many groups: from the deviations of its certificate, by Student's t."""
+    if of is not None or kind not in (None, "laplace"):
+        raise TypeError("a fit with many groups has kind='laplace' intervals of its parameters only; for others fit fewer groups")
+    law, deviation, out = fit.problem.law, fit.certificate.deviation, dict[str, Interval]()
+    coordinates = sum(spec.size * (len(fit.params[k]) if k in dict(law.groups) else 1) for k, spec in law.free.items())
+    reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates, 1))
+    tied = dict(law.ties)
+    for name, value in fit.params.items():
+        spec, value = dict(law.specs)[name], np.asarray(value)
+        own = np.zeros(value.shape)
+        for place, full in element_names(fit.problem, tied.get(name, name), value.shape):
+            own[place] = 0.0 if name in law.fixed else deviation.get(full, np.nan)
+        with jax.enable_x64(True), np.errstate(over="ignore"):
+            middle = np.asarray(linked(spec, value))
+            low, high = (np.asarray(unlinked(spec, middle + side * reach * own)) for side in (-1.0, 1.0))
+        edges = spec.edges
+        low, high = np.where(np.isfinite(own), low, edges[0]), np.where(np.isfinite(own), high, edges[1])
+        out[name] = Interval(low[()], value[()], high[()], level, "laplace")
+    return out
 
 
 def _one_kind(kinds: list[str]) -> str:
