@@ -77,7 +77,7 @@ class Recipes:
             )
         cross = "; ".join(f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings)
         cross = cross or f"no crossing (in {self.crosses:.0%} of draws)"
-        return f"<Recipes: {head}; {self.pairs} of {self.rows[0]} rows paired; {cross}>"
+        return f"<Recipes: {head}; {self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
 def compare_recipes(

@@ -77,10 +77,19 @@ def check_column(name: str, values: np.ndarray, bad: Mapping[int, str], unit: Un
                 change="remove the run, or on_bad='drop' to leave such rows out (they are counted)",
             )
         elif v > low:
+            loss, share = unit.dimension == "loss", unit.support == "unit"
             fault = refuse(
-                f"{where}{v:g}, above {min(unit.limit, 1.0 if unit.support == 'unit' else np.inf):.3g} {unit.name}",
-                why="perplexity instead of its logarithm" if unit.dimension == "loss" else "another unit",
-                change=f"declare the unit: units={{{name!r}: units.{'Perplexity' if unit.dimension == 'loss' else 'Number'}}}",
+                f"{where}{v:g}, above {min(unit.limit, 1.0 if share else np.inf):.3g} {unit.name}",
+                why="perplexity instead of its logarithm, or a score and no loss"
+                if loss
+                else "a percentage"
+                if share
+                else "another unit",
+                change=f"units={{{name!r}: units.Perplexity}}, or units.Fraction for a score between 0 and 1"
+                if loss
+                else "divide by 100"
+                if share
+                else f"declare the unit: units={{{name!r}: units.Number}}",
             )
         else:
             fault = refuse(

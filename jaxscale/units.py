@@ -112,25 +112,32 @@ def convert(values: np.ndarray, given: Unit, wanted: Unit) -> np.ndarray:
     return np.exp(base) if wanted.logarithm else base / wanted.factor
 
 
-def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> np.ndarray:
+def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> Any:
     """Loss [bits/byte] from a loss [nats/token] and the mean length of a token on the same text [bytes/token].
 
     Losses per token of different tokenizers cannot be compared, losses per byte can. Declare the column:
-    `units={"L": BitsPerByte}`. Arrays broadcast. Raises ValueError where a token has no length.
+    `units={"L": BitsPerByte}`. Arrays broadcast, tracers stay tracers, and an `Interval` is converted as a whole. Raises
+    ValueError where a token has no length.
 
     >>> round(float(bits_per_byte(2.5, 4.3)), 4)
     0.8388
     """
-    return np.asarray(np.asarray(nats_per_token, np.float64) / _lengths(bytes_per_token) / math.log(2.0))
+    return _times(nats_per_token, 1.0 / (_lengths(bytes_per_token) * math.log(2.0)))
 
 
-def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> np.ndarray:
+def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> Any:
     """Loss [nats/token] of a tokenizer from a loss [bits/byte] and its mean length of a token [bytes/token].
 
     >>> round(float(nats_per_token(0.8388, 4.3)), 3)
     2.5
     """
-    return np.asarray(np.asarray(bits_per_byte, np.float64) * _lengths(bytes_per_token) * math.log(2.0))
+    return _times(bits_per_byte, _lengths(bytes_per_token) * math.log(2.0))
+
+
+def _times(value: Any, factor: np.ndarray) -> Any:
+    if all(hasattr(value, end) for end in ("low", "median", "high")):
+        return dataclasses.replace(value, **{end: _times(getattr(value, end), factor) for end in ("low", "median", "high")})
+    return value * factor if hasattr(value, "aval") else np.asarray(np.asarray(value, np.float64) * factor)[()]
 
 
 def _lengths(bytes_per_token: Any) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import pytest
 
+import jaxscale as jsl
 from jaxscale import units
 from jaxscale.units import Unit, billion, by_letter, convert, scaled, unit_of
 
@@ -138,3 +139,14 @@ def test_limits_are_the_same_loss_in_each_unit():
     nats, bits = unit_of(units.Nats), unit_of(units.Bits)
     np.testing.assert_allclose(convert(np.array([bits.limit]), bits, nats), [nats.limit])
     assert 12.4 < nats.limit < 20  # above ln of any vocabulary, below common perplexities
+
+
+def test_bits_per_byte_of_an_interval_and_under_a_derivative():
+    import jax
+
+    interval = jsl.Interval(2.4, 2.5, 2.6, 0.95, "hc3")
+    found = jsl.units.bits_per_byte(interval, 4.3)
+    np.testing.assert_allclose([found.low, found.median, found.high], np.array([2.4, 2.5, 2.6]) / 4.3 / np.log(2))
+    with jax.enable_x64(True):
+        slope = jax.grad(lambda v: jsl.units.bits_per_byte(v, 4.3))(2.5)
+    np.testing.assert_allclose(slope, 1 / 4.3 / np.log(2))
