@@ -18,6 +18,7 @@ import numpy as np
 
 from ._checks import nearest, refuse, warn
 from ._fit import everything, gathered, grid, jobs_of, optima, part
+from ._helper import helpers
 from ._lanes import Job
 from ._noise import inflated, spread
 from ._prepare import prepare, projected, resampler
@@ -48,7 +49,8 @@ def bootstrap(
     residuals show it, and weights as precisions.
 
     `by` names the unit: "rows", or a group column whose groups are drawn whole. By default rows, unless some `run` has
-    several rows: then runs, because checkpoints of a run are not independent. Each refit starts at the fitted optimum;
+    several rows: then runs, because checkpoints of a run are not independent. Helper points are no units: every resample has
+    each of them once, without noise. Each refit starts at the fitted optimum;
     `starts=k` adds k - 1 fresh starts and keeps the best. Failed refits stay, with a status.
 
     A fit of several tables or objectives is resampled in one go: parameters (resamples, tables, objectives), and
@@ -145,7 +147,7 @@ def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: i
         raise ValueError(f"kind={kind!r} resamples one objective at a time: bootstrap fits[..., 0], fits[..., 1], ...")
     job = prepare([[p.problem for p in row] for row in points], starts)
     warm, rows = optima(job, list(points.flat)), job.table.target.shape[1]
-    noise = _noise(job, warm, kind) if noisy else [(None, None)] * len(units)
+    noise = _noise(job, warm, kind, [row[0].problem.runs for row in points]) if noisy else [(None, None)] * len(units)
     drawn = [
         resampler(job.law, row[0].problem.runs, unit, rows, kind, *own)
         for row, unit, own in zip(points, units, noise, strict=True)
@@ -163,20 +165,22 @@ def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: i
     )
 
 
-def _noise(job: Job, x: np.ndarray, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Fitted values and noise on them, (rows,) for each table at its optimum x (tables, P)."""
+def _noise(job: Job, x: np.ndarray, kind: str, tables: list[Runs]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Fitted values and noise on them, (rows,) for each table at its optimum x (tables, P); helper points have none."""
     found, out = measures(job, x), []
-    for d in range(len(x)):
+    for d, runs in enumerate(tables):
         live = job.table.weights[d] > 0
+        real = ~helpers(runs)[live[: len(runs)]]
         target, weights, residual = job.table.target[d][live], job.table.weights[d][live], found["residual"][d][live]
         size = 1.0 if job.ladder.log else np.sqrt(np.mean(target**2)) or 1.0
         fitted = target * np.exp(residual) if job.ladder.log else target + residual * size
         if kind == "parametric":
-            precision = weights / np.mean(weights)
-            noise = spread(residual * np.sqrt(precision), np.abs(fitted), x.shape[1]) / np.sqrt(precision)
+            precision = weights / np.mean(weights[real])
+            own, level = (residual * np.sqrt(precision))[real], np.abs(fitted)
+            noise = spread(own, level[real], x.shape[1], level) / np.sqrt(precision)
         else:
             noise = inflated(-residual, found["jacobian"][d][live], weights)
-        out.append((_padded(live, fitted), _padded(live, noise * size)))
+        out.append((_padded(live, fitted), _padded(live, np.where(real, noise * size, 0.0))))
     return out
 
 
@@ -195,6 +199,6 @@ def _unit(runs: Runs, by: str | None, few: int = 10) -> str:
             raise refuse(
                 f"by={by!r}: no such group column", why="it was read as a number or not at all", change=nearest(by, runs.groups)
             )
-        if len(np.unique(np.asarray(runs.groups[by])[np.asarray(runs.weights) > 0])) < few:
+        if len(np.unique(np.asarray(runs.groups[by])[(np.asarray(runs.weights) > 0) & ~helpers(runs)])) < few:
             warn(f"fewer than 10 groups of {by!r}: percentile intervals from so few are too narrow")
     return by

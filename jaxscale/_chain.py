@@ -68,7 +68,8 @@ class Chain:
 
         The interval is that of the curve: what models that are trained again and again would score on average. `new` in the
         result is about one new model, whose loss and score have the noise of each stage; that these are independent is
-        assumed. Raises TypeError where a column is missing or unknown.
+        assumed. Nothing is written down: the result is no frozen record of a forecast, which is `jsl.forecast`. Raises
+        TypeError where a column is missing or unknown.
         """
         if not 0.0 < level < 1.0:
             raise ValueError(f"level={level}: a probability such as 0.95")
@@ -194,17 +195,22 @@ def _weak(at: tuple[Evidence, ...], checkpoints: Runs | None) -> list[str]:
     """Links whose metric hardly moves, against its noise, over their own runs; tasks whose checkpoints say so."""
     said = []
     for e in at[1:]:
-        real = ~helpers(e.fit.problem.runs)[e.rows]
+        real = e.real
         sd = np.sqrt(np.sum((e.residual[real] * e.size) ** 2) / max(e.spare, 1))
         sd = float(sd * (np.mean(e.fitted[real]) if e.fit.problem.objective.log else 1.0))
-        ratio = float(np.ptp(e.fitted[real])) / sd if sd > 0 else np.inf
+        count, follows = int(np.sum(real)), int(np.sum(~e.edge)) - 1  # what a fit to noise alone would vary by
+        moved = np.var(e.fitted[real], ddof=1) - sd**2 * max(follows, 0) / (count - 1) if count > 1 else 0.0
+        ratio = float(moved) / sd**2 if sd > 0 else np.inf
         if ratio < LEAST:
             name = e.fit.problem.law.name
-            said.append(f"over its runs {name} moves by only {ratio:.1f} times its noise: too little to predict")
+            said.append(f"over its runs the variance of {name} is only {max(ratio, 0.0):.2g} of its noise: too little to predict")
     if checkpoints is not None:
         found, known = task_signal(checkpoints), {label for e in at[1:] for label in e.fit.problem.runs.labels.get("task", ())}
         weak = [t for t in found.weak if t in known or not known]
-        said += [f"{t}: signal to noise {found.snr[t]:.1f} between checkpoints, too little to predict" for t in weak]
+        said += [
+            f"{t}: variance between models {max(found.variance[t], 0.0):.2g} of that of noise, too little to predict"
+            for t in weak
+        ]
     return said
 
 
@@ -228,20 +234,18 @@ def _matched(stages: tuple[Fit, ...], units: tuple[np.ndarray, ...]) -> tuple[tu
     """Ensembles whose draws belong together where stages rest on the same units, and do not where they do not."""
     out, said = [stages[0]], []
     for k, stage in enumerate(stages[1:], 1):
-        twin = next((stages[j] for j in range(k) if same_units(units[j], units[k])), None)
-        if twin is not None and _how(twin) == _how(stage) and stage.kind != "posterior":
-            out.append(stage)
-            continue
-        if twin is not None:
+        first = next(j for j in range(k + 1) if same_units(units[j], units[k]))  # k where it has no twin
+        twin = stages[first]
+        if first < k and (_how(twin) != _how(stage) or stage.kind == "posterior"):
             raise refuse(
                 f"chain(): refits of {twin.problem.law.name} are {_how(twin)}, "
                 f"those of {stage.problem.law.name} are {_how(stage)}",
                 why="both rest on the same runs, and a resample must be the same one in both",
                 change="bootstrap both with the same seed, kind and by, each by itself; or give single fits",
             )
-        if any(np.intersect1d(units[j], units[k]).size for j in range(k)):
+        if first == k and any(np.intersect1d(units[j], units[k]).size for j in range(k)):
             said.append(f"{stage.problem.law.name} shares some of its runs with an earlier stage: drawn as if independent")
-        out.append(_shuffled(stage, k))
+        out.append(_shuffled(stage, first) if first else stage)  # twins in one order
     return tuple(out), said
 
 

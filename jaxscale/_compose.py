@@ -19,7 +19,6 @@ import numpy as np
 from ._helper import helpers
 from ._law import Law
 from ._links import HELPER, converted, in_common
-from ._noise import spread
 from ._params import Param
 from ._results import Fit, Interval
 from ._tiles import on_device, run_points
@@ -98,9 +97,8 @@ def noise(at: Sequence[Evidence], values: np.ndarray) -> np.ndarray:
     """Standard deviation (stages, ...) of one run about each stage, in the unit of its value."""
     out = []
     for e, value in zip(at, values, strict=True):
-        flat = np.abs(np.ravel(value))
-        own = e.size * spread(e.residual * np.sqrt(e.precision), np.abs(e.fitted), len(e.x), flat)
-        out.append(np.reshape(own * flat if e.fit.problem.objective.log else own, np.shape(value)))
+        own = e.noise(value)
+        out.append(own * np.abs(value) if e.fit.problem.objective.log else own)
     return np.stack(out)
 
 
@@ -119,7 +117,8 @@ def by_slopes(
         cov = covariance_of(e, kind, by[k] if kind == "cr3" else None)
         assert cov.steps is not None
         slopes = np.asarray(on_device(functools.partial(_by_coordinate, e.frame, e.x, stages, values, k=k)))
-        where = np.unique(own[k]) if kind == "cr3" else own[k]
+        clusters = e.clusters(by[k]) if kind == "cr3" else None
+        where = own[k] if clusters is None else own[k][np.unique(clusters, return_index=True)[1]]  # in the order of the steps
         steps = np.where(given[where][:, None], 0.0, cov.steps)  # a helper is an assumption, not a run
         np.add.at(moved[k], where, np.moveaxis(slopes @ steps.T, -1, 0))
         own_width, dofs[k] = cov.deviation(slopes), cov.dof
@@ -147,7 +146,7 @@ def _unknown(e: Evidence, k: int, stages: Stages, values: np.ndarray, width: np.
     the start range, it changes by more than the width. A helper point says that the edge is meant. Or the law is dead, such as
     a sigmoid that became a step: it is flat in its own parameters, and no number of theirs moves it.
     """
-    noise_of_one = np.sqrt(np.mean(e.residual**2)) * e.size
+    noise_of_one = np.sqrt(np.mean(e.residual[e.real] ** 2)) * e.size
     dead = float(e.fit.certificate.singular) < _DEAD and bool(np.all(width[k] < 1e-3 * noise_of_one))
     out = np.zeros(values.shape, bool)
     out[k:] = dead

@@ -1,8 +1,9 @@
 """`with_helper`: points that are known without a run, such as the best score at no loss at all.
 
 A link is fitted over the losses of a ladder of small models, and asked at a loss that lies below all of them. What its
-ceiling is, no run of the ladder shows. A helper point says it. It is an assumption and no run: every resample keeps it, and
-it adds nothing to the width of a chain's interval, which is then an interval under that assumption.
+ceiling is, no run of the ladder shows. A helper point says it. It is an assumption and no run: every resample, of whatever
+kind, has it once and without noise, and it adds nothing to the width of a chain's interval, which is then an interval under
+that assumption. (The kinds that put noise on fitted values have it at its fitted value, so that refits lie around the fit.)
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from ._call import check_lengths
 from ._checks import nearest, refuse
 from ._coordinates import Layout, layout
+from ._helper import helpers
 from ._kernel import kernel
 from ._lanes import LADDER, Job, Table
 from ._law import Law
@@ -119,19 +120,23 @@ def resampler(
     fitted: np.ndarray | None = None,
     noise: np.ndarray | None = None,
 ) -> Sampler:
-    """How a table of `rows` padded rows is resampled by rows or by a group column, within the groups of the law."""
+    """How a table of `rows` padded rows is resampled by rows or by a group column, within the groups of the law.
+
+    Helper points are no runs, and are kept as they are; only where units are left out, each is one.
+    """
     clusters = None if by == "rows" else np.asarray(runs.groups[by])
+    fixed = helpers(runs) if kind != "leave" else np.zeros(len(runs), bool)
     strata = None
-    helper = {"helper"} & set(runs.groups)  # points that are no runs are never drawn away
-    for column in sorted(set(dict(law.groups).values()) | helper):  # every resample must keep every group
+    for column in sorted(set(dict(law.groups).values())):  # every resample must keep every group
         own = np.asarray(runs.groups[column])
         strata = own if strata is None else strata * (own.max() + 1) + own
-    live = np.asarray(runs.weights) > 0
+    live = (np.asarray(runs.weights) > 0) & ~fixed
     if strata is not None and clusters is not None and kind == "pairs":
         _check_strata(by, clusters, strata, live)
     labels = [None if v is None else np.concatenate([v, np.zeros(rows - len(runs), int)]) for v in (clusters, strata)]
     weights = np.concatenate([np.asarray(runs.weights), np.zeros(rows - len(runs))])
-    return sampler(weights, *labels, fitted=fitted, noise=noise)
+    kept = np.concatenate([fixed, np.zeros(rows - len(runs), bool)]) if np.any(fixed) else None
+    return sampler(weights, *labels, fitted=fitted, noise=noise, fixed=kept)
 
 
 def _given(law: Law, lay: Layout, starts: Sequence[Mapping[str, Any]]) -> np.ndarray:

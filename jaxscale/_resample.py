@@ -34,7 +34,7 @@ class Sampler:
     order: Any  # (n,) units, stratum by stratum
     first: Any  # (n,) for each slot, where its stratum begins in `order`
     span: Any  # (n,) and how many units it has
-    count: Any  # number of units
+    count: Any  # number of units; the place after the last is the unit of rows that every resample keeps as they are
     fitted: Any  # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
     noise: Any
 
@@ -46,15 +46,21 @@ def sampler(
     *,
     fitted: np.ndarray | None = None,
     noise: np.ndarray | None = None,
+    fixed: np.ndarray | None = None,
 ) -> Sampler:
-    """Units and strata of a table; rows of weight 0 are never drawn. `noise` is in the unit of residuals."""
+    """Units and strata of a table; rows of weight 0 are never drawn, and `fixed` ones count once in every resample.
+
+    `noise` is in the unit of residuals.
+    """
     n = len(weights)
-    used = np.flatnonzero(weights > 0)
+    used = np.flatnonzero(weights > 0 if fixed is None else (weights > 0) & ~fixed)
     labels = np.arange(n) if clusters is None else clusters
     _, units = np.unique(labels[used], return_inverse=True)
     unit = np.zeros(n, np.int32)
     unit[used] = units
     count = int(units.max()) + 1
+    if fixed is not None:
+        unit[fixed] = count
     stratum = np.zeros(count, np.int64)
     if strata is not None:
         stratum[units] = strata[used]
@@ -101,7 +107,7 @@ def reweighted(u: Any, kind: Any, weights: Any, drawn: Sampler, resample: Any) -
     times = jax.lax.switch(
         kind, [lambda: jnp.ones_like(weights), pairs, bayes, lambda: (place != resample).astype(weights.dtype)]
     )
-    return weights * times[drawn.unit]
+    return weights * jnp.where(place == drawn.count, 1.0, times)[drawn.unit]
 
 
 def noised(u: Any, kind: Any, target: Any, drawn: Sampler, log: bool) -> Any:

@@ -2,14 +2,21 @@
 
 import pickle
 
+import jax
 import numpy as np
 import pytest
 from scipy import stats
 
 import jaxscale as jsl
 from jaxscale import laws, real, units
+from jaxscale._bootstrap import resampling_job
+from jaxscale._compose import noise
+from jaxscale._fit import grid
 from jaxscale._helper import helpers
+from jaxscale._lanes import resample_of
+from jaxscale._resample import KINDS
 from jaxscale.objectives import LogHuber, LogSquared, NegLogLik, Squared
+from jaxscale.uncertainty._evidence import evidence
 from jaxscale.units import Number
 
 SCORE = {"score": units.Fraction}
@@ -24,6 +31,11 @@ def line(x: Number, *, a=real(-5, 5), b=real(-5, 5)) -> Number:
 @jsl.law
 def second(y: Number, *, c=real(-5, 5), d=real(-5, 5)) -> Number:
     return c + d * y
+
+
+@jsl.law
+def third(w: Number, *, f=real(-5, 5), g=real(-5, 5)) -> Number:
+    return f + g * w
 
 
 def straight(law, x, y, **groups):
@@ -126,6 +138,24 @@ def test_clusters_are_counted_whole():
     assert c == pytest.approx(np.polyfit(other[2::3], z[2::3], 1)[1])
 
 
+def test_steps_of_clusters_go_to_their_own_units_beside_a_helper():
+    """Runs a-f and u-z, twice each, in a link whose helper's label lies between them; the first table has no `run`."""
+    x, y, other, z = lines(20, 24)
+    run = np.repeat(list("abcdefuvwxyz"), 2)
+    z = z + 0.3 * np.repeat(np.random.default_rng(7).standard_normal(12), 2)
+    table = jsl.Runs.from_columns(y=other, z=z, target="z", units={"z": Number}, groups={"run": run})
+    helped = jsl.with_helper(table, 3.0)  # far from the line: its own step is no small one
+    link = jsl.fit(second, helped, objective=Squared(), starts=4)
+    forecast = jsl.chain(straight(line, x, y), link).forecast(x=4.0)
+    at = float(forecast.stages[0].median)
+    X, target = np.stack([np.ones(25), helped["y"]], 1), np.asarray(helped.target)
+    label, moved = helped["run"], []
+    for one in np.unique(run):  # the helper has no step
+        kept = label != one
+        moved.append(np.linalg.lstsq(X[kept], target[kept])[0] @ [1.0, at] - float(link.law(at)))
+    assert forecast.alone[1] == pytest.approx(np.sqrt(np.sum(np.square(moved)) * 12 / 13), rel=1e-6)
+
+
 def test_refits_of_shared_runs_stay_together_and_others_do_not():
     x, y, other, z = lines(40, 40, pull=0.9)
     first, last = straight(line, x, y), straight(second, other, z)
@@ -143,6 +173,27 @@ def test_refits_of_shared_runs_stay_together_and_others_do_not():
     with pytest.raises(jsl.InputError, match=r"(?s)a single fit, 2000 refits.*bootstrap"):
         jsl.chain(first, boots[1])
     assert jsl.chain(*boots).predict(x=[4.0, 5.0]).shape == (2_000, 2)
+
+
+def test_later_stages_that_share_their_runs_stay_together():
+    """Stages 2 and 3 rest on the same 20 runs, of which stage 1 has none: draws belong together in 2 and 3 only."""
+    x, y, _, _ = lines(20)
+    rng = np.random.default_rng(1)
+    other, e = np.linspace(1, 3, 20), 0.1 * rng.standard_normal(20)
+    z = 2 - 0.7 * other + e
+    w = 1 + z + 2 * e + 0.03 * rng.standard_normal(20)
+    fits = [straight(line, x, y), straight(second, other, z), straight(third, z, w)]
+    found = jsl.chain(*(jsl.bootstrap(f, 1_000) for f in fits))
+    assert found.shared == 20
+    assert "20 runs in common, drawn together" in repr(found)
+    one, two, three = (
+        f.params[a] + f.params[b] * at for f, a, b, at in zip(found.stages, "acf", "bdg", (1.5, 2.0, 0.6), strict=True)
+    )
+    alone = [jsl.bootstrap(f, 1_000) for f in fits[1:]]
+    paired = np.corrcoef(alone[0].params["c"] + 2 * alone[0].params["d"], alone[1].params["f"] + 0.6 * alone[1].params["g"])
+    assert abs(paired[0, 1]) > 0.5
+    assert np.corrcoef(two, three)[0, 1] == pytest.approx(paired[0, 1])
+    assert abs(np.corrcoef(one, two)[0, 1]) < 4 / np.sqrt(1_000)
 
 
 def ladder(seed, n=40, top=1.0, noise=0.01):
@@ -311,6 +362,70 @@ def test_a_helper_point_is_in_every_refit_and_adds_no_width(worlds):
         jsl.with_helper(scores, at=0.0)
 
 
+def resamples(fit, kind, by):
+    """Weights and targets (n, 64) of resamples, as the refits see them."""
+    job = resampling_job(grid(fit), [by], kind, 64, 1, 0)
+    with jax.enable_x64(True):
+        weights, target, _, _ = resample_of(job, jax.numpy.arange(64))
+    return np.asarray(weights), np.asarray(target)
+
+
+@pytest.mark.parametrize(("kind", "by"), [*((k, "rows") for k in KINDS), *((k, "task") for k in KINDS if k != "parametric")])
+def test_every_kind_of_resample_keeps_helper_points_as_they_are(kind, by):
+    x, y, _, _ = lines(40)
+    task = np.tile([f"t{i}" for i in range(10)], 4)
+    plain = jsl.Runs.from_columns(y=x + 0.1, z=y, target="z", units={"z": Number}, groups={"task": task})
+    helped = jsl.with_helper(plain, 0.8, weight=10.0, by="task")
+    fits = [jsl.fit(second, t, objective=Squared(), starts=4) for t in (plain, helped)]
+    (weights, _), (own, others) = (resamples(f, kind, by) for f in fits)
+    if kind in ("pairs", "bayes"):
+        np.testing.assert_array_equal(own[40:50], 10.0)
+        np.testing.assert_allclose(own[:40], weights[:40], rtol=1e-14)  # runs are drawn as if there were no helper
+        np.testing.assert_allclose(own[:40].sum(0), 40.0)
+    else:
+        noise = others - np.asarray(fits[1].law(np.append(helped["y"], np.full(len(others) - 50, 1.0))))[:, None]
+        np.testing.assert_allclose(noise[40:50], 0.0, atol=1e-12)
+        assert np.all(np.std(noise[:40], axis=1) > 0)
+        if kind == "parametric":  # the size of the noise is that of runs
+            residual = y - fits[1].law(helped["y"][:40])
+            assert np.std(noise[:40]) == pytest.approx(np.sqrt(np.sum(residual**2) / 38), rel=0.06)  # of 2,560 numbers: 4 SE
+
+
+def test_a_helper_point_is_no_run_in_the_noise_of_new_models():
+    """On the line that runs lie about, a helper changes no fit; its weight and its own residual of 0 are no noise of runs."""
+    x, y, other, z = lines(20, 14)
+    first, law, columns = straight(line, x, y), second, {"units": {"z": Number}, "target": "z"}
+    plain = straight(law, other, z)
+    c, d = (float(plain.params[k]) for k in "cd")
+    table = jsl.Runs.from_columns(y=other, z=z, **columns)
+    sd = np.sqrt(np.sum((z - c - d * other) ** 2) / 12)
+    for weight in (1.0, 10.0, 100.0):
+        helped = jsl.with_helper(table, c + d * 1e-6, weight=weight)
+        link = jsl.fit(law, helped, objective=Squared(), starts=4)
+        e = evidence(link)[0]
+        assert e.spare == 12
+        assert e.precision[e.real].mean() == pytest.approx(1.0)
+        np.testing.assert_allclose(noise([e], np.array([[1.2, 0.8]])), [[sd, sd]], rtol=1e-6)
+        found = jsl.prediction_interval(link, 2.0)
+        alone = jsl.interval(link, of=lambda law: law(2.0))
+        variances = [((i.high - i.low) / 2 / stats.t.ppf(0.975, 12)) ** 2 for i in (found, alone)]
+        assert variances[0] - variances[1] == pytest.approx(sd**2)
+        # models differ by less than noise, of which a degree of freedom for the helper would make less
+        remark = next(r for r in jsl.chain(first, flat_link(weight)).remarks if "of its noise" in r)
+        assert remark == next(r for r in jsl.chain(first, flat_link(None)).remarks if "of its noise" in r)
+
+
+def flat_link(weight):
+    """A line with noise of its own size through 8 runs, with a helper on it."""
+    x = np.linspace(1, 3, 8)
+    z = 1.0 + 0.1 * x + np.array([1, -1, -1, 1, 1, -1, -1, 1]) * 0.1
+    table = jsl.Runs.from_columns(y=x, z=z, target="z", units={"z": Number})
+    if weight is not None:
+        slope, constant = np.polyfit(x, z, 1)
+        table = jsl.with_helper(table, constant + slope * 1e-6, weight=weight)
+    return jsl.fit(second, table, objective=Squared(), starts=4)
+
+
 def test_a_best_score_at_its_edge_has_no_narrow_interval(worlds):
     """The top is .85 in truth, no run shows it, and the fit puts it at 1: unless that is said to be meant, nothing is known."""
     sweep, scores, columns, _ = ladder(3, top=0.85)
@@ -365,13 +480,36 @@ def test_tasks_that_are_mostly_noise_are_named(worlds):
     own = laws.signal_to_noise(last[:, -1], last)
     assert found.snr["good"] == pytest.approx(float(own["signal"] / np.sqrt(np.mean(own["noise"] ** 2))))
     chain = jsl.chain(losses[0], links[0], checkpoints=checkpoints)
-    assert any(r.startswith("noisy: signal to noise") for r in chain.remarks)
+    assert any(r.startswith("noisy: variance between models") for r in chain.remarks)
     assert not any(r.startswith("good") for r in chain.remarks)
     flat = jsl.Runs.from_columns(L=made[0][1]["L"], score=0.5 + 0.05 * rng.standard_normal(40), target="score", units=SCORE)
     link = jsl.fit(laws.accuracy_above_chance.fix(chance=0.25, top=1.0), flat, objective=Squared(), starts=8)
-    assert any("times its noise: too little to predict" in r for r in jsl.chain(losses[0], link).remarks)
+    assert any("of its noise: too little to predict" in r for r in jsl.chain(losses[0], link).remarks)
     with pytest.raises(jsl.InputError, match=r"(?s)no group column 'task'.*groups="):
         jsl.task_signal(made[0][1])
+
+
+def checkpoints_of(rng, models, level, count=5):
+    """A table of 400 tasks at once, `models` with `count` checkpoints each: `level` (models,) plus noise of .02."""
+    score = 0.5 + np.reshape(level, (1, -1, 1)) + 0.02 * rng.standard_normal((400, models, count))
+    task, run, step = (v.ravel() for v in np.meshgrid(np.arange(400), np.arange(models), np.arange(count), indexing="ij"))
+    groups = {"task": np.char.add("t", task.astype(str)), "run": np.char.add("m", run.astype(str))}
+    return jsl.Runs.from_columns(step=step + 1, score=score.ravel(), target="score", groups=groups, units=SCORE)
+
+
+@pytest.mark.parametrize("models", [5, 10, 20, 40])
+def test_pure_noise_is_no_signal_however_many_models_there_are(models):
+    """400 tasks: at a rate of 98 %, fewer than 380 flagged in 1 of 2,000 studies."""
+    rng = np.random.default_rng(models)
+    noise = jsl.task_signal(checkpoints_of(rng, models, np.zeros(models)))
+    assert stats.binom.cdf(379, 400, 0.98) < 5e-4
+    assert len(noise.weak) >= 380
+    level = 0.06 * (np.arange(models) - (models - 1) / 2) / np.std(np.arange(models), ddof=1)
+    clear = jsl.task_signal(checkpoints_of(rng, models, level))
+    assert clear.weak == ()
+    assert np.mean(list(clear.variance.values())) == pytest.approx(9.0, rel=0.15)  # .06 against .02, squared
+    if models == 40:  # the ratio as published would call nearly all of them clear
+        assert np.mean(np.array(list(noise.snr.values())) > np.sqrt(12)) > 0.9
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,10 @@ import numpy as np
 from .._checks import nearest, refuse
 from .._coordinates import Layout
 from .._fit import grid, jobs_of, optima
+from .._helper import helpers
 from .._lanes import Job, Table
 from .._law import Law
+from .._noise import spread
 from .._prepare import prepare
 from .._results import Fit
 from .._solve import measures
@@ -71,6 +73,11 @@ class Evidence:
         return np.asarray(self.force[:, None] * self.slopes)
 
     @property
+    def real(self) -> np.ndarray:
+        """Which of the live rows (n,) are runs: helper points are assumptions, and have no noise."""
+        return np.asarray(~helpers(self.fit.problem.runs)[self.rows])
+
+    @property
     def weights(self) -> np.ndarray:
         """Of the live rows (n,)."""
         return np.asarray(np.asarray(self.fit.problem.runs.weights)[self.rows])
@@ -103,8 +110,8 @@ class Evidence:
 
     @property
     def precision(self) -> np.ndarray:
-        """Weights (n,) relative to their mean: a row of weight 4 has half the noise of one of weight 1."""
-        return np.asarray(self.weights / np.mean(self.weights))
+        """Weights (n,) relative to the mean of runs: a row of weight 4 has half the noise of one of weight 1."""
+        return np.asarray(self.weights / np.mean(self.weights[self.real]))
 
     @property
     def inside(self) -> int:
@@ -117,7 +124,12 @@ class Evidence:
     @property
     def spare(self) -> int:
         """Runs beyond free coordinates."""
-        return len(self.rows) - int(np.sum(~self.edge))
+        return int(np.sum(self.real)) - int(np.sum(~self.edge))
+
+    def noise(self, values: np.ndarray) -> np.ndarray:
+        """Standard deviation (...) of a run of mean weight about the law's values (...): in ln, or in the target's unit."""
+        residual, fitted = (self.residual * np.sqrt(self.precision))[self.real], np.abs(self.fitted[self.real])
+        return np.asarray(self.size * spread(residual, fitted, len(self.x), np.abs(values)))
 
     @property
     def frame(self) -> Frame:

@@ -18,7 +18,6 @@ import numpy as np
 
 from .._bootstrap import bootstrap
 from .._call import arguments
-from .._noise import spread
 from .._results import Fit, Interval
 from .._tiles import on_device
 from .._tree import to_numpy
@@ -76,8 +75,8 @@ def prediction_interval(
 
     The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
     stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
-    Its weight is taken to be the mean one. `noise` takes their place: a standard deviation [of ln L for a log objective], or
-    `noise_floor(runs)`. Raises TypeError for likelihoods and quantiles.
+    Its weight is taken to be the mean one of runs; helper points have no noise. `noise` takes the place of residuals: a
+    standard deviation [of ln L for a log objective], or `noise_floor(runs)`. Raises TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -125,12 +124,8 @@ def predictive(
     else:
         covariance = _covariance.covariance_of(at, kind, by)
         deviation, dof = covariance.deviation(slopes), covariance.dof
-    if noise is None:
-        at_loss = np.abs(np.exp(value) if objective.log else value)
-        residual = at.residual * np.sqrt(at.precision)
-        own = at.size * spread(residual, np.abs(at.fitted), len(at.x), at_loss)
-    else:
-        own = np.full(value.shape, float(noise))
+    values = np.exp(value) if objective.log else value
+    own = at.noise(values) if noise is None else np.full(value.shape, float(noise))
     return Predictive(value, np.asarray(deviation), np.asarray(own), dof, bool(objective.log), kind, draws)
 
 
