@@ -83,13 +83,26 @@ def bootstrap(
             why="rows of a run share noise that it does not model",
             change="kind='webb' or 'pairs', or by='rows' if rows are independent after all",
         )
-    if bad := [p for p in points.flat if not p.ok]:
-        many = f" ({len(bad)} of {points.size})" if points.size > 1 else ""
-        warn(f"the fit is not OK{many}; its refits inherit that. {'; '.join(bad[0].certificate.findings)}")
+    if said := _inherited(points):
+        warn(said)
     run = Run(executor, directory, memory)
     return gathered(
         _refits(points, units, kind, resamples, starts, seed, run), fit.several, fit if fit.cells is not None else None
     )
+
+
+def reweighted_at(fit: Fit, resamples: int, places: np.ndarray, *, by: str | None, seed: int) -> Fit:
+    """Refits with exponential weights: unit i has the random number at places[i] (k,) of the stream that `seed` names."""
+    points = grid(fit)
+    if said := _inherited(points):
+        warn(said)
+    return gathered(_refits(points, [_unit(fit.problem.runs, by)], "bayes", resamples, 1, seed, Run(), places), fit.several)
+
+
+def _inherited(points: np.ndarray) -> str:
+    bad = [p for p in points.flat if not p.ok]
+    many = f" ({len(bad)} of {points.size})" if points.size > 1 else ""
+    return f"the fit is not OK{many}; its refits inherit that. {'; '.join(bad[0].certificate.findings)}" if bad else ""
 
 
 def leave_out(fits: Sequence[Fit], by: str | None = None) -> list[Fit]:
@@ -113,12 +126,23 @@ def leave_out(fits: Sequence[Fit], by: str | None = None) -> list[Fit]:
     return out
 
 
-def _refits(points: np.ndarray, units: list[str], kind: str, resamples: int, starts: int, seed: int, run: Run) -> np.ndarray:
-    """An ensemble for each of `points` (tables, objectives)."""
+def _refits(
+    points: np.ndarray,
+    units: list[str],
+    kind: str,
+    resamples: int,
+    starts: int,
+    seed: int,
+    run: Run,
+    places: np.ndarray | None = None,
+) -> np.ndarray:
+    """An ensemble for each of `points` (tables, objectives); `places` (units,) of a single table, where they are not 0, 1, ..."""
     problems = [[p.problem for p in row] for row in points]
     law, cells = problems[0][0].law, np.empty(points.shape, object)
     for number, (rows, columns) in enumerate(jobs := jobs_of(problems, resamples * starts)):
         job = resampling_job(points[np.ix_(rows, columns)], [units[d] for d in rows], kind, resamples, starts, seed)
+        if places is not None:
+            job.table.sampler.place[0, : len(places)] = places
         found = solved(job, len(rows) * len(columns) * resamples, part(run, number, len(jobs)), label="refits")
         for k, (d, o) in enumerate((d, o) for d in rows for o in columns):
             lanes = {name: v[k * resamples : (k + 1) * resamples] for name, v in found.lanes.items()}

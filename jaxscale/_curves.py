@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._multiplier import by_draws, by_inversion, halved, quantiles, students
+from ._multiplier import by_draws, by_inversion, halved, quantiles
 from ._optimal import Along, Sides, losses
 from ._paired import Joint
 from ._results import Fit, Interval
+from .uncertainty._student import students
 
 _DRAWS = 4000  # of linearised curves
 
@@ -55,7 +56,7 @@ def by_lines(sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: st
 
     def band(middle: np.ndarray, base: np.ndarray, other: np.ndarray) -> Interval:
         variance, dof = both.variance(base, other)
-        half = students(level, dof[0]) * np.sqrt(variance[0])
+        half = students(0.5 + 0.5 * level, dof[0]) * np.sqrt(variance[0])
         return Interval(middle - half, middle, middle + half, level, kind)
 
     a, b = own
@@ -89,7 +90,7 @@ def _changing(draws: np.ndarray) -> float:
 
 
 def by_refits(sides: Sides, draws: tuple[Fit, Fit], grid: np.ndarray, level: float) -> tuple[Curves, float]:
-    """Both curves with percentiles, and the share of refits whose curves cross."""
+    """Both curves with percentiles, and the share of refits whose curves cross; `difference.failed` refits lack a curve."""
     point = [losses(s.fit, s.asked, grid) for s in sides]
     each = [losses(d, s.asked, np.broadcast_to(grid, (len(d), len(grid)))) for d, s in zip(draws, sides, strict=True)]
     multiplier = by_draws(sides, draws, grid, True, level)["multiplier"]

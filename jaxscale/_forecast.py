@@ -17,7 +17,6 @@ from ._frozen import Forecast, described
 from ._results import Fit
 from ._tested import beyond, largest, ranges, ratio_remark
 from .uncertainty._evidence import evidence
-from .uncertainty._floor import noise_of
 from .uncertainty._prediction import Predictive, predictive
 
 
@@ -27,8 +26,10 @@ def forecast(
     """Forecast of the loss [unit of the law] of runs at `columns` that broadcast to S, ready to be frozen with `save`.
 
     `fit` is a fit or an ensemble; of the curve's interval see `interval`, of a new run's `prediction_interval`, which this
-    is. `noise` is the standard deviation of ln L between runs that differ in their seed only (of L for an objective without
-    logarithms), or anything with such an `.sd`: it replaces that of the residuals. `by` names clusters, `note` is kept.
+    is. `noise` replaces that of the residuals: the standard deviation between runs that differ in their seed only, of ln L,
+    for an objective without logarithms in the law's unit. A plain number counts as known. `noise_floor(runs)`, or anything
+    with an `.sd`, is always of ln L, which is turned into that unit at the loss that is predicted, and has `.dof` degrees of
+    freedom, if it says so. `by` names clusters, `note` is kept.
     Columns, and labels of the law's groups, are given by name. Fixed parameters count as known, so that an assumed E makes
     intervals too narrow: a remark says so.
 
@@ -58,7 +59,7 @@ def forecast(
             why="a forecast announces every column that the law reads",
             change=f"forecast(fit, {', '.join(f'{k}=...' for k in known)}).{nearest(odd[0], known) if odd[0] in columns else ''}",
         )
-    own = predictive(fit, "forecast()", (), columns, level=level, by=by, noise=noise_of(noise))
+    own = predictive(fit, "forecast()", (), columns, level=level, by=by, noise=noise)
     if bad := int(np.sum(~np.isfinite(own.centre))):
         raise refuse(
             f"forecast(): {bad} of {own.centre.size} values of the law are not finite numbers",

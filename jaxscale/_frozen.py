@@ -37,8 +37,9 @@ class Forecast:
 
     `law`, `rows` and `settings` say what was fitted, to which rows (SHA-256), and how; `params` holds the parameters in the
     law's units. `columns` are the announced runs, `groups` the labels of theirs. The distribution of a new run's loss is
-    Student's t with `dof` around `centre`, with the variances `deviation`^2 (the curve) plus `noise`^2 (one run), in ln of
-    the loss where `log`, else in its unit; `curve` and `run` are intervals from it, in the law's unit. `beyond` says by what
+    Student's t around `centre`, with the variances `deviation`^2 (the curve) plus `noise`^2 (one run), in ln of the loss
+    where `log`, else in its unit; `dof` is a number, or an array of S where the noise was given. `curve` and `run` are
+    intervals from it, in the law's unit, the former with the curve's own degrees of freedom. `beyond` says by what
     factor C, D/N and each column lie outside the runs (1: inside), `last` what the largest run had.
     """
 
@@ -51,7 +52,7 @@ class Forecast:
     centre: np.ndarray
     deviation: np.ndarray
     noise: np.ndarray
-    dof: float
+    dof: Any
     log: bool
     curve: Interval
     run: Interval
@@ -262,7 +263,7 @@ def _read(found: dict[str, Any]) -> Forecast:
         numbers(spread["centre"]),
         numbers(spread["deviation"]),
         numbers(spread["noise"]),
-        float(spread["dof"]),
+        numbers(spread["dof"])[()],
         spread["log"],
         interval("curve"),
         interval("run"),

@@ -252,7 +252,7 @@ def resample_of(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
     weights, target, sampler = jax.tree.map(lambda v: v[dataset], table)
 
     def own(_: Any) -> Any:
-        u = jax.vmap(uniforms, (None, 0, 0, None))(job.key, dataset, resample, jnp.arange(job.table.target.shape[1]))
+        u = jax.vmap(uniforms, (None, 0, 0, 0))(job.key, dataset, resample, sampler.place)
         if job.noisy:
             return jax.vmap(noised, (0, None, 0, 0, None))(u, job.resample, target, sampler, job.ladder.log)
         return jax.vmap(reweighted, (0, None, 0, 0, 0))(u, job.resample, weights, sampler, resample)

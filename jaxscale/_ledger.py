@@ -15,7 +15,7 @@ import numpy as np
 
 from ._checks import InputError, refuse
 from ._frozen import Forecast
-from ._score import SCORES, missed, read_scores
+from ._score import SCORES, contradicted, missed, read_scores
 from .uncertainty._student import incomplete_beta
 
 
@@ -50,10 +50,10 @@ class Entry:
         if self.forecast.centre.ndim == 0:
             side = "inside" if hits else "OUTSIDE"
             miss = missed(self.forecast, relative[0], error[0])
-            return f"{float(self.score['observed']):.4g}: {side}, {miss}, {noises[0]:.2g} noise floors"
+            return f"{float(self.score['observed']):.4g}: {side}, {miss}, {noises[0]:.2g} times the noise of a run"
         left = f", {made.size - count} open" if count < made.size else ""
         median = missed(self.forecast, np.median(np.abs(relative)), np.median(np.abs(error))).lstrip("+")
-        return f"{hits} of {count} inside, median |error| {median}, {np.median(noises):.2g} noise floors{left}"
+        return f"{hits} of {count} inside, median |error| {median}, {np.median(noises):.2g} times the noise of a run{left}"
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,9 @@ class Ledger:
 def ledger(directory: str | Path) -> Ledger:
     """All forecasts (*.json) of a directory with their scores (scores.jsonl), in the order of their dates.
 
-    `forecast.save(directory)` and `score.save(directory)` fill it. Files that were altered, scores without their forecast
-    and lines that were cut short are listed as problems, never left out silently. Raises InputError without a directory.
+    `forecast.save(directory)` and `score.save(directory)` fill it. Files that were altered, scores without their forecast,
+    lines that were cut short, and lines that say otherwise of a run than an earlier one, which counts, are listed as
+    problems, never left out silently. Raises InputError without a directory.
 
     >>> import tempfile
     >>> import jaxscale as jsl
@@ -137,7 +138,9 @@ def ledger(directory: str | Path) -> Ledger:
     newest: dict[str, dict[str, Any]] = {}
     for line in lines:
         seen = newest.get(line["forecast"])
-        if seen is None or _made(line) >= _made(seen):
+        if seen is not None and (other := contradicted(*((line, seen) if _made(line) < _made(seen) else (seen, line)))):
+            bad.append(f"the forecast {line['forecast'][:8]} was scored again on {line['date'][:10]}, not counted: {other}")
+        elif seen is None or _made(line) >= _made(seen):
             newest[line["forecast"]] = line
     problems += bad
     for key, line in newest.items():

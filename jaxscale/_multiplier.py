@@ -16,7 +16,7 @@ import numpy as np
 from ._optimal import Optimal, Sides, costs, losses
 from ._paired import Joint
 from ._results import Fit, Interval
-from .uncertainty._student import incomplete_beta, student
+from .uncertainty._student import student_below, students
 
 REACH = float(np.log(1e6))  # multipliers are looked for between a millionth and a million
 _GRID = np.linspace(-REACH, REACH, 49)
@@ -51,7 +51,7 @@ def by_inversion(
 
     first = np.clip(np.where(np.isnan(m), 0.0, m), -REACH, REACH)
     at_one, dof = (v[..., 0] for v in z(np.zeros_like(first)[..., None]))
-    low, high = _ends(z, first, students(level, dof))
+    low, high = _ends(z, first, students(0.5 + 0.5 * level, dof))
     if np.any(back_to_front := ~reached & np.isfinite(spent)):  # other never gets there: the question the other way round
         swapped = Joint(both.other, both.base, np.swapaxes(both.cross, 1, 2), both.paired)
         back = by_inversion(other, base, swapped, where, budgets, level, kind)
@@ -61,21 +61,15 @@ def by_inversion(
         at_one = np.where(back_to_front, -back["z"], at_one)
     known = ~np.isnan(m)  # nan where neither gets there
     low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
-    confidence = _t_below(np.where(known, at_one, np.nan), dof)
+    confidence = student_below(np.where(known, at_one, np.nan), dof)
     multiplier = Interval(np.exp(low), np.exp(m), np.exp(high), level, kind)
     out = {"multiplier": multiplier, "confidence": confidence, "z": at_one}
     if budgets:
         own = base.along(where)
         variance, _ = both.variance(-own.loss[..., None] * own.slopes, its.loss[..., None] * its.slopes)
-        middle, half = its.loss - own.loss, students(level, dof) * np.sqrt(variance)
+        middle, half = its.loss - own.loss, students(0.5 + 0.5 * level, dof) * np.sqrt(variance)
         out["difference"] = Interval(middle - half, middle, middle + half, level, kind)
     return out
-
-
-def students(level: float, dof: np.ndarray) -> np.ndarray:
-    """Quantiles of Student's t; of a broken number of degrees of freedom, as Welch's is, the whole ones count."""
-    each = [student(0.5 + 0.5 * level, max(1.0, float(np.floor(d)))) for d in np.ravel(dof)]
-    return np.reshape(np.asarray(each, np.float64), np.shape(dof))
 
 
 def over(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
@@ -124,14 +118,6 @@ def halved(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: 
         low, f_low = np.where(left, middle, low), np.where(left, f, f_low)
         high, f_high = np.where(left, high, middle), np.where(left, f_high, f)
     return np.asarray(0.5 * (low + high))
-
-
-def _t_below(z: np.ndarray, dof: np.ndarray) -> np.ndarray:
-    """P(t <= z), element by element."""
-    both = zip(np.ravel(z).tolist(), np.ravel(dof).tolist(), strict=True)
-    tail = [0.5 * incomplete_beta(0.5 * d, 0.5, d / (d + v * v)) for v, d in both]
-    below = np.reshape(np.asarray(tail, np.float64), np.shape(z))
-    return np.asarray(np.where(z > 0, 1.0 - below, below))
 
 
 # -- from refits ------------------------------------------------------------------------------------------------------

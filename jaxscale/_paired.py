@@ -8,16 +8,14 @@ they are squared; in refits both runs of a pair have the same weight. What has n
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ._bootstrap import bootstrap
+from ._bootstrap import reweighted_at
 from ._checks import refuse
-from ._results import Fit, Problem
+from ._results import Fit
 from ._runs import Runs
 from .uncertainty._covariance import Covariance, covariance_of, left_outs
 from .uncertainty._evidence import Evidence
@@ -137,48 +135,16 @@ def paired_refits(
 ) -> tuple[Fit, Fit]:
     """Ensembles of both fits in which the two runs of a pair have the same weight in every refit.
 
-    Both tables are laid out with the pairs first, so that one stream of random numbers serves both, whatever their lengths.
+    One stream of random numbers serves both: partners have the same place in it, and all other units one of their own.
     Weights are exponential ("bayes"): they never lose a run, where drawing loses a third of them, which made intervals from
-    25 rows too wide (benchmarks/recipes.py). Without pairs the two streams are independent.
+    25 rows too wide (benchmarks/recipes.py).
     """
-    own = [_laid_out(e, first, by) for e, first in ((base, pairs.base), (other, pairs.other))]
-    seeds = (seed, seed if len(pairs) else seed + 1)
-    first, second = (bootstrap(f, resamples, kind="bayes", by=by, seed=s) for f, s in zip(own, seeds, strict=True))
+    count, many = pairs.units
+    places = count + np.arange(many)
+    places[pairs.other] = pairs.base
+    own = ((base, np.arange(count)), (other, places))
+    first, second = (reweighted_at(e.fit, resamples, p, by=by, seed=seed) for e, p in own)
     return first, second
-
-
-def _laid_out(at: Evidence, first: np.ndarray, by: str | None) -> Fit:
-    """The fit of a table whose live rows, or units, are in another order: those of `first` (k,) come first."""
-    runs, codes = at.fit.problem.runs, at.clusters(by)
-    count = len(at.rows) if codes is None else len(np.unique(codes))
-    order = np.concatenate([first, np.setdiff1d(np.arange(count), first)]).astype(int)
-    if codes is None:
-        return _with(at.fit, _taken(runs, lambda v: np.asarray(v)[at.rows][order], dict(runs.groups)))
-    name = by or runs.clusters
-    assert name is not None
-    rank = np.empty(count, int)
-    rank[order] = np.arange(count)
-    numbers = np.unique(codes, return_inverse=True)[1]
-    table = _taken(runs, lambda v: np.asarray(v)[at.rows], dict(runs.groups))
-    labels = np.asarray(runs.labels[name])[np.unique(codes)][order]
-    groups = {**table.groups, name: rank[numbers]}
-    notes = type(runs.notes)({**runs.notes, "labels": {**runs.labels, name: tuple(labels.tolist())}})
-    return _with(at.fit, dataclasses.replace(table, groups=groups, notes=notes))
-
-
-def _taken(runs: Runs, rows: Callable[[Any], np.ndarray], groups: dict[str, Any]) -> Runs:
-    return dataclasses.replace(
-        runs,
-        columns={k: rows(v) for k, v in runs.columns.items()},
-        target=rows(runs.target),
-        weights=rows(runs.weights),
-        groups={k: rows(v) for k, v in groups.items()},
-    )
-
-
-def _with(fit: Fit, runs: Runs) -> Fit:
-    problem = fit.problem
-    return dataclasses.replace(fit, problem=Problem(problem.law, runs, problem.objective, problem.solver, problem.seed))
 
 
 def check_pair(base: Any, other: Any) -> None:

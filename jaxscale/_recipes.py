@@ -151,7 +151,7 @@ def compare_recipes(
         curves,
         pairs.rows,
         (len(a.rows), len(b.rows)),
-        (*pairs.remarks, *_remarks((base, other), multiplier, beyond)),
+        (*pairs.remarks, *_remarks((base, other), multiplier, curves.difference.failed, resamples, beyond)),
         (base, other),
         sides[0].asked,
     )
@@ -211,7 +211,7 @@ def _spent(sides: Sides) -> tuple[float, float]:
 
 
 # -- what has to be said ----------------------------------------------------------------------------------------------
-def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, beyond: float) -> tuple[str, ...]:
+def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, without: int, refits: int, beyond: float) -> tuple[str, ...]:
     said = []
     for name, fit in zip(("base", "other"), fits, strict=True):
         if int(fit.status):
@@ -225,6 +225,10 @@ def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, beyond: float) -> tupl
         said.append(f"{count} of {len(m)}: neither recipe has a plan there, nothing can be said")
     if multiplier.failed:
         said.append(f"{multiplier.failed} refits without a plan are left out")
+    if without:
+        said.append(
+            f"{without} of {refits} refits lack a plan somewhere in the range of the curves and are left out of `crosses`"
+        )
     if beyond > _BEYOND:
         said.append(f"the largest budget is {beyond:.3g} times the dearest run: that the law still holds there is not tested")
     return tuple(said)

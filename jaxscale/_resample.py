@@ -35,6 +35,7 @@ class Sampler:
     first: Any  # (n,) for each slot, where its stratum begins in `order`
     span: Any  # (n,) and how many units it has
     count: Any  # number of units; the place after the last is the unit of rows that every resample keeps as they are
+    place: Any  # (n,) where in the stream of random numbers each unit has its own
     fitted: Any  # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
     noise: Any
 
@@ -72,7 +73,7 @@ def sampler(
         return np.concatenate([values, np.zeros(n - count, values.dtype)]).astype(np.int32)
 
     own = [np.zeros(n) if v is None else v for v in (fitted, noise)]
-    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), *own)
+    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), np.arange(n, dtype=np.int32), *own)
 
 
 def root_key(seed: int, stream: int = 0) -> np.ndarray:

@@ -72,7 +72,8 @@ class Score:
     def save(self, directory: str | Path) -> Path:
         """Add the score to the ledger in a directory, as one line of scores.jsonl; again is no second line.
 
-        Runs that were nan may be added by a later score. Raises InputError where an observed loss, once entered, differs.
+        Runs that were nan may be added by a later score. Raises InputError where an observed loss, once entered, differs, or
+        was scored at other columns or with another noise: a miss stays one.
         """
         path = Path(directory) / SCORES
         own = self.record
@@ -80,11 +81,9 @@ class Score:
         for line in (v for v in lines if v["forecast"] == own["forecast"]):
             if all(canonical(line[k]) == canonical(own[k]) for k in own if k != "date"):
                 return path
-            old, new = (np.asarray(v["observed"], np.float64) for v in (line, own))
-            if np.any(np.isfinite(old) & (old != new)):
+            if other := contradicted(line, own):
                 raise refuse(
-                    f"{path} has another score of this forecast, of {line['date']}: observed {line['observed']}, now "
-                    f"{own['observed']}",
+                    f"{path} has another score of this forecast, of {line['date']}: {other}",
                     why="the run was measured again, or another run was meant",
                     change="a forecast of its own for another run; only runs that were nan can be added",
                 )
@@ -114,7 +113,7 @@ class Score:
             side = "inside" if self.inside else "outside"
             error = missed(self.forecast, self.relative, self.error)
             said = f"observed {float(self.observed):.4g}, forecast {float(self.predicted):.4g}: {error}, {side} "
-            said += f"its {level} interval, {float(self.noises):.2g} noise floors; no change: {self._no_change()}"
+            said += f"its {level} interval, {float(self.noises):.2g} times the noise of a run; no change: {self._no_change()}"
         else:
             hits, count = int(np.sum(self.inside[made])), int(made.sum())
             said = f"{count} of {made.size} runs observed, {hits} inside their {level} interval"
@@ -138,7 +137,8 @@ def missed(forecast: Forecast, relative: Any, error: Any) -> str:
 def score(forecast: Forecast, observed: Any, *, noise: Any = None, law: Law | None = None, **columns: Any) -> Score:
     """Score a forecast against the `observed` loss [unit of the law] of its runs (S); nan for runs not made yet.
 
-    `noise` is a measured standard deviation of ln L between equal runs, or anything with `.sd`; by default that of the
+    `noise` is a measured standard deviation between equal runs, of ln L for a forecast of ln L, else in the law's unit; or
+    anything with `.sd`, which is always of ln L and is turned into that unit at the forecast. By default it is that of the
     forecast. A run that was not made quite as announced is scored at its own `columns` (D=2.1e12): the centre moves along
     the frozen law, the widths stay. The law is found where its module is loaded, or given as `law`; a law that no longer
     gives the frozen values is refused, and so is a run more than a factor of 2 from the announced one. Both say InputError.
@@ -147,8 +147,11 @@ def score(forecast: Forecast, observed: Any, *, noise: Any = None, law: Law | No
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.score(jsl.forecast(best, N=1e11, D=2e12), 1.88)
-    <Score chinchilla: observed 1.88, forecast 1.871: +0.47%, inside its 95% interval, 0.78 noise floors; no change: 24.02%>
+    >>> done = jsl.score(jsl.forecast(best, N=1e11, D=2e12), 1.88)
+    >>> for said in str(done).split("; "):
+    ...     print(said)
+    <Score chinchilla: observed 1.88, forecast 1.871: +0.47%, inside its 95% interval, 0.78 times the noise of a run
+    no change: 24.02%>
 
     Source of the score: Gneiting and Raftery 2007. The multiples of the noise and the baseline are ours.
     """
@@ -176,7 +179,7 @@ def score(forecast: Forecast, observed: Any, *, noise: Any = None, law: Law | No
         z = np.where(finite, error / np.where(finite, scale, 1.0), 0.0)
         crps = np.where(finite, scale * student_crps(np.nan_to_num(z), forecast.dof), np.where(scale > 0, np.inf, np.abs(error)))
         crps = np.where(np.isfinite(seen), crps, np.nan)
-        sd = forecast.noise if noise is None else noise_of(noise)
+        sd = forecast.noise if noise is None else noise_of(noise, back(centre), forecast.log)[0]
         last = forecast.last.get("loss", np.nan)
 
         def within(interval: Any) -> np.ndarray:
@@ -259,6 +262,18 @@ def _bound(forecast: Forecast, law: Law | None) -> Law:
     lengths = {k: v.shape[-1] for k, v in specs.items() if len(dict(found.specs)[k].shape) == 1}
     whole = found.sized(**lengths).per(**about["groups"]) if about["groups"] else found.sized(**lengths)
     return dataclasses.replace(whole, fixed=specs, ties=())._note(labels={g: tuple(v) for g, v in about["labels"].items()})
+
+
+def contradicted(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What a line of the same forecast says differently of the runs that were scored already; nothing: ''."""
+    made = np.isfinite(np.asarray(old["observed"], np.float64))
+    names = {"observed": "observed", "predicted": "by its columns the forecast is", "noises": "in multiples of its noise"}
+    for name, said in names.items():
+        a, b = (np.asarray(v[name], np.float64) for v in (old, new))
+        near = 0.0 if name == "observed" else 1e-9  # a law that is evaluated again rounds elsewhere
+        if not np.allclose(a[made], b[made], rtol=near, atol=near, equal_nan=name != "observed"):
+            return f"{said} {old[name]}, now {new[name]}"
+    return ""
 
 
 def read_scores(path: Path) -> tuple[list[dict[str, Any]], list[str]]:

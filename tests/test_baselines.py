@@ -66,6 +66,7 @@ def test_all_nine_on_a_world_of_known_order(compared):
     assert compared.error["three_parameter"] < 0.008
     assert compared.error["two_parameter"] > 2 * compared.error["three_parameter"]
     assert np.isnan(compared.error["single_scale_rank"])
+    assert isinstance(compared, jsl.baselines.Decisions)
     text = repr(compared)
     assert "9 methods on 25 recipes" in text
     assert text.index("two_parameter") > text.index("three_parameter_helper")  # in the order of the shares
@@ -147,6 +148,8 @@ def test_ranking_at_one_size(noisy):
     assert largest["r03"] == pytest.approx(wanted)
     small = jsl.baselines.single_scale_rank(noisy, {"N": SIZES[0]}, metric="loss")
     assert np.all(small.values < 0)  # a low loss ranks high
+    with pytest.raises(jsl.InputError, match="at names N, D"):
+        jsl.baselines.single_scale_rank(noisy, {"N": SIZES[0], "D": 1.0})
     with pytest.raises(jsl.InputError, match="has no run of N=5"):
         jsl.baselines.single_scale_rank(noisy, {"N": 5.0})
 

@@ -208,7 +208,7 @@ def test_an_assumed_irreducible_loss_is_told(smooth, frozen):
     assert few.remarks[0].startswith("the fit is not OK: FLAT")
 
 
-def test_a_measured_noise_replaces_the_residuals(smooth, frozen):
+def test_a_measured_noise_replaces_the_residuals(smooth, frozen, tmp_path):
     class Floor:
         sd = 0.002
 
@@ -216,6 +216,14 @@ def test_a_measured_noise_replaces_the_residuals(smooth, frozen):
     assert float(own.noise) == 0.002
     assert float(own.scale) == pytest.approx(np.hypot(float(frozen.deviation), 0.002))
     assert own.settings["noise"] == "given"
+    floor = jsl.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
+    many = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12, noise=floor)
+    again = jsl.Forecast.load(many.save(tmp_path))
+    np.testing.assert_array_equal(again.dof, many.dof)
+    assert again.digest == many.digest
+    z = np.log(1.88) - many.centre
+    crps = [s * student_crps(v / s, k) for v, s, k in zip(z, many.scale, many.dof, strict=True)]
+    np.testing.assert_allclose(jsl.score(again, [1.88, 1.88]).crps, crps, rtol=1e-12)
     with pytest.raises(ValueError, match="noise=-1"):
         jsl.forecast(smooth, **BIG, noise=-1)
 
@@ -262,7 +270,7 @@ def test_a_score_by_hand(frozen):
     assert score.crps == pytest.approx(below + above, rel=1e-6)
     assert not jsl.score(own, 2.03).inside
     assert jsl.score(own, 2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
-    assert "+1.00%, inside its 95% interval, 2.5 noise floors; no change: 13.86%" in repr(score)
+    assert "+1.00%, inside its 95% interval, 2.5 times the noise of a run; no change: 13.86%" in repr(score)
     assert "not run yet" in repr(jsl.score(own, np.nan))
 
 
@@ -393,14 +401,43 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     lines = str(book).splitlines()
     assert lines[0] == "3 forecasts, 2 scored, 1 open; 1 of 2 runs inside, 50% (1% to 99%), announced 95%"
     assert lines[1].startswith("2026-01-01")
-    assert "2.05: OUTSIDE, +2.50%, 6.2 noise floors" in lines[1]
-    assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 noise floors, 2 open")
+    assert "2.05: OUTSIDE, +2.50%, 6.2 times the noise of a run" in lines[1]
+    assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open")
     assert lines[3].endswith("open")
     # runs that were open may be added, what was entered may not be changed
     jsl.score(many, [np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
     assert jsl.ledger(tmp_path).count == 3
     with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*measured again"):
         jsl.score(one, 2.01).save(tmp_path)
+
+
+def test_a_miss_stays_a_miss(smooth, tmp_path):
+    """Other columns would move the forecast to what was observed, another noise make the error look small."""
+    frozen = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12)
+    frozen.save(tmp_path)
+    seen = np.array([1.002 * frozen.run.high[0], np.nan])
+    miss, hit = jsl.score(frozen, seen), jsl.score(frozen, seen, D=1.1e12)
+    assert not miss.inside[0]
+    assert hit.inside[0]
+    path = miss.save(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*by its columns the forecast is"):
+        hit.save(tmp_path)
+    with pytest.raises(jsl.InputError, match="in multiples of its noise"):
+        jsl.score(frozen, seen, noise=0.5).save(tmp_path)
+    assert path.read_bytes() == before
+    assert jsl.ledger(tmp_path).hits == 0
+    # a run that was open may have columns of its own; those of the other stay as announced
+    later = jsl.score(frozen, [seen[0], float(smooth.law(2e11, 2.1e12))], D=[2e12, 2.1e12])
+    later.save(tmp_path)
+    book = jsl.ledger(tmp_path)
+    assert (book.hits, book.count, book.problems) == (1, 2, ())
+    # a line that was added by other means does not count
+    both = jsl.score(frozen, later.observed, D=[1.1e12, 2.1e12]).save(tmp_path / "other").read_bytes()
+    path.write_bytes(path.read_bytes() + both)
+    book = jsl.ledger(tmp_path)
+    assert (book.hits, book.count) == (1, 2)
+    assert f"the forecast {frozen.digest[:8]} was scored again on" in book.problems[0]
 
 
 def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
@@ -545,6 +582,21 @@ def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
     frozen.save(tmp_path)
     score.save(tmp_path)
     assert f"{score.error:+.3g} number" in str(jsl.ledger(tmp_path))
+
+
+def test_a_floor_is_of_logarithms_whatever_the_objective(smooth):
+    """For least squares of L itself it is as many nats as L has; a plain number is in nats already."""
+    fit = jsl.fit(chinchilla, smooth.problem.runs, objective=jsl.objectives.Squared(), starts=32)
+    floor = jsl.NoiseFloor(0.01, 0.01, 30, np.ones(1), np.ones(1), "replicates")
+    there = {"N": np.array([1e8, 1e11]), "D": 2e10}
+    own = jsl.forecast(fit, **there, noise=floor)
+    np.testing.assert_allclose(own.noise, 0.01 * np.asarray(fit.law(**there)), rtol=1e-12)
+    np.testing.assert_array_equal(own.run.high, jsl.prediction_interval(fit, **there, noise=floor).high)
+    np.testing.assert_array_equal(jsl.forecast(fit, **there, noise=0.01).noise, 0.01)
+    for noise, nats in ((floor, own.noise), (0.01, 0.01)):
+        found = jsl.score(own, [4.0, 3.0], noise=noise)
+        np.testing.assert_allclose(found.noises, np.abs(found.error) / nats, rtol=1e-12)
+    np.testing.assert_array_equal(jsl.forecast(smooth, **there, noise=floor).noise, 0.01)
 
 
 def test_the_size_of_a_run_and_what_lies_beyond():

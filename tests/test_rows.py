@@ -165,6 +165,41 @@ def test_a_prediction_interval_contains_the_floor():
     assert np.log(wide.high / wide.low) > 2 * 1.96 * 0.05 > np.log(plain.high / plain.low)
 
 
+def test_a_poor_floor_makes_wide_intervals():
+    """95 % intervals of new runs whose noise was measured with 2 degrees of freedom hold 95 %, within four standard errors.
+
+    The spread of the floor is that of three replicates. Chance goes beyond four errors once in 16,000.
+    """
+    fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    there, sd, tries, rng = {"N": 1e10, "D": 2e11}, 0.05, 250, np.random.default_rng(8)
+    frozen = jsl.forecast(fit, **there)
+    inside = 0
+    for _ in range(tries):
+        own = sd * np.sqrt(rng.chisquare(2) / 2)
+        found = jsl.prediction_interval(
+            fit, **there, noise=jsl.NoiseFloor(own, own, 2, np.array([own]), np.array([2.0]), "three")
+        )
+        run = np.exp(frozen.centre + float(frozen.deviation) * rng.standard_t(frozen.dof) + sd * rng.standard_normal())
+        inside += int(found.low < run < found.high)
+    assert abs(inside / tries - 0.95) < 4 * np.sqrt(0.95 * 0.05 / tries)
+
+
+def test_degrees_of_freedom_of_two_variances():
+    """Satterthwaite's, between the less and the sum; a number counts as known, and the curve keeps its own."""
+    fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    there = {"N": [1e10, 1e11], "D": 2e12}
+    plain = jsl.forecast(fit, **there)
+    own = [jsl.forecast(fit, **there, noise=jsl.NoiseFloor(0.01, 0.01, k, np.ones(1), np.ones(1), "")) for k in (2, 10**9)]
+    d, s = plain.deviation, 0.01
+    wanted = (d**2 + s**2) ** 2 / (d**4 / 55 + s**4 / 2)
+    np.testing.assert_allclose(own[0].dof, wanted, rtol=1e-12)
+    np.testing.assert_allclose(own[1].dof, jsl.forecast(fit, **there, noise=0.01).dof, rtol=1e-6)
+    half = stats.t.ppf(0.975, wanted) * np.sqrt(d**2 + s**2)
+    np.testing.assert_allclose(np.log(own[0].run.high / own[0].run.median), half, rtol=1e-9)
+    for f in own:
+        np.testing.assert_allclose(list(f.curve), list(plain.curve), rtol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore:.*exact cop")
 def test_one_call_shows_what_rows_and_conventions_do():
     """The figures that this table was first seen with, to their digits; all 4,852 checkpoints are in the benchmark."""

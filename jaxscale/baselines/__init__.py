@@ -12,7 +12,7 @@ second step all but its first tenth, or its second half in the variants called `
 accuracies), many starts in place of hand-written ones, and what a table looks like.
 """
 
-from ._compare import Comparison as Comparison
+from ._compare import Decisions as Decisions
 from ._compare import compare as compare
 from ._methods import Predicted as Predicted
 from ._methods import five_parameter as five_parameter
@@ -26,7 +26,7 @@ from ._methods import three_parameter_single_step as three_parameter_single_step
 from ._methods import two_parameter as two_parameter
 
 __all__ = [
-    "Comparison",
+    "Decisions",
     "Predicted",
     "compare",
     "five_parameter",

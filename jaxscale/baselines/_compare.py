@@ -16,7 +16,7 @@ from ._tables import ends_of, labels_of
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Decisions:
     """Decision accuracy [fraction of pairs] of each method: `decision[name]`, with `low` and `high` over recipes.
 
     `error` is the mean absolute error of the accuracy itself (nan for a ranking), `predicted` what each foretold, `skipped`
@@ -35,7 +35,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         lines = [
-            f"<Comparison of {len(self.decision)} methods on {len(self.recipes)} recipes: decision accuracy, {self.level:.0%}"
+            f"<Decisions of {len(self.decision)} methods on {len(self.recipes)} recipes: decision accuracy, {self.level:.0%}"
         ]
         for name in sorted(self.decision, key=lambda n: -self.decision[n]):
             lost = int(np.sum(~self.predicted[name].converged))
@@ -55,7 +55,7 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-) -> Comparison:
+) -> Decisions:
     """Decision accuracy [fraction of pairs of recipes] of the nine methods at a size `at` [parameters and tokens, or FLOP].
 
     `truth` is the accuracy of each recipe there: a mapping, or a table of runs like `runs`, whose seeds are averaged.
@@ -96,7 +96,7 @@ def compare(
         tail = 0.5 * (1.0 - level)
         low[name], high[name] = (float(v) for v in np.nanquantile(_share(right, weights), [tail, 1.0 - tail]))
         miss[name] = float("nan") if name == "single_scale_rank" else float(np.mean(np.abs(own.values - wanted)))
-    return Comparison(labels, wanted, decision, low, high, miss, predicted, skipped, level)
+    return Decisions(labels, wanted, decision, low, high, miss, predicted, skipped, level)
 
 
 METHODS: dict[str, Callable[..., Predicted]] = {

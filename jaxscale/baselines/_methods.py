@@ -114,7 +114,7 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
     """The `metric` [its unit] at one small size: no extrapolation at all. A loss counts negatively, so that higher is better.
 
     `at` names the size by a column of the table, {"N": 1.5e8}; by default it is the largest that every recipe has. Runs of
-    one size (seeds) are averaged. Raises InputError where a recipe has no run of that size.
+    one size (seeds) are averaged. Raises InputError where `at` names several columns, or a recipe has no run of that size.
 
     >>> import jaxscale as jsl
     >>> table = {"N": [1e8, 3e8, 1e8, 3e8], "D": 2e9 * np.ones(4), "loss": [1.5, 1.2, 1.4, 1.1], "accuracy": [0.3, 0.5, 0.4, 0.6]}
@@ -124,6 +124,12 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
 
     Source: Magnusson et al. 2025; no extrapolation there beats it for the same compute.
     """
+    if at is not None and len(at) != 1:
+        raise refuse(
+            f"single_scale_rank: at names {', '.join(at) or 'nothing'}",
+            why="the other baselines ask for N and D of the size to foretell",
+            change='one column of the small runs, at={"N": 1.5e8}; other rows are left out by runs.where(...)',
+        )
     ends = ends_of(runs, metric)
     names = [c for c in ("N", "C") if c in next(iter(ends.values()))]
     name, size = (names[0], None) if at is None else next(iter(at.items()))

@@ -122,14 +122,17 @@ def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int 
     )
 
 
-def noise_of(noise: Any) -> float | None:
-    """A standard deviation of ln L from a number, or from anything that has one as `.sd`."""
-    if noise is None:
-        return None
+def noise_of(noise: Any, value: np.ndarray, log: bool) -> tuple[np.ndarray, float]:
+    """Standard deviations at `value`s on the scale of an objective (`log`: ln L), and their degrees of freedom.
+
+    A plain number is on that scale, and known. What has `.sd`, and perhaps `.dof`, is of ln L, and |value| times as large for
+    an objective without logarithms.
+    """
     sd = float(getattr(noise, "sd", noise))
     if not (np.isfinite(sd) and sd > 0):
         raise ValueError(f"noise={sd}: the standard deviation of ln L between runs, a positive number such as 0.002")
-    return sd
+    times = np.abs(value) if hasattr(noise, "sd") and not log else np.ones(np.shape(value))
+    return np.asarray(sd * times), float(getattr(noise, "dof", np.inf))
 
 
 def lack_of_fit(fit: Fit, floor: NoiseFloor) -> LackOfFit:

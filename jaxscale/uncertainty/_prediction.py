@@ -3,6 +3,7 @@
 A confidence interval of the curve closes as runs are added; a new run keeps its own noise. The two variances add, on
 the scale of the objective (ln L for a log objective), with the noise taken from the residuals: with the degrees of freedom
 that the fit has used up put back, and at the loss that is predicted, if the residuals show that noise follows the loss.
+A noise that was measured apart has degrees of freedom of its own; those of the sum are Satterthwaite's.
 `predictive` keeps the parts apart, for what is to be scored later.
 """
 
@@ -25,20 +26,22 @@ from . import _covariance
 from ._evidence import Frame, evidence
 from ._floor import NoiseFloor, noise_of
 from ._interval import REFITS, default_kind, interval
-from ._student import student
+from ._student import student, students
 
 
 @dataclass(frozen=True, eq=False)
 class Predictive:
     """A new run's loss: Student's t with `dof` around `centre`, whose variances are that of the curve and the noise's.
 
-    In ln of the loss where `log`, else in its unit. `deviation` is the curve's, infinite where the runs do not determine it.
+    In ln of the loss where `log`, else in its unit. `deviation` is the curve's, infinite where the runs do not determine it, and
+    `curve_dof` its degrees of freedom; `dof` is an array like `centre`, or that number.
     """
 
     centre: np.ndarray
     deviation: np.ndarray
     noise: np.ndarray
-    dof: float
+    dof: Any
+    curve_dof: float
     log: bool
     kind: str  # of the deviation
     draws: tuple[np.ndarray, np.ndarray] | None = None  # the curve's interval by percentiles, where it comes from refits
@@ -50,12 +53,12 @@ class Predictive:
 
     def interval(self, level: float) -> Interval:
         """Of the observed loss of a new run, in the law's unit."""
-        return self._around(student(0.5 + 0.5 * level, self.dof) * self.scale, level, "new run")
+        return self._around(students(0.5 + 0.5 * level, self.dof) * self.scale, level, "new run")
 
     def curve(self, level: float) -> Interval:
         """Of the curve, in the law's unit."""
         if self.draws is None:
-            return self._around(student(0.5 + 0.5 * level, self.dof) * self.deviation, level, self.kind)
+            return self._around(student(0.5 + 0.5 * level, self.curve_dof) * self.deviation, level, self.kind)
         low, high = self.draws
         return Interval(self._back(low), self._back(self.centre), self._back(high), level, self.kind)
 
@@ -76,16 +79,19 @@ def prediction_interval(
     The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
     stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
     Its weight is taken to be the mean one of runs; helper points have no noise. `noise` takes the place of residuals: a
-    standard deviation [of ln L for a log objective], or `noise_floor(runs)`. Raises TypeError for likelihoods and quantiles.
+    standard deviation of ln L, for an objective without logarithms in the law's unit; or `noise_floor(runs)`, which is always
+    of ln L and is turned into that unit at the loss that is predicted, and whose degrees of freedom count. Raises TypeError
+    for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     >>> jsl.prediction_interval(best, N=1e11, D=2e12)
     1.871 (1.835 to 1.908, 95% new run)
 
-    Source: the usual prediction interval of regression; the noise at the predicted loss is that of `spread` (ours).
+    Source: the usual prediction interval of regression, with the degrees of freedom of Satterthwaite 1946 where noise is
+    given; the noise at the predicted loss is that of `spread` (ours).
     """
-    return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise_of(noise)).interval(level)
+    return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise).interval(level)
 
 
 def predictive(
@@ -96,10 +102,10 @@ def predictive(
     *,
     level: float = 0.95,
     by: str | None = None,
-    noise: float | None = None,
+    noise: Any = None,
     kind: str | None = None,
 ) -> Predictive:
-    """The distribution of the loss of new runs; `noise` [on the scale of the objective] replaces that of the residuals."""
+    """The distribution of the loss of new runs; `noise` replaces that of the residuals."""
     fit.one_cell(verb)
     point = fit if fit.point is None else fit.point
     at = evidence(point)[0]
@@ -124,9 +130,21 @@ def predictive(
     else:
         covariance = _covariance.covariance_of(at, kind, by)
         deviation, dof = covariance.deviation(slopes), covariance.dof
-    values = np.exp(value) if objective.log else value
-    own = at.noise(values) if noise is None else np.full(value.shape, float(noise))
-    return Predictive(value, np.asarray(deviation), np.asarray(own), dof, bool(objective.log), kind, draws)
+    total: Any = dof
+    if noise is None:
+        own = at.noise(np.exp(value) if objective.log else value)
+    else:
+        own, freedom = noise_of(noise, value, bool(objective.log))
+        total = _satterthwaite(np.asarray(deviation), dof, own, freedom)
+    return Predictive(value, np.asarray(deviation), np.asarray(own), total, dof, bool(objective.log), kind, draws)
+
+
+def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom: float) -> np.ndarray:
+    """Degrees of freedom of the sum of two variances that were estimated apart; the curve's where its own is infinite."""
+    known = np.isfinite(deviation)
+    curve, own = np.where(known, deviation, 1.0) ** 2, noise**2
+    with np.errstate(divide="ignore"):
+        return np.where(known, (curve + own) ** 2 / (curve**2 / dof + own**2 / freedom), dof)
 
 
 @functools.partial(jax.jit, static_argnames="log")

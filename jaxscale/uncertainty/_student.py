@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from statistics import NormalDist
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,29 +34,42 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
         return float(jax.scipy.special.betainc(np.float64(a), np.float64(b), np.float64(x)))
 
 
-def student_below(z: np.ndarray, dof: float) -> np.ndarray:
-    """P(t < z) for an array of z."""
-    z = np.asarray(z, np.float64)
-    with jax.enable_x64(True):
-        if not math.isfinite(dof):
-            return np.asarray(jax.scipy.special.ndtr(z))
-        tail = 0.5 * np.asarray(jax.scipy.special.betainc(np.float64(0.5 * dof), np.float64(0.5), dof / (dof + z**2)))
-    return np.where(z > 0, 1.0 - tail, tail)
+def students(probability: float, dof: np.ndarray) -> np.ndarray:
+    """The `probability` quantiles of t, of the shape of `dof`, which need not be whole: Welch's are not."""
+    return np.reshape(np.asarray([student(probability, float(d)) for d in np.ravel(dof)], np.float64), np.shape(dof))
 
 
-def student_crps(z: np.ndarray, dof: float) -> np.ndarray:
+def student_below(z: np.ndarray, dof: Any) -> np.ndarray:
+    """P(t < z) for z and `dof` that broadcast against each other."""
+    z, dof = np.broadcast_arrays(np.asarray(z, np.float64), np.asarray(dof, np.float64))
+    both = zip(z.ravel().tolist(), dof.ravel().tolist(), strict=True)
+    return np.reshape(np.asarray([_below(v, d) for v, d in both], np.float64), z.shape)
+
+
+def _below(z: float, dof: float) -> float:
+    if not math.isfinite(dof):
+        return NormalDist().cdf(z)
+    tail = 0.5 * incomplete_beta(0.5 * dof, 0.5, dof / (dof + z * z))
+    return 1.0 - tail if z > 0 else tail
+
+
+def student_crps(z: np.ndarray, dof: Any) -> np.ndarray:
     """Continuous ranked probability score of a standard t distribution at z: the integral of (F(x) - 1[x >= z])^2.
 
-    Source: Jordan, Krüger and Lerch 2019, appendix A (t), after Gneiting and Raftery 2007 eq. 21 (normal). With one degree
-    of freedom two terms without bound cancel; there it is taken at 1.00001 (ours).
+    `dof` broadcasts against z. Source: Jordan, Krüger and Lerch 2019, appendix A (t), after Gneiting and Raftery 2007 eq. 21
+    (normal). With one degree of freedom two terms without bound cancel; there it is taken at 1.00001 (ours).
     """
-    z = np.asarray(z, np.float64)
-    below = student_below(z, dof)
+    z, dof = np.broadcast_arrays(np.asarray(z, np.float64), np.asarray(dof, np.float64))
+    both = zip(z.ravel().tolist(), dof.ravel().tolist(), student_below(z, dof).ravel().tolist(), strict=True)
+    return np.reshape(np.asarray([_crps(*each) for each in both], np.float64), z.shape)
+
+
+def _crps(z: float, dof: float, below: float) -> float:
     if not math.isfinite(dof):
-        return z * (2.0 * below - 1.0) + 2.0 * np.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi) - 1.0 / math.sqrt(math.pi)
+        return z * (2.0 * below - 1.0) + 2.0 * math.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi) - 1.0 / math.sqrt(math.pi)
     v = max(dof, 1.00001)
     log = math.lgamma(0.5 * (v + 1.0)) - math.lgamma(0.5 * v)
-    density = np.exp(log - 0.5 * (v + 1.0) * np.log1p(z**2 / v)) / math.sqrt(v * math.pi)
+    density = math.exp(log - 0.5 * (v + 1.0) * math.log1p(z**2 / v)) / math.sqrt(v * math.pi)
     # B(1/2, v - 1/2) / B(1/2, v/2)^2, by logarithms
     ratio = math.exp(math.lgamma(v - 0.5) - math.lgamma(v) + 2.0 * log - 0.5 * math.log(math.pi))
-    return np.asarray(z * (2.0 * below - 1.0) + (2.0 * density * (v + z**2) - 2.0 * math.sqrt(v) * ratio) / (v - 1.0))
+    return z * (2.0 * below - 1.0) + (2.0 * density * (v + z**2) - 2.0 * math.sqrt(v) * ratio) / (v - 1.0)
