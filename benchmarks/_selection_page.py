@@ -27,7 +27,7 @@ ABOUT = {
     "rectified": "Fine-tuning on at most 102,400 examples, four larger subsets held out (up to a factor of 16). At the last, "
     "where {measured} was measured, the rectified law says {rectified} and the power law {power} (published: 1.7781, 2.2995).",
     "bnsl_addition": "Four-digit addition: 14 points fitted, 3 predicted, beyond the one sharp break of the curve.",
-    "chinchilla_epoch": "The 240 runs read off Hoffmann et al., cuts at 1/2, 1/5, 1/10 and 1/30 of the largest 6 N D.",
+    "chinchilla_epoch": 'The 240 runs read off Hoffmann et al. (`datasets.load("hoffmann2022")`), cuts at 1/2, 1/5, 1/10 and 1/30 of the largest 6 N D.',
     "misfitting": "261 runs with tuned and untuned learning rates, the same cuts.",
     "misfitting, tuned within 1 %": "The 153 of them within 1 % of the best of their cell.",
 }
@@ -89,7 +89,8 @@ def _study(line: dict[str, Any]) -> str:
         rows.append("| " + " | ".join(cells) + " |")
     about = ABOUT[line["method"]].format(**facts)
     tail = f"{line['objective']}, {line['cuts']} fits of each law, {line['seconds']:.0f} s ({line['commit']})."
-    return f"## {line['method']}\n\n{about} {tail}\n\n" + "\n".join(rows)
+    said = "".join(f" {r[0].upper()}{r[1:]}." for r in line["remarks"])
+    return f"## {line['method']}\n\n{about}{said} {tail}\n\n" + "\n".join(rows)
 
 
 def _percent(value: float) -> str:

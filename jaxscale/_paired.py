@@ -38,11 +38,17 @@ class Pairs:
 def pairs_of(base: Evidence, other: Evidence, by: str | None = None) -> Pairs:
     """Units (rows, or runs that have several) with the same configuration and seed in both tables.
 
-    A configuration is what the law reads: its columns, and the groups of its parameters. Where one occurs more than once
-    in a table and no `seed` tells its runs apart, nobody knows which belong together: they count as independent.
+    A configuration is what the law reads: its columns, and the groups of its parameters. Where one occurs more than once in
+    a table, the other columns that both tables have (a learning rate, say) belong to it too; where it still does and no
+    `seed` tells its runs apart, nobody knows which belong together: they count as independent.
     """
     seeded = [_has_seed(e.fit.problem.runs) for e in (base, other)]
-    keys = [_keys(e, by, all(seeded)) for e in (base, other)]
+    read = {*base.fit.problem.law.columns, *dict(base.fit.problem.law.groups).values(), "seed", "run", "step"}
+    tables = [e.fit.problem.runs for e in (base, other)]
+    more = [c for c in tables[0].columns if c in tables[1].columns and c not in read and np.ndim(tables[0].columns[c]) == 1]
+    keys = [_keys(e, by, all(seeded), []) for e in (base, other)]
+    if more and any(len(set(own)) < len(own) for own in keys):
+        keys = [_keys(e, by, all(seeded), more) for e in (base, other)]
     counts: list[dict[Any, int]] = [{}, {}]
     for own, count in zip(keys, counts, strict=True):
         for key in own:
@@ -55,7 +61,7 @@ def pairs_of(base: Evidence, other: Evidence, by: str | None = None) -> Pairs:
         again = sum(counts[0][k] for k in shared)
         said.append(
             f"{again} of {len(keys[0])} rows of the base share their configuration with several others and count as "
-            f"independent: a seed column would pair them"
+            f"independent: a {'column that tells them apart' if all(seeded) else 'seed column'} would pair them"
         )
     if seeded[0] != seeded[1]:
         said.append("only one of the two tables has a seed column: pairs are those of equal configuration")
@@ -67,10 +73,11 @@ def _has_seed(runs: Runs) -> bool:
     return "seed" in runs.groups or "seed" in runs.columns
 
 
-def _keys(at: Evidence, by: str | None, seeded: bool) -> list[tuple[Any, ...]]:
-    """What makes a unit the same unit in another table: its rows, sorted."""
+def _keys(at: Evidence, by: str | None, seeded: bool, more: list[str]) -> list[tuple[Any, ...]]:
+    """What makes a unit the same unit in another table: its rows, sorted, by the law's columns and `more`."""
     runs, law = at.fit.problem.runs, at.fit.problem.law
-    parts = [np.reshape(np.asarray(runs.columns[c])[at.rows], (len(at.rows), -1)).tolist() for c in law.columns]
+    columns = [*law.columns, *more]
+    parts = [np.reshape(np.asarray(runs.columns[c])[at.rows], (len(at.rows), -1)).tolist() for c in columns]
     names = [*dict.fromkeys(dict(law.groups).values()), *(["seed"] if seeded else [])]
     parts += [[[str(v)] for v in _labels(runs, name)[at.rows]] for name in names]
     rows = [tuple(v for part in row for v in part) for row in zip(*parts, strict=True)]

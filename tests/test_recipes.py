@@ -368,3 +368,17 @@ def test_questions_that_cannot_be_answered(two):
     one = jsl.fit(jsl.laws.power_law.start(x0=(1e6, 1e9)), jsl.Runs.from_columns(x=N, loss=base.problem.runs["loss"]), starts=8)
     with pytest.raises(jsl.InputError, match="chinchilla reads N, D, power_law reads x"):
         jsl.compare_recipes(base, one, budget=1e21)
+
+
+def test_a_learning_rate_sweep_is_paired_by_its_learning_rates():
+    """Two rates at each of 12 sizes, the same seed: the rate tells runs apart, and all noise is common."""
+    rng, n = np.random.default_rng(0), np.repeat(np.geomspace(1e8, 1e10, 12), 2)
+    d, rate = 20 * n * np.tile([0.5, 0.5, 2.0, 2.0], 6), np.tile([1e-3, 2e-3], 12)
+    loss = (1.7 + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(0.003 * rng.standard_normal(24))
+    seed, tables = np.repeat("0", 24), []
+    for factor in (1.0, 0.99):
+        tables.append(jsl.Runs.from_columns(N=n, D=d, lr=rate, loss=factor * loss, seed=seed))
+    base, other = (jsl.fit(jsl.laws.chinchilla, t, objective=jsl.objectives.LogSquared(), starts=8) for t in tables)
+    found = jsl.compare_recipes(base, other, budget=1e22)
+    assert found.pairs == 24
+    assert found.multiplier.low > 1.0
