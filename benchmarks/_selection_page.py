@@ -27,8 +27,8 @@ ABOUT = {
     "rectified": "Fine-tuning on at most 102,400 examples, four larger subsets held out (up to a factor of 16). At the last, "
     "where {measured} was measured, the rectified law says {rectified} and the power law {power} (published: 1.7781, 2.2995).",
     "bnsl_addition": "Four-digit addition: 14 points fitted, 3 predicted, beyond the one sharp break of the curve.",
-    "chinchilla_epoch": "The 240 runs read off Hoffmann et al. (`hoffmann2022` in `jaxscale.datasets`), cuts at 1/2, 1/5, 1/10 and "
-    "1/30 of the largest 6 N D.",
+    "chinchilla_epoch": "The 240 runs read off Hoffmann et al. (`hoffmann2022` in `jaxscale.datasets`), cuts at 1/2, 1/5, "
+    "1/10 and 1/30 of the largest 6 N D.",
     "misfitting": "261 runs with tuned and untuned learning rates, the same cuts.",
     "misfitting, tuned within 1 %": "The 153 of them within 1 % of the best of their cell.",
 }
