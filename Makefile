@@ -14,9 +14,9 @@ endif
 demo: $(VENV)/run.ok
 	$(BIN)/jaxscale demo
 
-# In parts, all of which run: a worker that had compiled for a quarter of an hour was seen to crash in the compiler.
+# In parts, all of which run, so that one that is cut off does not take the others with it.
 test: lint
-	@failed=; for part in '[ab]*' 'ca*' 'ce*' 'co*' '[d-j]*' 'k*' '[l-n]*' '[o-r]*' '[s-z]*'; do \
+	@failed=; for part in '[ab]*' 'ca*' 'c[e-n]*' 'c[o-z]*' '[d-j]*' 'k*' '[l-n]*' '[o-r]*' '[s-z]*'; do \
 	  $(BIN)/python -m pytest -n 2 --dist worksteal tests/test_$$part.py || failed="$$failed $$part"; \
 	done; test -z "$$failed"
 

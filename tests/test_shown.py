@@ -147,3 +147,14 @@ def test_the_demo_without_the_table_says_so(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Using the embedded simulated sweep instead" in done.stdout
     assert json.loads((tmp_path / "demo.json").read_text())["table"] == "simulated"
+
+
+def test_make_test_runs_every_file():
+    """Exactly one of its parts matches each file of tests."""
+    import fnmatch
+
+    (line,) = re.findall(r"for part in (.*?); do", (ROOT / "Makefile").read_text())
+    parts = re.findall(r"'(.+?)'", line)
+    for file in sorted((ROOT / "tests").glob("test_*.py")):
+        found = [part for part in parts if fnmatch.fnmatchcase(file.name, f"test_{part}.py")]
+        assert len(found) == 1, f"{file.name}: {found}"
