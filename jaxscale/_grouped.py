@@ -25,7 +25,7 @@ from ._checks import refuse
 from ._judge import SINGULAR, STATIONARY
 from ._lanes import Job
 from ._law import Law
-from ._prepare import prepare, projected
+from ._prepare import MOST, prepare, projected
 from ._results import Certificate, Fit, Problem, Status
 from ._runs import Runs
 from ._solve import Run, free_params, measures, solved
@@ -39,10 +39,18 @@ _ENOUGH = 1e-9  # scaled slope at which the walk ends; a fit counts as converged
 def applies(law: Law, runs: Runs) -> bool:
     """Whether groups are fitted as lanes: many coordinates, and groups of one column without fixed values."""
     per, columns = dict(law.groups), set(dict(law.groups).values())
-    if len(columns) != 1 or any(k in law.fixed for k in per) or not columns <= set(runs.groups):
-        return False
-    count = len(runs.labels[next(iter(columns))])
-    return sum(spec.size * (count if k in per else 1) for k, spec in law.free.items()) > MANY
+    return len(columns) == 1 and not any(k in law.fixed for k in per) and coordinates_of(law, runs) > MANY
+
+
+def coordinates_of(law: Law, runs: Runs) -> int:
+    """Free coordinates of a law on a table: those of each group as often as there are groups."""
+    per, labels = dict(law.groups), runs.labels
+    return sum(spec.size * (len(labels.get(per[k], ())) if k in per else 1) for k, spec in law.free.items())
+
+
+def too_many(law: Law, runs: Runs) -> bool:
+    """Whether a fit has so many groups that nothing can look at all of its coordinates at once."""
+    return applies(law, runs) and coordinates_of(law, runs) > MOST
 
 
 def fit_groups(problem: Problem, starts: int, run: Run) -> Fit:

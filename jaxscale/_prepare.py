@@ -27,7 +27,7 @@ from ._runs import Runs
 from ._starts import Ranges, amplitudes
 from .units import convert
 
-_MOST = 400  # coordinates of one dense solve
+MOST = 400  # coordinates of one dense solve
 
 
 def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mapping[str, Any]], *, few: bool = False) -> Job:
@@ -40,7 +40,7 @@ def prepare(problems: Sequence[Sequence[Problem]], starts: int | Sequence[Mappin
     objectives = [p.objective for p in problems[0]]
     tables = [_columns(law, runs, objectives[0]) for runs in sets]
     lay = layout(law, _sizes(law, sets))
-    if lay.size > _MOST:
+    if lay.size > MOST:
         raise refuse(
             f"{lay.size} free parameters in one solve",
             why="a law with many groups is fitted group by group, and this asks for all of them at once",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ._digest import rows_digest
-from ._grouped import applies
+from ._grouped import too_many
 from ._hindsight import in_a_line
 from ._results import Allocation, Fit, Status, element_names
 from ._tested import ranges, ratio_remark, untested
@@ -37,7 +37,7 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
         raise TypeError(f"report() takes a fit or an ensemble, not {type(fit).__name__}; a plan is given by plan=")
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
-    if applies(point.problem.law, point.problem.runs):
+    if too_many(point.problem.law, point.problem.runs):
         parts = [
             _head(point),
             _groups(point),

@@ -19,7 +19,7 @@ import numpy as np
 
 from .._bootstrap import bootstrap
 from .._fit import grid
-from .._grouped import applies
+from .._grouped import coordinates_of, too_many
 from .._law import Law
 from .._maps import over_ensemble
 from .._resample import KINDS as RESAMPLES
@@ -82,7 +82,7 @@ def interval(
             raise ValueError(f"by={by!r}: this ensemble was drawn by {ensemble.by!r}; give by to bootstrap(...)")
     if kind == "percentile" and ensemble.point is not None:
         return _percentiles(ensemble, of, level)
-    if ensemble.point is None and point.cells is None and applies(point.problem.law, point.problem.runs):
+    if ensemble.point is None and point.cells is None and too_many(point.problem.law, point.problem.runs):
         return _of_groups(point, of, kind, level)
     at = evidence(point)
     kind = kind or _one_kind([default_kind(e, by) for e in at])
@@ -105,8 +105,7 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
     if of is not None or kind not in (None, "laplace"):
         raise TypeError("a fit with many groups has kind='laplace' intervals of its parameters only; for others fit fewer groups")
     law, deviation, out = fit.problem.law, fit.certificate.deviation, dict[str, Interval]()
-    coordinates = sum(spec.size * (len(fit.params[k]) if k in dict(law.groups) else 1) for k, spec in law.free.items())
-    reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates, 1))
+    reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates_of(law, fit.problem.runs), 1))
     tied = dict(law.ties)
     for name, value in fit.params.items():
         spec, value = dict(law.specs)[name], np.asarray(value)
