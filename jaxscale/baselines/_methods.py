@@ -47,7 +47,16 @@ def three_parameter(runs: Runs, at: Mapping[str, float]) -> Predicted:
     """Accuracy [fraction] of every recipe at a size `at` [FLOP, or parameters and tokens].
 
     L = E + (x0 / C)^alpha, then a sigmoid. `at` is {"N": ..., "D": ...} or {"C": ...}. Raises InputError where a column is
-    missing or a recipe has too few runs.
+    missing or a recipe has too few runs. The seven below take and give the same.
+
+    >>> from jaxscale import Runs
+    >>> C, gain = np.tile(np.geomspace(1e18, 1e20, 7), 2), np.repeat([1.0, 1.2], 7)
+    >>> loss = 0.5 + 1.5 * (C * gain / 1e18) ** -0.15
+    >>> score = 0.25 + 0.7 / (1 + np.exp(6 * (loss - 1.4)))
+    >>> recipe = {"recipe": np.repeat(["plain", "filtered"], 7)}
+    >>> found = three_parameter(Runs.from_columns(C=C, loss=loss, accuracy=score, groups=recipe), {"C": 1e21})
+    >>> found["filtered"] > found["plain"]
+    True
 
     Source: Magnusson et al. 2025, authors' code, "3_param" (baseline 1).
     """
