@@ -11,7 +11,7 @@ Names are loaded when they are first used: importing the package alone does not 
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from . import baselines as baselines

@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import os
 import random
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -233,6 +235,15 @@ def test_a_directory_of_another_job_is_refused_by_name(point, tmp_path):
         jsl.bootstrap(point, 64, directory=tmp_path / "used")
     (tmp_path / "job" / "job.json").unlink()
     with pytest.raises(jsl.InputError, match=r"no job\.json, but 'block_000000\.npz'"):
+        jsl.bootstrap(point, 64, directory=tmp_path / "job")
+    assert blocks(tmp_path / "job") == kept
+
+
+def test_a_directory_of_an_earlier_version_is_refused_by_name(point, tmp_path):
+    """Written by 0.1.0: its bits are not promised to be those of this version, so they are not mixed."""
+    kept = blocks(shutil.copytree(HERE / "fixtures" / "job_of_0.1.0", tmp_path / "job"))
+    assert len(kept) == 2
+    with pytest.raises(jsl.InputError, match=rf"another job: jaxscale was 0\.1\.0, is {re.escape(jsl.__version__)}[;\n]"):
         jsl.bootstrap(point, 64, directory=tmp_path / "job")
     assert blocks(tmp_path / "job") == kept
 
