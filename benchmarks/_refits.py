@@ -24,8 +24,8 @@ from _epoch import DELTA, HOFFMANN
 from scipy.optimize import minimize
 
 import jaxscale as jsl
-from jaxscale._prepare import prepare
-from jaxscale._resample import WEIGHTED, reweighted, root_key, uniforms
+from jaxscale.fitting._job import prepare
+from jaxscale.fitting._resample import WEIGHTED, reweighted, root_key, uniforms
 
 SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
 TILE = 250  # lanes of a tile of the batched peer

@@ -23,8 +23,8 @@ from _common import arguments, one_by_one, place
 from _simple_scaling_laws import METHOD, intervals
 
 import jaxscale as jsl
+from jaxscale.fitting._evidence import evidence
 from jaxscale.uncertainty._cautions import cautions_of
-from jaxscale.uncertainty._evidence import evidence
 from jaxscale.uncertainty._interval import default_kind
 
 STORED = Path(__file__).parent / "results" / "coverage-cpu.jsonl"

@@ -34,9 +34,9 @@ from _common import arguments, emit, place
 
 import jaxscale as jsl
 from jaxscale import positive, real
-from jaxscale._coordinates import layout
-from jaxscale._kernel import Kernel, kernel, sums
-from jaxscale._tiles import TILES
+from jaxscale.fitting._blocks import TILES
+from jaxscale.formula._coordinates import layout
+from jaxscale.formula._sums import Kernel, kernel, sums
 from jaxscale.units import Nats, Number, Params, Shares, Tokens
 
 LANES, ROWS = TILES["cpu"].slots, 240

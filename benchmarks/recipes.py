@@ -22,10 +22,10 @@ import numpy as np
 from _common import arguments, one_by_one, place
 
 import jaxscale as jsl
-from jaxscale._multiplier import by_inversion, multipliers, quantiles
-from jaxscale._optimal import optimal
-from jaxscale._paired import joint, pairs_of
-from jaxscale.uncertainty._evidence import evidence
+from jaxscale.fitting._evidence import evidence
+from jaxscale.plans._frontier import optimal
+from jaxscale.selection._multiplier import by_inversion, multipliers, quantiles
+from jaxscale.selection._pairs import joint, pairs_of
 
 BASE = jsl.laws.chinchilla.published["besiroglu2024"]
 SIGMA = 0.005  # of ln L

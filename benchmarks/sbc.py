@@ -20,7 +20,7 @@ import numpy as np
 from _common import arguments, emit, place
 
 import jaxscale as jsl
-from jaxscale.uncertainty._evidence import evidence
+from jaxscale.fitting._evidence import evidence
 from jaxscale.uncertainty._posterior import FREEDOM, Given, chain, split_rhat
 
 PRIORS = {"E": (1.8, 0.05), "A": (480.0, 0.3), "B": (2000.0, 0.3), "alpha": (0.35, 0.05), "beta": (0.36, 0.05)}

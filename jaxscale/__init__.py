@@ -11,7 +11,7 @@ Names are loaded when they are first used: importing the package alone does not 
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0.dev0"
+from .ground._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import baselines as baselines
@@ -23,61 +23,62 @@ if TYPE_CHECKING:
     from . import schedules as schedules
     from . import solvers as solvers
     from . import units as units
-    from ._allocate import allocate as allocate
-    from ._approaches import Approaches as Approaches
-    from ._approaches import approaches as approaches
-    from ._bootstrap import bootstrap as bootstrap
-    from ._chain import Chain as Chain
-    from ._chain import chain as chain
-    from ._checks import InputError as InputError
-    from ._checks import JaxscaleWarning as JaxscaleWarning
-    from ._compare import Comparison as Comparison
-    from ._compare import compare as compare
-    from ._design import Design as Design
-    from ._design import design as design
-    from ._design import expected_deviation as expected_deviation
-    from ._fit import fit as fit
-    from ._forecast import forecast as forecast
-    from ._frozen import Forecast as Forecast
-    from ._helper import with_helper as with_helper
-    from ._hindsight import Hindsight as Hindsight
-    from ._hindsight import hindsight as hindsight
-    from ._isoflop import IsoFLOP as IsoFLOP
-    from ._isoflop import envelope as envelope
-    from ._isoflop import isoflop as isoflop
-    from ._joint import joint as joint
-    from ._law import Law as Law
-    from ._law import law as law
-    from ._ledger import Ledger as Ledger
-    from ._ledger import ledger as ledger
-    from ._params import Param as Param
-    from ._params import between as between
-    from ._params import negative as negative
-    from ._params import positive as positive
-    from ._params import real as real
-    from ._params import simplex as simplex
-    from ._params import unit as unit
-    from ._recipes import Recipes as Recipes
-    from ._recipes import compare_recipes as compare_recipes
-    from ._region import Region as Region
-    from ._region import near_optimal as near_optimal
-    from ._regret import Regret as Regret
-    from ._regret import decide as decide
-    from ._regret import regret as regret
     from ._report import report as report
-    from ._results import Allocation as Allocation
-    from ._results import Fit as Fit
-    from ._results import Interval as Interval
-    from ._results import Status as Status
-    from ._runs import Runs as Runs
-    from ._score import Score as Score
-    from ._score import score as score
-    from ._sensitivity import Sensitivity as Sensitivity
-    from ._sensitivity import sensitivity as sensitivity
-    from ._signal import TaskSignal as TaskSignal
-    from ._signal import task_signal as task_signal
-    from ._simulate import simulate as simulate
+    from .chains._chain import Chain as Chain
+    from .chains._chain import chain as chain
+    from .fitting._bootstrap import bootstrap as bootstrap
+    from .fitting._fit import fit as fit
+    from .fitting._results import Fit as Fit
+    from .fitting._results import Status as Status
+    from .forecasts._forecast import forecast as forecast
+    from .forecasts._hindsight import Hindsight as Hindsight
+    from .forecasts._hindsight import hindsight as hindsight
+    from .forecasts._ledger import Ledger as Ledger
+    from .forecasts._ledger import ledger as ledger
+    from .forecasts._record import Forecast as Forecast
+    from .forecasts._score import Score as Score
+    from .forecasts._score import score as score
+    from .formula._joint import joint as joint
+    from .formula._law import Law as Law
+    from .formula._law import law as law
+    from .formula._params import Param as Param
+    from .formula._params import between as between
+    from .formula._params import negative as negative
+    from .formula._params import positive as positive
+    from .formula._params import real as real
+    from .formula._params import simplex as simplex
+    from .formula._params import unit as unit
+    from .ground._errors import InputError as InputError
+    from .ground._errors import JaxscaleWarning as JaxscaleWarning
+    from .ground._interval import Interval as Interval
     from .laws import cite as cite
+    from .plans._allocate import Allocation as Allocation
+    from .plans._allocate import allocate as allocate
+    from .plans._approaches import Approaches as Approaches
+    from .plans._approaches import approaches as approaches
+    from .plans._design import Design as Design
+    from .plans._design import design as design
+    from .plans._design import expected_deviation as expected_deviation
+    from .plans._isoflop import IsoFLOP as IsoFLOP
+    from .plans._isoflop import envelope as envelope
+    from .plans._isoflop import isoflop as isoflop
+    from .plans._near_optimal import Region as Region
+    from .plans._near_optimal import near_optimal as near_optimal
+    from .plans._regret import Regret as Regret
+    from .plans._regret import decide as decide
+    from .plans._regret import regret as regret
+    from .selection._compare import Comparison as Comparison
+    from .selection._compare import compare as compare
+    from .selection._recipes import Recipes as Recipes
+    from .selection._recipes import compare_recipes as compare_recipes
+    from .selection._sensitivity import Sensitivity as Sensitivity
+    from .selection._sensitivity import delta_sensitivity as delta_sensitivity
+    from .selection._sensitivity import sensitivity as sensitivity
+    from .table._anchors import with_helper as with_helper
+    from .table._runs import Runs as Runs
+    from .table._simulate import simulate as simulate
+    from .table._task_signal import TaskSignal as TaskSignal
+    from .table._task_signal import task_signal as task_signal
     from .uncertainty import Covariance as Covariance
     from .uncertainty import Identifiability as Identifiability
     from .uncertainty import Influence as Influence
@@ -87,7 +88,6 @@ if TYPE_CHECKING:
     from .uncertainty import Sampling as Sampling
     from .uncertainty import cautions as cautions
     from .uncertainty import covariance as covariance
-    from .uncertainty import delta_sensitivity as delta_sensitivity
     from .uncertainty import identifiability as identifiability
     from .uncertainty import influence as influence
     from .uncertainty import interval as interval
@@ -99,79 +99,79 @@ if TYPE_CHECKING:
 else:
     _SPACES = ("baselines", "costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units")
     _NAMES = {
-        "allocate": "_allocate",
-        "InputError": "_checks",
-        "JaxscaleWarning": "_checks",
-        "Approaches": "_approaches",
-        "approaches": "_approaches",
-        "bootstrap": "_bootstrap",
-        "Comparison": "_compare",
-        "compare": "_compare",
-        "Chain": "_chain",
-        "chain": "_chain",
-        "Design": "_design",
-        "design": "_design",
-        "expected_deviation": "_design",
-        "fit": "_fit",
-        "forecast": "_forecast",
-        "Forecast": "_frozen",
-        "Hindsight": "_hindsight",
-        "hindsight": "_hindsight",
-        "with_helper": "_helper",
-        "IsoFLOP": "_isoflop",
-        "envelope": "_isoflop",
-        "isoflop": "_isoflop",
-        "joint": "_joint",
-        "Law": "_law",
-        "law": "_law",
-        "Ledger": "_ledger",
-        "ledger": "_ledger",
-        "Param": "_params",
-        "between": "_params",
-        "negative": "_params",
-        "positive": "_params",
-        "real": "_params",
-        "simplex": "_params",
-        "unit": "_params",
-        "Recipes": "_recipes",
-        "compare_recipes": "_recipes",
-        "Region": "_region",
-        "near_optimal": "_region",
-        "Regret": "_regret",
-        "decide": "_regret",
-        "regret": "_regret",
         "report": "_report",
-        "Allocation": "_results",
-        "Fit": "_results",
-        "Interval": "_results",
-        "Status": "_results",
-        "Runs": "_runs",
-        "Sensitivity": "_sensitivity",
-        "sensitivity": "_sensitivity",
-        "Score": "_score",
-        "score": "_score",
-        "TaskSignal": "_signal",
-        "task_signal": "_signal",
-        "simulate": "_simulate",
+        "Chain": "chains._chain",
+        "chain": "chains._chain",
+        "bootstrap": "fitting._bootstrap",
+        "fit": "fitting._fit",
+        "Fit": "fitting._results",
+        "Status": "fitting._results",
+        "forecast": "forecasts._forecast",
+        "Hindsight": "forecasts._hindsight",
+        "hindsight": "forecasts._hindsight",
+        "Ledger": "forecasts._ledger",
+        "ledger": "forecasts._ledger",
+        "Forecast": "forecasts._record",
+        "Score": "forecasts._score",
+        "score": "forecasts._score",
+        "joint": "formula._joint",
+        "Law": "formula._law",
+        "law": "formula._law",
+        "between": "formula._params",
+        "negative": "formula._params",
+        "Param": "formula._params",
+        "positive": "formula._params",
+        "real": "formula._params",
+        "simplex": "formula._params",
+        "unit": "formula._params",
+        "InputError": "ground._errors",
+        "JaxscaleWarning": "ground._errors",
+        "Interval": "ground._interval",
         "cite": "laws",
+        "allocate": "plans._allocate",
+        "Allocation": "plans._allocate",
+        "Approaches": "plans._approaches",
+        "approaches": "plans._approaches",
+        "Design": "plans._design",
+        "design": "plans._design",
+        "expected_deviation": "plans._design",
+        "envelope": "plans._isoflop",
+        "IsoFLOP": "plans._isoflop",
+        "isoflop": "plans._isoflop",
+        "near_optimal": "plans._near_optimal",
+        "Region": "plans._near_optimal",
+        "decide": "plans._regret",
+        "Regret": "plans._regret",
+        "regret": "plans._regret",
+        "compare": "selection._compare",
+        "Comparison": "selection._compare",
+        "compare_recipes": "selection._recipes",
+        "Recipes": "selection._recipes",
+        "delta_sensitivity": "selection._sensitivity",
+        "Sensitivity": "selection._sensitivity",
+        "sensitivity": "selection._sensitivity",
+        "with_helper": "table._anchors",
+        "Runs": "table._runs",
+        "simulate": "table._simulate",
+        "task_signal": "table._task_signal",
+        "TaskSignal": "table._task_signal",
+        "cautions": "uncertainty",
         "Covariance": "uncertainty",
-        "Influence": "uncertainty",
-        "Profile": "uncertainty",
         "covariance": "uncertainty",
+        "Identifiability": "uncertainty",
+        "identifiability": "uncertainty",
+        "Influence": "uncertainty",
         "influence": "uncertainty",
         "interval": "uncertainty",
-        "LackOfFit": "uncertainty",
-        "NoiseFloor": "uncertainty",
         "lack_of_fit": "uncertainty",
+        "LackOfFit": "uncertainty",
         "noise_floor": "uncertainty",
-        "prediction_interval": "uncertainty",
+        "NoiseFloor": "uncertainty",
         "posterior": "uncertainty",
-        "identifiability": "uncertainty",
-        "delta_sensitivity": "uncertainty",
-        "cautions": "uncertainty",
-        "Sampling": "uncertainty",
-        "Identifiability": "uncertainty",
+        "prediction_interval": "uncertainty",
+        "Profile": "uncertainty",
         "profile_likelihood": "uncertainty",
+        "Sampling": "uncertainty",
     }
     __all__ = sorted([*_SPACES, *_NAMES])
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from ._digest import rows_digest
-from ._grouped import too_many
-from ._hindsight import in_a_line
-from ._results import Allocation, Fit, Status, element_names
-from ._tested import ranges, ratio_remark, untested
+from .fitting._evidence import Evidence, evidence
+from .fitting._groups import too_many
+from .fitting._results import Fit, Status, element_names
+from .forecasts._hindsight import in_a_line
+from .plans._allocate import Allocation, untested
+from .table._digest import rows_digest
+from .table._scope import ranges, ratio_remark
 from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
-from .uncertainty._evidence import Evidence, evidence
 from .uncertainty._influence import moved
 from .uncertainty._interval import UNKNOWN, default_kind
 

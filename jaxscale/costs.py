@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._tree import node
+from .ground._trees import node
 
 
 @node(eq=True)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from ._tree import node
+from .ground._trees import node
 
 
 @jax.custom_jvp

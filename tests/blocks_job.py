@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 
 import jaxscale as jsl
-from jaxscale import _tiles
+from jaxscale.fitting import _blocks
 
-SMALL = _tiles.Tile(16, 8, 32)
+SMALL = _blocks.Tile(16, 8, 32)
 RESAMPLES = 1300  # 41 blocks of 32 lanes
 
 
@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--directory")
     parser.add_argument("--process", nargs=2, type=int, metavar=("PORT", "NUMBER"))
     options = parser.parse_args()
-    _tiles.TILES["cpu"] = SMALL
+    _blocks.TILES["cpu"] = SMALL
     import jax
 
     if options.process:

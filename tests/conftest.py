@@ -22,8 +22,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_teardown(item):
-    """Programs that tests compile themselves count too: see `_room`."""
-    from jaxscale import _room
+    """Programs that tests compile themselves count too: see `fitting/_room`."""
+    from jaxscale.fitting import _room
 
     _room.make_room()
 

@@ -23,8 +23,8 @@ import optax
 import pytest
 
 import jaxscale as jsl
-from jaxscale import _bootstrap, _prepare, _solve, _store, _tiles
-from jaxscale._lanes import begun, solve_block
+from jaxscale.fitting import _blocks, _bootstrap, _job, _run, _store
+from jaxscale.fitting._lanes import begun, solve_block
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
@@ -33,7 +33,7 @@ DEVICES = [int(n) for n in os.environ.get("JAXSCALE_TEST_DEVICES", "1,2").split(
 
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch):
-    monkeypatch.setitem(_tiles.TILES, "cpu", blocks_job.SMALL)
+    monkeypatch.setitem(_blocks.TILES, "cpu", blocks_job.SMALL)
     assert not jax.config.jax_enable_x64
     yield
     assert not jax.config.jax_enable_x64
@@ -42,7 +42,7 @@ def small_tiles(monkeypatch):
 @pytest.fixture(scope="module")
 def point():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_tiles.TILES, "cpu", blocks_job.SMALL)
+        patch.setitem(_blocks.TILES, "cpu", blocks_job.SMALL)
         return blocks_job.fitted()
 
 
@@ -50,7 +50,7 @@ def point():
 def plain(point):
     """The result of this process, which all others must equal."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(_tiles.TILES, "cpu", blocks_job.SMALL)
+        patch.setitem(_blocks.TILES, "cpu", blocks_job.SMALL)
         return blocks_job.arrays(jsl.bootstrap(point, blocks_job.RESAMPLES))
 
 
@@ -305,7 +305,7 @@ def failing(error, after):
 def test_a_full_disk_says_so_and_loses_nothing(point, plain, tmp_path):
     job = tmp_path / "job"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_store.os, "fsync", failing(OSError(errno.ENOSPC, "No space left on device"), 4))
+        patch.setattr(os, "fsync", failing(OSError(errno.ENOSPC, "No space left on device"), 4))
         with pytest.raises(jsl.InputError, match=r"3 of 5 blocks are stored(.|\n)*the disk is full(.|\n)*free some space"):
             jsl.bootstrap(point, 160, directory=job)
     assert not list(job.glob("*.part"))
@@ -317,7 +317,7 @@ def test_a_full_disk_says_so_and_loses_nothing(point, plain, tmp_path):
 def test_ctrl_c_leaves_what_is_done(point, plain, tmp_path):
     job = tmp_path / "job"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_store.os, "fsync", failing(KeyboardInterrupt(), 3))
+        patch.setattr(os, "fsync", failing(KeyboardInterrupt(), 3))
         with pytest.raises(KeyboardInterrupt):
             jsl.bootstrap(point, 160, directory=job)
     assert len(blocks(job)) == 2
@@ -329,18 +329,18 @@ def test_ctrl_c_leaves_what_is_done(point, plain, tmp_path):
 # -- inside a block --------------------------------------------------------------------------------------------------
 def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
     job = job_of(point, 96)
-    job = _solve.dataclasses.replace(job, ranges=_prepare.projected(job))
+    job = _run.dataclasses.replace(job, ranges=_job.projected(job))
 
     def lanes(first, count, tile=blocks_job.SMALL):
-        x = _tiles.on_device(lambda: begun(first, count, job, tile))
-        out = _tiles.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile)))
+        x = _blocks.on_device(lambda: begun(first, count, job, tile))
+        out = _blocks.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile)))
         return out["x"][:count], out["value"][:count], out["steps"][:count]
 
     whole = [np.concatenate(v) for v in zip(lanes(0, 32), lanes(32, 32), lanes(64, 32), strict=True)]
     for first, count in ((7, 5), (20, 32), (95, 1), (3, 29)):
         for found, expected in zip(lanes(first, count), whole, strict=True):
             np.testing.assert_array_equal(found, expected[first : first + count])
-    wider = lanes(0, 64, _tiles.Tile(32, 8, 64))  # another program, which rounds otherwise: same optima, other steps
+    wider = lanes(0, 64, _blocks.Tile(32, 8, 64))  # another program, which rounds otherwise: same optima, other steps
     for found, expected in zip(wider[:2], whole[:2], strict=True):
         np.testing.assert_allclose(found, expected[:64], rtol=1e-12)
 
@@ -348,12 +348,12 @@ def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
 def test_a_budget_of_memory_lowers_the_slots_and_is_kept(point, plain, monkeypatch):
     seen, solved = [], _bootstrap.solved
     monkeypatch.setattr(_bootstrap, "solved", lambda job, *a, **k: seen.append(job) or solved(job, *a, **k))
-    need = 16 * _solve._lane_bytes(job_of(point))
+    need = 16 * _run._lane_bytes(job_of(point))
     for budget, slots in ((None, 16), (need, 16), (need - 1, 8)):
         boot = jsl.bootstrap(point, 96, memory=budget)
         assert boot.work.slots == slots
         np.testing.assert_allclose(boot.value, plain["value"][:96], rtol=1e-12)
-        assert taken(seen[-1], _tiles.Tile(slots, 8, 32)) <= (budget or _tiles.MEMORY)
+        assert taken(seen[-1], _blocks.Tile(slots, 8, 32)) <= (budget or _blocks.MEMORY)
     with pytest.raises(jsl.InputError, match=rf"memory=100 bytes(.|\n)*memory={need // 2} or more, or fewer rows"):
         jsl.bootstrap(point, 96, memory=100)
 
@@ -362,12 +362,12 @@ def test_a_budget_of_memory_lowers_the_slots_and_is_kept(point, plain, monkeypat
 def test_what_a_lane_is_said_to_take_is_what_the_compiler_counts_at_most(case):
     solver = jsl.solvers.Optax(optax.lbfgs) if case == "lbfgs" else jsl.solvers.Newton()
     job = long_job(800, sets=1 + (case == "several tables"), groups=6 if case == "groups" else 0, solver=solver)
-    least = 16 * _solve._lane_bytes(job)
-    assert taken(job, _tiles.Tile(16, 8, 32)) <= least <= 3 * taken(job, _tiles.Tile(16, 8, 32))
+    least = 16 * _run._lane_bytes(job)
+    assert taken(job, _blocks.Tile(16, 8, 32)) <= least <= 3 * taken(job, _blocks.Tile(16, 8, 32))
 
 
 def job_of(fit, starts=1):
-    return _prepare.prepare([[fit.problem]], starts)
+    return _job.prepare([[fit.problem]], starts)
 
 
 def long_job(rows, sets, groups, solver):
@@ -376,14 +376,14 @@ def long_job(rows, sets, groups, solver):
     N, D = np.geomspace(5e7, 1e10, rows), np.geomspace(2e9, 3e11, rows)[::-1]
     labels = {"family": [f"f{i % groups}" for i in range(rows)]} if groups else {}
     runs = jsl.Runs.from_columns(N=N, D=D, loss=1.7 + 400 * N**-0.34 + 1100 * D**-0.33, groups=labels)
-    problem = _prepare.Problem(law, runs, jsl.objectives.LogHuber(), solver, 0)
-    return _prepare.prepare([[problem]] * sets, 8)
+    problem = _job.Problem(law, runs, jsl.objectives.LogHuber(), solver, 0)
+    return _job.prepare([[problem]] * sets, 8)
 
 
 def taken(job, tile):
     """Bytes of intermediate results of the compiled program."""
     x = np.zeros((job.layout.size, tile.block))
-    program = _tiles.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile).compile())
+    program = _blocks.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile).compile())
     return program.memory_analysis().temp_size_in_bytes
 
 
@@ -396,7 +396,7 @@ def test_a_block_that_fails_is_heard_of_and_leaves_no_setting_behind(point, monk
         if len(lane):  # not where it is only compiled
             raise RuntimeError(f"device {next(calls)} was lost")
 
-    monkeypatch.setattr(_solve, "judged", broken)
+    monkeypatch.setattr(_run, "judged", broken)
     assert not jax.config.jax_enable_x64
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match=r"device \d was lost"):
         jsl.bootstrap(point, 96, executor=pool if place == "an executor" else None)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale._resample import WEIGHTED, reweighted, root_key, sampler, uniforms
+from jaxscale.fitting._resample import WEIGHTED, reweighted, root_key, sampler, uniforms
 from jaxscale.laws import chinchilla
 
 

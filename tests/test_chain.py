@@ -9,14 +9,14 @@ from scipy import stats
 
 import jaxscale as jsl
 from jaxscale import laws, real, units
-from jaxscale._bootstrap import resampling_job
-from jaxscale._compose import noise
-from jaxscale._fit import grid
-from jaxscale._helper import helpers
-from jaxscale._lanes import resample_of
-from jaxscale._resample import KINDS
+from jaxscale.chains._propagate import noise
+from jaxscale.fitting._bootstrap import resampling_job
+from jaxscale.fitting._evidence import evidence
+from jaxscale.fitting._fit import grid
+from jaxscale.fitting._lanes import resample_of
+from jaxscale.fitting._resample import KINDS
 from jaxscale.objectives import LogHuber, LogSquared, NegLogLik, Squared
-from jaxscale.uncertainty._evidence import evidence
+from jaxscale.table._anchors import helpers
 from jaxscale.units import Number
 
 SCORE = {"score": units.Fraction}

@@ -5,7 +5,7 @@ import pytest
 from scipy import optimize
 
 import jaxscale as jsl
-from jaxscale._stack import stacked
+from jaxscale.selection._folds import stacked
 
 LOG = jsl.objectives.LogSquared()
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import LinearConstraint, minimize
 
 import jaxscale as jsl
-from jaxscale import _choose
+from jaxscale.plans import _exchange
 
 TRUTH = jsl.laws.chinchilla.published["besiroglu2024"]
 N, D = (v.ravel() for v in np.meshgrid(np.geomspace(2e7, 2e9, 5), np.geomspace(3e8, 3e10, 5)))
@@ -34,7 +34,7 @@ def choice(m, k=1, seed=0, most=None, limit=0.5, runs=4.0):
     cost = rng.uniform(0.5, 2.0, m) / runs
     cost[-1] = 1.5  # too dear
     first = rng.standard_normal((6, 3))
-    return _choose.scaled(
+    return _exchange.scaled(
         limit * first.T @ first, rng.standard_normal((m, 3)) * np.sqrt(cost)[:, None], rng.standard_normal((k, 3)), cost, most
     )
 
@@ -109,7 +109,7 @@ def test_designs_are_near_the_best_of_all_and_never_below_the_bound():
         p = choice(6, k=1 + seed % 2, seed=seed, most=2 + seed % 3, limit=(0.5, 1e-6)[seed % 5 == 4])
         every = [c for c in itertools.product(*(range(int(n) + 1) for n in p.most)) if p.cost @ c <= 1]
         least = min(p.total(np.array(c)) for c in every)
-        count, bound = _choose.best(p)
+        count, bound = _exchange.best(p)
         assert p.cost @ count <= 1 + 1e-8
         assert np.all(count <= p.most)
         assert count[-1] == 0
@@ -131,7 +131,7 @@ def test_the_bound_is_the_optimum_over_fractions():
             method="SLSQP",
             options={"ftol": 1e-12, "maxiter": 500},
         )
-        weights, bound = _choose.relaxed(p, np.zeros(7))
+        weights, bound = _exchange.relaxed(p, np.zeros(7))
         assert p.cost @ weights <= 1 + 1e-8
         assert p.total(weights) == pytest.approx(found.fun, rel=3e-4)
         assert bound <= found.fun * (1 + 1e-7)
@@ -140,7 +140,7 @@ def test_the_bound_is_the_optimum_over_fractions():
 
 def test_large_designs_come_close_to_the_bound():
     p = choice(30, runs=3e4)
-    count, bound = _choose.best(p)
+    count, bound = _exchange.best(p)
     assert count.sum() > 5_000
     assert bound <= p.total(count) < bound * 1.001
 
@@ -151,14 +151,14 @@ def test_what_is_wanted_may_be_out_of_reach_until_the_runs_are_there():
     wanted = slopes(TRUTH, size)[None]
     none = np.zeros((5, 5))
     for budget in (3e18, 1e20, 1e23, 1e26):
-        p = _choose.scaled(none, rows, wanted, cost / budget, None)
-        count, bound = _choose.best(p)
-        (variance,) = _choose.variances(none, rows, wanted, count)
+        p = _exchange.scaled(none, rows, wanted, cost / budget, None)
+        count, bound = _exchange.best(p)
+        (variance,) = _exchange.variances(none, rows, wanted, count)
         exact = wanted[0] @ np.linalg.inv((rows.T * count) @ rows) @ wanted[0]
         assert variance == pytest.approx(exact, rel=1e-5)
         assert bound <= exact * (1 + 1e-6)
         assert budget < 1e20 or exact < 1.05 * bound
-    assert _choose.variances(none, rows, wanted, np.eye(25)[0]) == np.inf
+    assert _exchange.variances(none, rows, wanted, np.eye(25)[0]) == np.inf
 
 
 def test_a_design_of_a_fit(fit):

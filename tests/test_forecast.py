@@ -10,11 +10,10 @@ from scipy import integrate, stats
 
 import jaxscale as jsl
 from jaxscale import positive
-from jaxscale._digest import rows_digest
-from jaxscale._ledger import clopper_pearson
-from jaxscale._store import write_whole
-from jaxscale._tested import beyond, largest
-from jaxscale.uncertainty._student import student_crps
+from jaxscale.ground._files import write_whole
+from jaxscale.ground._tails import clopper_pearson, student_crps
+from jaxscale.table._digest import rows_digest
+from jaxscale.table._scope import beyond, largest
 from jaxscale.units import Nats, Params, Tokens
 
 chinchilla = jsl.laws.chinchilla

@@ -63,7 +63,7 @@ def test_given_arguments_are_never_ignored():
 
 
 def test_the_longest_ladder_fits():
-    from jaxscale._lanes import LADDER
+    from jaxscale.fitting._lanes import LADDER
 
     for scale in (1.0, 1e10, 1e30):
         ladder = jsl.objectives.Huber(1e-3).smoother(scale)

@@ -9,12 +9,12 @@ import pytest
 from cases import LAWS, OBJECTIVES, SHAPES
 
 import jaxscale as jsl
-from jaxscale._coordinates import layout
-from jaxscale._evaluate import evaluate
-from jaxscale._formula import Formula, Unknown
-from jaxscale._jets import Jet
-from jaxscale._kernel import kernel, per_run, sums
-from jaxscale._starts import amplitudes
+from jaxscale.fitting._starts import amplitudes
+from jaxscale.formula._coordinates import layout
+from jaxscale.formula._form import evaluate
+from jaxscale.formula._jets import Jet
+from jaxscale.formula._sums import kernel, per_run, sums
+from jaxscale.formula._tape import Formula, Unknown
 from jaxscale.units import Number, Shares
 
 LANES, ROWS = 16, 24

@@ -10,7 +10,7 @@ import pytest
 
 import jaxscale as jsl
 from jaxscale import between, laws, negative, positive, real, simplex, unit, units
-from jaxscale._call import check_lengths
+from jaxscale.formula._form import check_lengths
 from jaxscale.laws import busbridge, chinchilla, kaplan, power_law
 
 VALUES = {"E": 1.7, "A": 400.0, "B": 1100.0, "alpha": 0.34, "beta": 0.28}

@@ -106,14 +106,14 @@ def test_nothing_in_a_tile_calls_lapack():
     from cases import noisy
 
     import jaxscale as jsl
-    from jaxscale import _lanes, _prepare, _tiles
-    from jaxscale._results import Problem
+    from jaxscale.fitting import _blocks, _job, _lanes
+    from jaxscale.fitting._results import Problem
 
     problem = Problem(
         jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
     )
     with jax.enable_x64(True):
-        job, tile = _prepare.prepare([[problem]], 4), _tiles.TILES["cpu"]
+        job, tile = _job.prepare([[problem]], 4), _blocks.TILES["cpu"]
         text = _lanes.solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile).as_text()
         text += jax.jit(_lanes.draw.__wrapped__).lower(np.zeros(tile.slots, np.int32), job).as_text()
     assert "lapack" not in text

@@ -7,7 +7,7 @@ import pytest
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale import _fit, _room
+from jaxscale.fitting import _fit, _room
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared
 

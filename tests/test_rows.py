@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import jaxscale as jsl
-from jaxscale._rows import cells, unfinished
+from jaxscale.table._rules import cells, unfinished
 from jaxscale.uncertainty import lack_of_fit, noise_floor
 
 CURVES = {

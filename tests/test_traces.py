@@ -5,8 +5,10 @@ import numpy as np
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale import _allocate, _lanes, _plan, _solve, costs
+from jaxscale import costs
+from jaxscale.fitting import _lanes, _run
 from jaxscale.laws import chinchilla
+from jaxscale.plans import _allocate, _search
 
 
 def counted(monkeypatch, name, function, user, static=()):
@@ -23,7 +25,7 @@ def counted(monkeypatch, name, function, user, static=()):
 
 
 def test_fits_and_refits_share_one_trace(monkeypatch):
-    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _solve, static=(4,))
+    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _run, static=(4,))
     a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
     fit = jsl.fit(chinchilla, a)
     assert len(traces) == 1
@@ -44,7 +46,7 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
 
 def test_plans_share_one_trace(monkeypatch):
     """A handful of plans and many have a program each; budgets, prices, bounds and laws are numbers."""
-    traces = counted(monkeypatch, "plan_tile", _plan.plan_tile, _allocate)
+    traces = counted(monkeypatch, "plan_tile", _search.plan_tile, _allocate)
     law = chinchilla.published["hoffmann2022"]
     jsl.allocate(law, 1e21)
     jsl.allocate(law, np.geomspace(1e20, 1e24, 7))

@@ -7,12 +7,12 @@ from scipy import stats
 
 import jaxscale as jsl
 from jaxscale import positive, real, unit
-from jaxscale._bootstrap import leave_out
-from jaxscale._noise import leverage, spread
-from jaxscale._resample import NOISY, WEIGHTED, noised, reweighted, sampler
+from jaxscale.fitting._bootstrap import leave_out
+from jaxscale.fitting._noise import leverage, spread
+from jaxscale.fitting._resample import NOISY, WEIGHTED, noised, reweighted, sampler
+from jaxscale.ground._tails import incomplete_beta, student
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared, Squared
-from jaxscale.uncertainty._student import incomplete_beta, student
 from jaxscale.units import Number
 
 

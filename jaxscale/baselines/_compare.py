@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import InputError, refuse
-from .._runs import Runs
+from ..ground._errors import InputError, refuse
+from ..table._runs import Runs
 from . import _methods
 from ._methods import Predicted
 from ._tables import ends_of, labels_of

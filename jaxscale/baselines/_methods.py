@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from .. import objectives
-from .._checks import nearest, refuse
-from .._fit import fit
-from .._law import Law
-from .._results import Fit, Status
-from .._runs import Runs
+from ..fitting._fit import fit
+from ..fitting._results import Fit, Status
+from ..formula._law import Law
+from ..ground._errors import nearest, refuse
 from ..laws import loss as _loss
 from ..laws.downstream import accuracy_from_compute, accuracy_from_loss, accuracy_from_sizes
+from ..table._runs import Runs
 from ._tables import Rows, ends_of, rows_after, rows_of, size_of
 
 _STARTS = 32

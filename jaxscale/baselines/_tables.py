@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._checks import nearest, refuse
-from .._runs import Runs
+from ..ground._errors import nearest, refuse
+from ..table._runs import Runs
 
 _LAST = 0.9  # of the steps of a run: what its end is averaged over
 

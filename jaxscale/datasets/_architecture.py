@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._runs import Runs
 from ..laws.architecture import tokens_per_character
+from ..table._runs import Runs
 from ..units import Characters, Count, DenseParams, Experts, NonEmbeddingParams, Number, Params, Positive
 from ._entry import Entry
 from ._read import column, lines, saying

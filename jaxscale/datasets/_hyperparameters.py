@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._runs import Runs
+from ..table._runs import Runs
 from ..units import ActiveParams, LearningRate, NonEmbeddingParams, Tokens
 from ._entry import Entry
 from ._read import saying

@@ -6,8 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from .._checks import nearest
-from .._runs import Runs
+from ..ground._errors import nearest
+from ..table._runs import Runs
 from . import _embedded
 from ._entry import Entry
 from ._registry import READERS, REGISTRY

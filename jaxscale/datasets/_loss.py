@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .._runs import Runs
+from ..table._runs import Runs
 from ._entry import Entry
 from ._read import saying
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._runs import Runs
+from ..table._runs import Runs
 from ..units import Nats, Shares, Steps
 from ._entry import Entry
 from ._read import column, lines, saying

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._runs import Runs
+from ..table._runs import Runs
 
 
 def lines(path: Path) -> list[dict[str, str]]:

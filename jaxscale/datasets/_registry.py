@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._runs import Runs
+from ..table._runs import Runs
 from . import _architecture, _curves, _downstream, _embedded, _hyperparameters, _loss, _mixtures
 from ._entry import Entry
 

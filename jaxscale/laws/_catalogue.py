@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from .._law import Law
+from ..formula._law import Law
 from ._papers import PAPERS
 
 _SMALL_WORDS = ("a", "and", "at", "for", "in", "of", "on", "the", "to", "with")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from .._tree import to_numpy, traced
+from ..ground._trees import to_numpy, traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,9 +12,9 @@ import math
 
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive, real
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import positive, real
+from ..ground._roots import root
 from ..units import LearningRate, Nats, NonEmbeddingParams, Params, Steps, Tokens
 from ._rule import rule
 

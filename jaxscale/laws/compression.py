@@ -11,9 +11,9 @@ import math
 
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import positive
+from ..ground._roots import root
 from ..units import BitWidth, Fraction, Nats, NonEmbeddingParams, NonZeroParams, Tokens
 from ._rule import rule
 from .loss import compute_optimal

@@ -10,9 +10,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import negative, positive, real
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import negative, positive, real
+from ..ground._roots import root
 from ..units import Fraction, Nats, Number, Params, Positive, Tokens
 from . import _shapes as shapes
 from ._rule import rule

@@ -12,9 +12,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from .._checks import nearest
-from .._law import law
-from .._params import between, negative, positive, real, unit
+from ..formula._law import law
+from ..formula._params import between, negative, positive, real, unit
+from ..ground._errors import nearest
 from ..units import Count, Flop, Fraction, Nats, NonEmbeddingParams, Number, Params, Positive, Tokens
 from ._rule import rule
 from .loss import tokens_for_loss

@@ -13,8 +13,8 @@ import math
 import jax.numpy as jnp
 from jax.scipy.special import entr
 
-from .._law import law
-from .._params import between, negative, positive, real
+from ..formula._law import law
+from ..formula._params import between, negative, positive, real
 from ..units import Flop, LearningRate, Nats, Params, Positive, Tokens
 from ._rule import rule
 

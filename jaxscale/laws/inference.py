@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import betainc, gammaln
 
-from .._law import law
-from .._params import negative, positive, real
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import negative, positive, real
+from ..ground._roots import root
 from ..units import Count, Fraction, Positive, Samples, Seconds, Tokens, Vector
 from ._rule import rule
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive, real
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import positive, real
+from ..ground._roots import root
 from ..units import Flop, Nats, NonEmbeddingParams, Number, Params, Positive, Steps, Tokens
 from ._rule import rule
 

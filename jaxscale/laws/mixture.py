@@ -11,9 +11,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive, real
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import positive, real
+from ..ground._roots import root
 from ..units import Nats, Params, Shares, Tokens
 from ._rule import rule
 

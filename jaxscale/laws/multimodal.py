@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import negative, positive, real
+from ..formula._law import law
+from ..formula._params import negative, positive, real
 from ..units import Flop, Fraction, Nats, NonEmbeddingParams, Params, Tokens
 from ._rule import rule
 

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._law import law
-from .._params import between, real, unit
+from ..formula._law import law
+from ..formula._params import between, real, unit
 from ..units import Fraction, Number, Params, Positive, Tokens, Vector
 from ._rule import rule
 from .downstream import loss_for_accuracy

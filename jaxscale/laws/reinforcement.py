@@ -10,9 +10,9 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive
-from .._roots import root
+from ..formula._law import law
+from ..formula._params import positive
+from ..ground._roots import root
 from ..units import Positive, Samples
 from ._rule import rule
 

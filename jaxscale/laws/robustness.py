@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import logit
 
-from .._law import law
-from .._params import positive, real
+from ..formula._law import law
+from ..formula._params import positive, real
 from ..units import Count, Fractions, Number, Params, Positive, Tokens
 from ._rule import rule
 

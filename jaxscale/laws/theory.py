@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._tree import traced
+from ..ground._trees import traced
 from ._rule import rule
 
 __all__ = [

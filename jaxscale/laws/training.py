@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .._law import law
-from .._params import positive
+from ..formula._law import law
+from ..formula._params import positive
 from ..units import LearningRate, Nats, Number, Params, Tokens, Vector
 from ._rule import rule
 from ._shapes import decrements_to

@@ -11,8 +11,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from .._law import law
-from .._params import positive
+from ..formula._law import law
+from ..formula._params import positive
 from ..units import Characters, Examples, Nats, NonEmbeddingParams, Positive, Tokens
 from ._rule import rule
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import refuse
-from .._results import Allocation
-from .._runs import Runs
+from ..ground._errors import refuse
+from ..plans._allocate import Allocation
+from ..table._runs import Runs
 from ._figure import BLUE, GREY, RED, SERIES, cost_unit, new, spread
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._chain import Chain
-from .._checks import refuse
-from .._helper import helpers
-from .._links import unit_of_input, unit_of_value
-from .._results import Fit
+from ..chains._chain import Chain
+from ..chains._stages import unit_of_input, unit_of_value
+from ..fitting._results import Fit
+from ..ground._errors import refuse
+from ..table._anchors import helpers
 from ..uncertainty import interval
 from ._figure import BLACK, BLUE, GREY, ORANGE, SKY, new
 

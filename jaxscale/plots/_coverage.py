@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import refuse
-from .._results import Allocation, Fit
-from .._tested import ranges
-from ..uncertainty._evidence import evidence
+from ..fitting._evidence import evidence
+from ..fitting._results import Fit
+from ..ground._errors import refuse
+from ..plans._allocate import Allocation
+from ..table._scope import ranges
 from ._figure import BLACK, BLUE, GREEN, GREY, RED, new, short
 
 if TYPE_CHECKING:

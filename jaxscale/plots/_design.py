@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from .._checks import nearest, refuse
-from .._design import Design
-from .._results import Fit
-from .._runs import Runs
+from ..fitting._results import Fit
+from ..ground._errors import nearest, refuse
+from ..plans._design import Design
+from ..table._runs import Runs
 from ._figure import BLACK, BLUE, GREY, RED, new, short
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._allocate import allocate, solved
-from .._allocate import allocation as named
-from .._checks import refuse
-from .._question import Put
-from .._region import Region, near_optimal
-from .._results import Allocation, Fit
-from .._rules import Question
-from .._runs import Runs
+from ..fitting._results import Fit
+from ..ground._errors import refuse
+from ..plans._allocate import Allocation, allocate, solved
+from ..plans._allocate import allocation as named
+from ..plans._near_optimal import Region, near_optimal
+from ..plans._problem import Question
+from ..plans._question import Put
+from ..table._runs import Runs
 from ._figure import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, cost_unit, new, short
 from ._plane import GRID, View, band, curves, values, with_limits
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._compare import Comparison
-from .._held_out import BASELINES, error_of
+from ..selection._compare import Comparison
+from ..selection._folds import BASELINES, error_of
 from ._figure import GREY, SERIES, new
 
 if TYPE_CHECKING:

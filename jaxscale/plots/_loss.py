@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._allocate import allocate
-from .._checks import refuse
-from .._results import Fit
+from ..fitting._results import Fit
+from ..ground._errors import refuse
+from ..plans._allocate import allocate
 from ._figure import new
 
 if TYPE_CHECKING:

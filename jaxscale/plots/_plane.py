@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._question import Put
-from .._rules import Question, gaps, known_of, value_of
-from .._runs import Runs
+from ..plans._problem import Question, gaps, known_of, value_of
+from ..plans._question import Put
+from ..table._runs import Runs
 
 GRID = 200
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import refuse
-from .._results import Allocation
+from ..ground._errors import refuse
+from ..plans._allocate import Allocation
 from ._figure import BLACK, GREY, PALE, SERIES, cost_unit, new, spread
 
 if TYPE_CHECKING:

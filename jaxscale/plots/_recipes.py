@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import refuse
-from .._recipes import Recipes
-from .._results import Interval
+from ..ground._errors import refuse
+from ..ground._interval import Interval
+from ..selection._recipes import Recipes
 from ._figure import BLACK, BLUE, GREY, ORANGE, RED, cost_unit, new, short
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import refuse
-from .._noise import spread
-from .._results import Fit
-from .._tested import axes
-from ..uncertainty._evidence import Evidence, evidence
-from ..uncertainty._student import student
+from ..fitting._evidence import Evidence, evidence
+from ..fitting._noise import spread
+from ..fitting._results import Fit
+from ..ground._errors import refuse
+from ..ground._tails import student
+from ..table._scope import axes
 from ._figure import BLACK, BLUE, ORANGE, PALE, RED, new
 
 if TYPE_CHECKING:

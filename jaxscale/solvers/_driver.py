@@ -7,7 +7,7 @@ step, or damping that found no descent). Both tests are free of the scale of the
 optimum is not decided here: the certificate looks at the best point again.
 
 `minimise` advances a fixed set of lanes until all have stopped, which is right for a plan; a block of fits fills the
-slots of finished lanes with waiting ones instead (`_lanes`).
+slots of finished lanes with waiting ones instead (`fitting/_lanes`).
 """
 
 from __future__ import annotations

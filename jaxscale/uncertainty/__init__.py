@@ -1,12 +1,12 @@
-"""Uncertainty: one method per file, all from the same evidence (`_evidence`)."""
+"""Uncertainty: one method per file, all from the same evidence (`fitting/_evidence`)."""
 
+from ..selection._sensitivity import delta_sensitivity
 from ._cautions import cautions
 from ._covariance import Covariance, covariance
-from ._delta import delta_sensitivity
-from ._floor import LackOfFit, NoiseFloor, lack_of_fit, noise_floor
 from ._identifiability import Identifiability, identifiability
 from ._influence import Influence, influence
 from ._interval import interval
+from ._noise_floor import LackOfFit, NoiseFloor, lack_of_fit, noise_floor
 from ._posterior import Sampling, posterior
 from ._prediction import prediction_interval
 from ._profile import Profile, profile_likelihood

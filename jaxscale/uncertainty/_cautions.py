@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._results import Fit
-from .._rows import unfinished
-from ._evidence import Evidence, evidence
-from ._student import incomplete_beta, student
+from ..fitting._evidence import Evidence, evidence
+from ..fitting._results import Fit
+from ..ground._tails import f_tail, student
+from ..table._rules import unfinished
 
 _ALARM = 1e-3
 _FAR = 6.0  # robust scales; of normal noise one residual in 500 million lies beyond
@@ -120,8 +120,3 @@ def _projected(columns: np.ndarray, values: np.ndarray) -> tuple[int, float]:
     left, size, _ = np.linalg.svd(columns / np.where(length > 0, length, 1.0), full_matrices=False)
     basis = left[:, size > 1e-8 * size[0]]
     return basis.shape[1], float(np.sum((values - basis @ (basis.T @ values)) ** 2))
-
-
-def f_tail(f: float, a: int, b: int) -> float:
-    """P(F > f) with a and b degrees of freedom."""
-    return incomplete_beta(0.5 * b, 0.5 * a, b / (b + a * max(f, 0.0)))

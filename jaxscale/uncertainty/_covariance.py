@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._bootstrap import leave_out
-from .._checks import refuse, warn
-from .._fit import coordinates
-from .._results import Fit, Status
-from ._evidence import Evidence, evidence
+from ..fitting._bootstrap import leave_out
+from ..fitting._evidence import Evidence, evidence
+from ..fitting._fit import coordinates
+from ..fitting._results import Fit, Status
+from ..ground._errors import refuse, warn
 
 KINDS = ("hc3", "cr3", "sandwich", "laplace")
 FEWEST = 5  # clusters

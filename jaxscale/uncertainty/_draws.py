@@ -14,14 +14,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._bootstrap import resampling_job
-from .._fit import coordinates, grid
-from .._kernel import kernel, outer, per_run, sums
-from .._lanes import Job, resample_of
-from .._resample import NOISY
-from .._results import Fit, Interval
-from .._tiles import on_device
-from ._evidence import Evidence
+from ..fitting._blocks import on_device
+from ..fitting._bootstrap import resampling_job
+from ..fitting._evidence import Evidence
+from ..fitting._fit import coordinates, grid
+from ..fitting._lanes import Job, resample_of
+from ..fitting._resample import NOISY
+from ..fitting._results import Fit
+from ..formula._sums import kernel, outer, per_run, sums
+from ..ground._interval import Interval
 
 KINDS = ("percentile", "bca", "studentised")
 _TILE = 128  # draws whose covariance is computed at once

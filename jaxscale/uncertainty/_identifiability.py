@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._results import Fit
+from ..fitting._evidence import evidence
+from ..fitting._results import Fit
 from ._covariance import noise_scale
-from ._evidence import evidence
 
 
 @dataclass(frozen=True)

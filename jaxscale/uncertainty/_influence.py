@@ -15,10 +15,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._law import Law
-from .._results import Fit
+from ..fitting._evidence import Evidence, evidence, parameters, slopes_at
+from ..fitting._results import Fit
+from ..formula._law import Law
 from ._covariance import few_inside, inverse_hessian, left_out
-from ._evidence import Evidence, evidence, parameters, slopes_at
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._bootstrap import bootstrap
-from .._fit import grid
-from .._grouped import coordinates_of, too_many
-from .._law import Law
-from .._maps import over_ensemble
-from .._resample import KINDS as RESAMPLES
-from .._results import Fit, Interval, Status, element_names
+from ..fitting._bootstrap import bootstrap
+from ..fitting._ensemble import over_ensemble
+from ..fitting._evidence import Evidence, evidence, slopes_at, slopes_of
+from ..fitting._fit import grid
+from ..fitting._groups import coordinates_of, too_many
+from ..fitting._resample import KINDS as RESAMPLES
+from ..fitting._results import Fit, Status, element_names
+from ..formula._law import Law
+from ..ground._interval import Interval
+from ..ground._tails import student
 from . import _covariance, _draws
-from ._evidence import Evidence, evidence, slopes_at, slopes_of
 from ._scale import Scale, is_interval, linked, unlinked
-from ._student import student
 
 KINDS = (*_covariance.KINDS, *_draws.KINDS)
 UNKNOWN = ("at its edge", "not identified", "not converged")  # kinds of intervals that are none

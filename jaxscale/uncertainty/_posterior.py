@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import warn
-from .._evaluate import evaluate
-from .._fit import everything
-from .._results import Fit
-from .._tiles import on_device
+from ..fitting._blocks import on_device
+from ..fitting._evidence import Evidence, evidence
+from ..fitting._fit import everything
+from ..fitting._results import Fit
+from ..formula._form import evaluate
+from ..ground._errors import warn
 from ._covariance import noise_scale
-from ._evidence import Evidence, evidence
 
 WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
 FREEDOM = 4.0  # of Student's t

@@ -17,16 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._bootstrap import bootstrap
-from .._call import arguments
-from .._results import Fit, Interval
-from .._tiles import on_device
-from .._tree import to_numpy
+from ..fitting._blocks import on_device
+from ..fitting._bootstrap import bootstrap
+from ..fitting._evidence import Frame, evidence
+from ..fitting._results import Fit
+from ..formula._form import arguments
+from ..ground._interval import Interval
+from ..ground._tails import student, students
+from ..ground._trees import to_numpy
 from . import _covariance
-from ._evidence import Frame, evidence
-from ._floor import NoiseFloor, noise_of
 from ._interval import REFITS, default_kind, interval
-from ._student import student, students
+from ._noise_floor import NoiseFloor, noise_of
 
 
 @dataclass(frozen=True, eq=False)

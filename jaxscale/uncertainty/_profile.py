@@ -17,16 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import nearest, warn
-from .._evaluate import evaluate
-from .._law import Law
-from .._results import Fit, Interval
-from .._tiles import on_device
+from ..fitting._blocks import on_device
+from ..fitting._evidence import Evidence, evidence, slopes_of
+from ..fitting._results import Fit
+from ..formula._form import evaluate
+from ..formula._law import Law
+from ..ground._errors import nearest, warn
+from ..ground._interval import Interval
+from ..ground._tails import student
 from ..solvers import Newton, minimise
 from ._covariance import inverse_hessian, noise_scale
-from ._evidence import Evidence, evidence, slopes_of
 from ._scale import linked, unlinked
-from ._student import student
 
 _STIFF = 1e4  # the spring, in curvatures of the profile at the optimum
 _ROUNDS = 4  # widenings of the grid until both ends lie beyond the level

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._law import Law
-from .._params import Param
-from .._results import Interval
+from ..formula._law import Law
+from ..formula._params import Param
+from ..ground._interval import Interval
 
 
 @dataclass(frozen=True)

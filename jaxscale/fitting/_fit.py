@@ -1,0 +1,220 @@
+"""`fit`: the best of many starts, with a certificate.
+
+Jobs are prepared, their lanes run in blocks, and the best start is kept and certified. Every second start walks up a
+ladder of ever sharper objectives (`_lanes`). Several tables and several objectives are more lanes of the same job: a cell
+is one table with one objective, and only tables of very different length, or objectives of different kinds, make a job
+of their own. `_bootstrap` puts the same parts together for resamples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import jax
+import numpy as np
+
+from .. import objectives as obj
+from ..formula._coordinates import Layout
+from ..formula._law import Law
+from ..solvers import Newton, as_solver
+from ..table._runs import Runs
+from ._blocks import Run
+from ._certificate import certify
+from ._groups import applies, fit_groups
+from ._job import prepare, projected
+from ._lanes import Job
+from ._results import Certificate, Fit, Problem
+from ._run import free_params, measures, ready, solved
+
+_WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
+
+
+def fit(
+    law: Law,
+    runs: Runs | Sequence[Runs],
+    *,
+    objective: Any = None,
+    starts: int | Sequence[Mapping[str, Any]] = 256,
+    solver: Any = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Fit:
+    """Best fit of `law` to `runs`: parameters in the law's units, certified.
+
+    `objective` (default `LogHuber(1e-3)`) is summed over runs with their weights; `starts` are drawn in the start
+    ranges of the law with `seed`, or given as a list of dicts; `solver` is a spec (default `solvers.Newton()`).
+
+    Lists of tables and of objectives are fitted in one go: parameters then have the shape (tables,), (objectives,) or
+    (tables, objectives), and `fits[3]` is the fit of one table. `executor` (any `concurrent.futures.Executor`) runs the
+    blocks of lanes elsewhere; `directory` stores them, and the same call goes on where an interrupted one stopped;
+    `memory` [bytes] bounds what the lanes of one worker take at once. None of the three changes a number, except that
+    less memory can mean smaller tiles.
+
+    Raises InputError where the fit cannot mean anything (a column is missing, another unit, fewer distinct runs than
+    free parameters). What can only be seen in the result is in `.status` and `.certificate`, never hidden.
+
+    >>> import jaxscale as jsl
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
+    >>> bool(best.ok), round(float(best.params["alpha"]), 2)
+    (True, 0.36)
+
+    Source of the objective: Hoffmann et al. 2022 eq. 3. Starts by projection, the ladder and the certificate are ours.
+    """
+    if not isinstance(law, Law):
+        raise TypeError(
+            f"{getattr(law, '__name__', law)!r} is no law: a rule has nothing to fit, call it; a formula needs @jsl.law"
+        )
+    count = starts if isinstance(starts, int) else len(starts)
+    if count < 1:
+        raise ValueError(f"starts={starts}: at least one is needed")
+    objective = obj.LogHuber() if objective is None else objective
+    spec = as_solver(solver or Newton())
+    several = isinstance(runs, list | tuple), isinstance(objective, list | tuple)
+    sets, objectives = (list(v) if many else [v] for v, many in zip((runs, objective), several, strict=True))
+    if not sets or not objectives:
+        raise ValueError("fit() needs a table and an objective; an empty list was given")
+    problems = [[Problem(law, r, o, spec, seed) for o in objectives] for r in sets]
+    run = Run(executor, directory, memory)
+    if not any(several) and isinstance(starts, int) and applies(law, sets[0]):
+        return fit_groups(problems[0][0], starts, run)
+    cells = np.empty((len(sets), len(objectives)), object)
+    for number, (rows, columns) in enumerate(jobs := jobs_of(problems, count)):
+        own = [[problems[d][o] for o in columns] for d in rows]
+        job = prepare(own, starts)
+        if isinstance(starts, int):
+            job = dataclasses.replace(job, ranges=projected(job))
+        found = solved(job, len(rows) * len(columns), part(run, number, len(jobs)), label="starts", also=[ready])
+        near = measures(job, found.lanes["x"])
+        for k, (d, o) in enumerate((d, o) for d in rows for o in columns):
+            lane = {name: v[k] for name, v in found.lanes.items()}
+            status, certificate = certify(problems[d][o], job, k, lane, {name: v[k] for name, v in near.items()})
+            certificate = dataclasses.replace(certificate, **_agreement(job, k, found.values[k]))
+            params = everything(law, free_params(lane), ())
+            point = Fit(params, lane["value"], status, certificate, problems[d][o], steps=lane["steps"], work=found.work)
+            cells[d, o] = point
+    return gathered(cells, several)
+
+
+def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
+    """Starts drawn, kept, and agreeing with the best of them; the optima that they ended in."""
+    table, log = job.table, job.ladder.log
+    dataset = cell // int(job.objectives)
+    exact = 1e-20 * np.sum(table.weights[dataset] * (1.0 if log else table.target[dataset] ** 2))  # residuals of 1e-10: rounding
+    ended = np.sort(values[np.isfinite(values)])
+    optima: list[tuple[float, int]] = []
+    while len(ended) and len(optima) < 5:
+        same = ended <= ended[0] + 1e-6 * abs(ended[0]) + exact
+        optima.append((float(ended[0]), int(same.sum())))
+        ended = ended[~same]
+    kept = int(np.sum(np.isfinite(values)))
+    return {
+        "starts_drawn": len(values),
+        "starts_kept": kept,
+        "starts_agreed": optima[0][1] if optima else 0,
+        "optima": tuple(optima),
+    }
+
+
+def jobs_of(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
+    """Tables and objectives that go into one job each: objectives of one kind, tables of similar length.
+
+    A job pads its tables to the longest, and every job compiles: tables are set apart where they are less than a quarter
+    as long and `lanes` solves of each would waste more time on padding than a compilation takes.
+    """
+    kinds: dict[Any, list[int]] = {}
+    for o, problem in enumerate(problems[0]):
+        kinds.setdefault(type(problem.objective), []).append(o)
+    lengths: list[list[int]] = []
+    size = [len(of_table[0].runs) for of_table in problems]
+    order = sorted(range(len(size)), key=lambda d: -size[d])
+    for i, d in enumerate(order):
+        longest = size[lengths[-1][0]] if lengths else 0
+        waste = lanes * sum(longest - size[k] for k in order[i:])
+        if not lengths or (4 * size[d] < longest and waste > _WORTH_COMPILING):
+            lengths.append([])
+        lengths[-1].append(d)
+    return [(sorted(rows), columns) for rows in lengths for columns in kinds.values()]
+
+
+def part(run: Run, number: int, count: int) -> Run:
+    """Each job of a call has a directory of its own."""
+    if run.directory is None or count == 1:
+        return run
+    return dataclasses.replace(run, directory=os.path.join(run.directory, f"part_{number}"))
+
+
+def grid(fit: Fit) -> np.ndarray:
+    """The fits of one table and objective that a fit holds, (tables, objectives)."""
+    if fit.cells is not None:
+        cells: np.ndarray = fit.cells
+        return cells.reshape(cells.shape if cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
+    only = np.empty((1, 1), object)
+    only[0, 0] = fit
+    return only
+
+
+def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
+    """Coordinates (L, P) of parameters (L, ...)."""
+    with jax.enable_x64(True):
+        free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
+        packed: np.ndarray = np.asarray(_packed(job.layout, free)) / job.unit
+        return packed
+
+
+@functools.partial(jax.jit, static_argnames="layout")  # of one layout: looking at a fit compiles nothing anew
+def _packed(layout: Layout, free: dict[str, Any]) -> Any:
+    return jax.vmap(layout.pack)(free)
+
+
+def optima(job: Job, points: Sequence[Fit]) -> np.ndarray:
+    """Coordinates (cells, P) of fits."""
+    return coordinates(job, {k: np.stack([p.params[k] for p in points]) for k in job.law.free})
+
+
+def gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = None) -> Fit:
+    """One fit of one cell, or a fit that holds them all, with the axes that were asked for."""
+    if not any(several):
+        only: Fit = cells[0, 0]
+        return only
+    cells = cells[tuple(slice(None) if many else 0 for many in several)]
+    flat = list(cells.flat)
+    lead = np.shape(flat[0].value)
+
+    def together(values: list[Any]) -> np.ndarray:
+        stacked = np.stack([np.asarray(v) for v in values], axis=len(lead))
+        return stacked.reshape(*lead, *cells.shape, *stacked.shape[len(lead) + 1 :])
+
+    certificate = Certificate(
+        gradient=together([f.certificate.gradient for f in flat]),
+        singular=together([f.certificate.singular for f in flat]),
+        findings=tuple(f"{i}: {text}" for i, f in enumerate(flat) for text in f.certificate.findings),
+    )
+    return Fit(
+        {k: together([f.params[k] for f in flat]) for k in flat[0].params},
+        together([f.value for f in flat]),
+        together([np.asarray(f.status, np.int64) for f in flat]),
+        certificate,
+        flat[0].problem,
+        point,
+        flat[0].by,
+        together([f.steps for f in flat]),
+        flat[0].work,
+        cells,
+        several,
+    )
+
+
+def everything(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
+    fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
+    known = {**fixed, **free}
+    for k, master in law.ties:
+        known[k] = known[master]
+    return {k: known[k] for k, _ in law.specs}

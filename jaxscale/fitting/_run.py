@@ -1,0 +1,164 @@
+"""A job's lanes, run in blocks and brought together: the best start of every resample, and what it cost.
+
+`Solve` is the task that is handed to threads, executors and other machines: a job of plain arrays, which pickles, and
+two integers that say which lanes. It keeps only the best start of each resample before anything leaves a block, so that
+millions of starts need no more memory or disk than their resamples, beside one number each (their objective, from which
+agreement is counted).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..formula._law import Law
+from ..formula._sums import kernel
+from ..ground._errors import refuse
+from ._blocks import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
+from ._lanes import Job, begun, draw, solve_block
+from ._resample import NOISY, WEIGHTED
+from ._status import judged, measured
+
+__all__ = ["Run", "Solve", "Work", "free_params", "measures", "ready", "solved"]
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Solve:
+    """Lanes `first` to `first + count - 1` of a job: best start of each resample, and the objective of every start."""
+
+    job: Job
+    tile: Tile
+
+    def __call__(self, first: int, count: int) -> Arrays:
+        x = begun(first, count, self.job, self.tile)
+        out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, self.tile))
+        spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("rounds")) * self.tile.slots])
+        lanes = {k: v[:count] for k, v in out.items()} | {"lane": first + np.arange(count)}
+        best = _best(lanes, int(self.job.starts))
+        return {"every": lanes["value"], "spent": spent, **best, **judged(self.job, self.tile, best["lane"], best["x"])}
+
+    def programs(self) -> list[Callable[[], Any]]:
+        """Calls that do nothing but compile what a block needs."""
+        size, job, tile = self.job.layout.size, self.job, self.tile
+        drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
+        return [
+            lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile),
+            lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))),
+            *drawing,
+        ]
+
+
+def _best(lanes: Arrays, starts: int) -> Arrays:
+    """The best lane of each resample, which has `starts` consecutive ones; the first of those that are equal."""
+    resample, value = lanes["lane"] // starts, np.where(np.isfinite(lanes["value"]), lanes["value"], np.inf)
+    begins = np.flatnonzero(np.r_[True, resample[1:] != resample[:-1]][: len(resample)])
+    order = np.lexsort((value, resample))
+    return {k: v[order[begins]] for k, v in lanes.items()}
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Per resample (cells x resamples): the best lane's arrays; `values` (cells x resamples, starts) of all starts."""
+
+    lanes: Arrays
+    values: np.ndarray
+    work: Work
+
+
+def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Callable[[Job], Any]] = ()) -> Solved:
+    """All lanes of a job; `resamples` counts them over all cells. `also` is compiled meanwhile."""
+    named = getattr(job.solver, "portable", True) and not any(mark in repr(job.solver) for mark in (" at 0x", "<lambda>"))
+    if not named and (run.executor is not None or run.directory is not None):
+        raise refuse(
+            "solver: an optax object, a schedule or a lambda cannot be sent to an executor or described in a directory",
+            why="it holds functions that have no name",
+            change="give the factory and its arguments: solvers.Optax(optax.adam, 1e-2)",
+        )
+    starts = int(job.starts)
+    tile = tile_for(_lane_bytes(job), run.memory)
+    most = tile.block // starts * starts or tile.block  # whole resamples where they fit
+    size = block_size(resamples * starts, most, run)
+    key = {} if run.directory is None else described(job, tile)
+    task = Solve(job, tile)
+    programs = [*task.programs(), *(lambda call=call: call(job) for call in also)]
+    parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
+    joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k != "spent"}
+    values = joined.pop("every").reshape(resamples, starts)
+    lanes = _best(joined, starts)
+    steps, paid = (int(v) for v in np.sum([p["spent"] for p in parts], axis=0))
+    work = Work(resamples * starts, steps, steps / paid, tile.slots, size, device_kind(), workers(), resumed)
+    return Solved(lanes, values, work)
+
+
+def _lane_bytes(job: Job) -> int:
+    """Bytes that one slot takes, rounded up: arrays over rows, as XLA counts them on CPU, and some numbers beside them."""
+    sets, rows = job.table.target.shape
+    size, columns = job.layout.size, len(job.table.rows) + len(job.table.codes)
+    written = kernel(job.law, job.layout, job.table.rows, job.table.codes).written
+    arrays = 3 + 3 * size // 8 if written else 4 + 16 * size + size**2 // 8
+    arrays += 2 * (columns + 1) if sets > 1 else 2 * job.noisy  # lanes have tables, or targets, of their own
+    arrays += 0 if job.solver.second_order else 16  # a search along the line is vmapped with its own sums
+    return int(8 * (rows + 64 + 2 * size**2) * arrays)
+
+
+def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
+    return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
+
+
+def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
+    """Residuals, slopes, scores and Hessian of every cell at its point x (cells, P); see `measured`."""
+    width = 1 if len(x) == 1 else 64
+    parts = []
+    for first in range(0, len(x), width):
+        cell = np.minimum(np.arange(first, first + width), len(x) - 1)
+        parts.append(on_device(lambda: jax.device_get(measured(job, x[cell].T, cell.astype(np.int32)))))  # noqa: B023
+    return {k: np.concatenate([p[k] for p in parts])[: len(x)] for k in parts[0]}
+
+
+def ready(job: Job) -> None:
+    """Compile `measures`."""
+    measures(job, np.zeros((min(int(np.size(job.levels)), 2), job.layout.size)))
+
+
+def described(job: Job, tile: Tile) -> dict[str, str]:
+    """What decides the bits of a job, in words where it is short and as hashes where it is long."""
+    from .. import __version__
+
+    law = dataclasses.replace(job.law, fixed={})
+    numbers = hashlib.sha256()
+    for leaf in jax.tree.leaves(dataclasses.replace(job, law=law, key=(), starts=(), resamples=())):  # these are said in words
+        array = np.asarray(leaf)
+        numbers.update(f"{array.dtype}{array.shape}".encode() + array.tobytes())
+    return {
+        "jaxscale": __version__,
+        "jax": jax.__version__,
+        "device": device_kind(),
+        "law": _law_words(job.law),
+        "solver": repr(job.solver),
+        "objective": type(job.ladder).__name__,
+        "seed": "-".join(str(v) for v in job.key.tolist()),
+        "starts": str(int(job.starts)),
+        "resamples": str(int(job.resamples)),
+        "kind of resample": (NOISY if job.noisy else WEIGHTED)[int(job.resample)],
+        "tile": f"{tile.slots} lanes, {tile.rows} rows",
+        "data and options": numbers.hexdigest()[:16],
+    }
+
+
+def _law_words(law: Law) -> str:
+    function = law.function
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        source = repr(function.__code__.co_code) + repr(function.__code__.co_consts)
+    fixed = {k: np.asarray(v).tolist() for k, v in sorted(law.fixed.items())}
+    form = repr((source, fixed, law.ties, law.groups, [(k, s.support, s.edges, s.shape) for k, s in law.specs]))
+    return f"{function.__module__}:{function.__qualname__} {hashlib.sha256(form.encode()).hexdigest()[:16]}"

@@ -1,0 +1,109 @@
+"""Starts: draw the nonlinear parameters, compute the rest.
+
+A law is often affine in some of its parameters (E, A and B of a sum of power laws). Those need not be drawn: given the
+others, the best values follow from one small least-squares problem in relative residuals, without negative amplitudes.
+Which parameters these are is read off the law's jet (no second derivative among each other), so that no law has to
+declare it. Starts then differ only in exponents, which is what makes almost all of them end at the best optimum.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..formula._jets import Jet
+from ..formula._sums import Kernel, per_run
+from ..ground._trees import node
+from ..solvers import solve_positive
+
+_LEAST_SHARE = 1e-2  # an amplitude that least squares sets to 0 starts at this share of the target instead
+
+
+@node()
+class Ranges:
+    """Where coordinates start, `(P,)` each; `amplitude` marks those that are computed instead of drawn."""
+
+    low: Any
+    high: Any
+    amplitude: Any
+    sign: Any  # +1, -1 for positive and negative parameters, 0 where the sign is free
+
+
+def projected_starts(
+    drawn: Any, kernel: Kernel, unit: Any, table: list[Any], weights: Any, objective: Any, ranges: Ranges
+) -> Any:
+    """Coordinates (P, T) of starts from uniform numbers (P, T): amplitudes come by projection on the weighted rows.
+
+    `table` holds features and target, `(n, T)`; weights (n, T).
+    """
+    low, high, amplitude, sign = (v[:, None] for v in (ranges.low, ranges.high, ranges.amplitude, ranges.sign))
+    *features, target = table
+    x = low + drawn * (high - low)
+    predicted, slope = per_run(kernel, x, unit, features)
+    size = jnp.where(sign == 0, x, jnp.exp(x))  # |value| of an amplitude, or its value where the sign is free
+    slope = slope * (amplitude / jnp.where(sign == 0, 1.0, size))[:, None]  # d predicted / d |value|
+    rest = predicted - jnp.sum(slope * jnp.where(amplitude > 0, size, 0.0)[:, None], 0)
+    scale = target if objective.log else jnp.sqrt(jnp.mean(target**2, 0))
+    found = _nonnegative(slope / scale, (target - rest) / scale, weights, sign == 0)
+    projected = jnp.where(sign == 0, found, jnp.log(found))  # not finite where it failed: then the drawn value stays
+    return jnp.where((amplitude > 0) & jnp.isfinite(projected), projected, x)
+
+
+def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
+    """Least squares (P, T) with coefficients >= 0 where not `free`: columns that come out negative leave, one round each.
+
+    Not Lawson and Hanson's algorithm (nothing re-enters): a start needs to be feasible, not optimal.
+    """
+    length = jnp.sqrt(jnp.sum(weights * columns**2, 1))
+    scaled = columns / jnp.where(length > 0, length, 1.0)[:, None]
+    gram = jnp.sum(weights * scaled[:, None] * scaled, 2)
+    right = jnp.sum(weights * wanted * scaled, 1)
+    eye = jnp.eye(len(columns))[:, :, None]
+
+    def drop(_: int, state: Any) -> Any:
+        mask, _ = state
+        solved = solve_positive(gram * mask * mask[:, None] + eye * (1.0 - mask + 1e-12), right * mask)
+        return jnp.where(free | (solved > 0), mask, 0.0), solved
+
+    mask = jnp.where(length > 0, 1.0, 0.0)
+    _, solved = jax.lax.fori_loop(0, min(len(columns), 8), drop, (mask, jnp.zeros_like(mask)))
+    least = _LEAST_SHARE * jnp.sqrt(jnp.sum(weights * wanted**2, 0))
+    kept = jnp.where(free, solved, jnp.maximum(solved, least))
+    return kept / jnp.where(length > 0, length, jnp.nan)
+
+
+def amplitudes(kernel: Kernel) -> np.ndarray:
+    """1 for coordinates that can be projected: a largest-first set without second derivatives among each other."""
+    layout, mask = kernel.layout, np.zeros(kernel.layout.size)
+    if kernel.formula is None:
+        return mask
+    curved: set[tuple[int, int]] = set()
+
+    def look(numbers: Any) -> Any:
+        params = {k: _each(v, lambda _: Jet(numbers)) for k, v in kernel.law.fixed.items()}
+        for name, spec, groups, start in layout.blocks:
+            shape, own = ((groups,) if groups else ()) + spec.shape, iter(range(start, start + max(groups, 1) * spec.size))
+            simplex = spec.support == "simplex"
+            params[name] = _each(np.empty(shape), lambda _: Jet(numbers) if simplex else Jet(numbers, {next(own): numbers}))  # noqa: B023
+        assert kernel.formula is not None
+        curved.update(kernel.formula([numbers] * kernel.formula.features, kernel.formula.of_params(params)).second)
+        return numbers
+
+    jax.eval_shape(look, jnp.ones(()))
+    eligible = layout.each(lambda spec: spec.support in ("positive", "negative", "real"))
+    chosen: list[int] = []
+    for j in np.flatnonzero(eligible).tolist():
+        if not any((min(i, j), max(i, j)) in curved for i in [*chosen, j]):
+            chosen.append(j)
+    mask[chosen] = 1.0
+    return mask
+
+
+def _each(values: Any, jet: Any) -> np.ndarray:
+    out = np.empty(np.shape(values), object)
+    for i in np.ndindex(out.shape):
+        out[i] = jet(i)
+    return out

@@ -1,0 +1,174 @@
+"""Calling and evaluating a law: columns, free parameters and groups checked, then the pure core over rows.
+
+A law is a function of one run; here it is mapped over rows. `arguments` and the checks belong to a call; `complete`,
+`evaluate` and `broadcast` are traceable and know nothing of checks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..ground._errors import nearest, refuse
+from ..ground._trees import traced
+
+if TYPE_CHECKING:
+    from ._law import Law
+
+
+def arguments(law: Law, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Columns, parameters and group codes of a call, checked."""
+    if len(columns) > len(law.columns):
+        raise TypeError(
+            f"{law.name} takes the columns {', '.join(law.columns)}; {len(columns)} positional values were given. "
+            f"Parameters are given by keyword."
+        )
+    rows = dict(zip(law.columns, columns, strict=False))
+    groups = set(dict(law.groups).values())
+    specs, params, codes = dict(law.specs), {}, {}
+    for k, v in keywords.items():
+        if k in law.columns and k not in rows:
+            rows[k] = v
+        elif k in groups:
+            codes[k] = codes_of(law, k, v)
+        elif k in specs and k not in dict(law.ties):
+            params[k] = np.asarray(v, np.float64) if isinstance(v, list | tuple) and not traced(v) else v
+        else:
+            reason = (
+                " twice"
+                if k in rows
+                else f" ({k} is tied)"
+                if k in specs
+                else f", which it does not know.{nearest(k, [*specs, *law.columns])}"
+            )
+            raise TypeError(f"{law.name}() got {k!r}{reason}")
+    if missing := [k for k in [*law.columns, *sorted(groups)] if k not in rows and k not in codes]:
+        raise TypeError(f"{law.name}() needs a value for the column {', '.join(missing)}")
+    if missing := [k for k in law.free if k not in params]:
+        raise TypeError(
+            f"{law.name}() needs a value for the free parameter {', '.join(missing)}: "
+            f"give it by keyword, fix(...) it, or call a fitted or published law"
+        )
+    for k, v in {**law.fixed, **params}.items():
+        per = 1 if k in dict(law.groups) else 0
+        if np.ndim(v) > len(specs[k].shape) + per:
+            raise TypeError(
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values; "
+                f"a law is called with the parameters of one fit. Use fit.predict(...) for an ensemble."
+            )
+        if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
+            raise TypeError(f"{law.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected")
+        if per and k in (grouped := dict(law.groups)) and np.ndim(v) > len(specs[k].shape):
+            check_codes(law.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
+    return rows, params, codes
+
+
+def codes_of(law: Law, group: str, value: Any) -> Any:
+    """Codes of a group column that was given as labels or as codes."""
+    labels = law.notes.get("labels", {}).get(group)
+    if traced(value) or np.asarray(value).dtype.kind in "iu":
+        return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
+    if labels is None:
+        raise ValueError(f"{law.name}(): {group}={value!r}: labels are known to the law of a fit; give codes 0, 1, ... here")
+    known = list(labels)
+    for label in np.ravel(np.asarray(value)).tolist():
+        if str(label) not in known:
+            raise ValueError(f"{law.name}(): no group {label!r} in {group!r}.{nearest(str(label), known)}")
+    return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
+
+
+def check_codes(name: str, group: str, codes: Any, count: int) -> None:
+    if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
+        raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
+
+
+def check_lengths(law: Law, row: Mapping[str, tuple[int, ...]]) -> None:
+    """Refuse vector parameters whose length does not go with the vector columns of a table; `row` has shapes of one run.
+
+    Only the formula knows which lengths go together (K shares with K or with K - 1 numbers): it is tried with those near.
+    """
+    own = {k: spec.shape[0] for k, spec in law.specs if len(spec.shape) == 1}
+    lengths = {c: shape[0] for c, shape in row.items() if shape}
+
+    def fits(sizes: Mapping[str, int]) -> bool:
+        shapes = {k: spec.shape for k, spec in law.specs} | {k: (n,) for k, n in sizes.items()}
+        columns = [jax.ShapeDtypeStruct(row[c], np.float32) for c in law.columns]
+        try:
+            jax.eval_shape(law.function, *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    if not own or not lengths or fits(own):
+        return
+    near = [n + step for step in (0, -1, 1) for n in lengths.values() if n + step > 0]
+    choices = [dict(zip(own, sizes, strict=True)) for sizes in itertools.product(dict.fromkeys(near), repeat=len(own))]
+    for sizes in sorted(choices, key=lambda sizes: sum(sizes[k] != n for k, n in own.items())):
+        if fits(sizes):
+            odd = {k: n for k, n in sizes.items() if n != own[k]}
+            given = [k for k in odd if k in law.fixed]
+            raise refuse(
+                f"{law.name}: column {', '.join(f'{c!r} has {n}' for c, n in lengths.items())} elements per run, "
+                f"parameter {', '.join(f'{k} has {own[k]}' for k in odd)}",
+                why="a law with vectors does not know the length that a table gives them",
+                change=f"{law.name}.sized({', '.join(f'{k}={n}' for k, n in odd.items())})"
+                + (f", and as many values for {', '.join(given)}" if given else ""),
+            )
+
+
+def complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
+    """Free values plus fixed and tied ones, in the order of the signature."""
+    known = {**law.fixed, **params}
+    for k, master in law.ties:
+        known[k] = known[master]
+    return {k: known[k] for k, _ in law.specs}
+
+
+def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+    """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
+    values = complete(law, params)
+    specs, groups = dict(law.specs), dict(law.groups)
+    groups |= {k: groups[master] for k, master in law.ties if master in groups}
+    grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
+
+    def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
+        return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))
+
+    return jax.vmap(one)({c: rows[c] for c in law.columns}, grouped)
+
+
+def _of_group(values: Any, codes: Any) -> Any:
+    """Each run's own value (n, ...) from one per group (G, ...), as a sum over groups.
+
+    Not an index: the derivative of a gather is a scatter, which is slow inside lanes.
+    """
+    member = codes[:, None] == jnp.arange(values.shape[0])
+    total = jnp.tensordot(member.astype(jnp.result_type(values)), values, 1)
+    known = jnp.reshape(jnp.any(member, 1), (-1,) + (1,) * (values.ndim - 1))
+    return jnp.where(known, total, jnp.nan)  # a code of no group is no parameter of 0
+
+
+def broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(codes, 0)
+    both = {k: jnp.asarray(v) for k, v in {**rows, **codes}.items()}
+    runs = {k: v.shape[: v.ndim - ranks[k]] for k, v in both.items()}
+    shape = jnp.broadcast_shapes(*runs.values())
+    flat = {
+        k: jnp.reshape(jnp.broadcast_to(v, shape + v.shape[v.ndim - ranks[k] :]), (-1, *v.shape[v.ndim - ranks[k] :]))
+        for k, v in both.items()
+    }
+    out = evaluate(law, {c: flat[c] for c in law.columns}, params, {g: flat[g] for g in codes})
+    return jnp.reshape(out, shape)
+
+
+broadcast_jit = jax.jit(broadcast)
+
+
+def to_numpy64(tree: Any) -> Any:
+    """Leaves as float64 NumPy arrays."""
+    return jax.tree.map(lambda v: np.asarray(v, np.float64), tree)

@@ -1,0 +1,93 @@
+"""`joint`: a law and a link as one law, for a metric that was measured without the loss.
+
+A chain needs the loss of every run. Where only the metric was kept, both stages have to be found from it at once: the loss is
+then a number inside the formula that nobody has seen. What such a fit determines is less: any change of the loss that the
+link takes back is invisible, so that a sigmoid's slope and midpoint cannot be told from the scale and the offset of the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..ground._errors import refuse
+from ..ground._trees import Aside
+from ..units import Unit, converted
+from ._law import Law, _find
+
+
+@dataclass(frozen=True)
+class _Composed:
+    """The formula of one run: the link of the first law's value. Equal by value, so that it compiles once."""
+
+    first: Callable[..., Any]
+    link: Callable[..., Any]
+    columns: int  # of the first
+    parameters: tuple[tuple[str, ...], tuple[str, ...]]
+    units: tuple[Unit, Unit]
+
+    def __call__(self, *columns: Any, **parameters: Any) -> Any:
+        own, other = ({k: parameters[k] for k in names} for names in self.parameters)
+        loss = self.first(*columns[: self.columns], **own)
+        return self.link(converted(loss, *self.units), *columns[self.columns :], **other)
+
+    def __reduce__(self) -> Any:
+        places = [(f.__module__, f.__qualname__) for f in (self.first, self.link)]
+        try:
+            found = [_find(*place).function for place in places]
+        except (ImportError, AttributeError):
+            found = []
+        if found != [self.first, self.link]:  # of a notebook: a pickler that takes functions by value may go on
+            return _Composed, (self.first, self.link, self.columns, self.parameters, self.units)
+        return _again, (*places, self.columns, self.parameters, self.units)
+
+
+def _again(first: tuple[str, str], link: tuple[str, str], *rest: Any) -> _Composed:
+    return _Composed(_find(*first).function, _find(*link).function, *rest)
+
+
+def joint(first: Law, link: Law) -> Law:
+    """One law for the metric [unit of the link] from the columns of `first`, with the parameters of both.
+
+    Fixed values, ties and groups stay. Prefer a `chain` where the losses are known: with them the stages are fitted one by one
+    and lose nothing, as long as a score follows the loss that its run has. Without them, fix what the link takes back, or the fit
+    is FLAT: of a sigmoid in the loss its slope and midpoint. Raises InputError where both have a parameter or column of one
+    name, or units do not fit.
+
+    >>> import jaxscale as jsl
+    >>> law = joint(jsl.laws.chinchilla, jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
+    >>> law
+    Law accuracy_from_loss of chinchilla(N, D; E, A, B, alpha, beta, a, k (fixed), x0 (fixed), b) -> fraction (0 to 1)
+    >>> round(float(law(1e9, 2e10, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, a=-0.6, b=0.9)), 4)
+    0.5618
+
+    Source: the single-step fits of Magnusson et al. 2025 [magnusson2025]; `laws.accuracy_from_sizes` is one of them in fewer
+    parameters. Not from the source: any two laws.
+    """
+    own, other = dict(first.specs), dict(link.specs)
+    clash = sorted((set(own) & set(other)) | (set(first.columns) & set(link.columns[1:])))
+    if clash:
+        raise refuse(
+            f"joint({first.name}, {link.name}): both have {', '.join(clash)}",
+            why="papers use the same letters",
+            change="one of the two as a law of your own with other letters",
+        )
+    out, into = first.unit, link.column_units[0]
+    if out.dimension and into.dimension and out.dimension != into.dimension:
+        raise refuse(
+            f"joint({first.name}, {link.name}): {first.name} gives {out.name}, {link.columns[0]} is {into.name}",
+            why="the link is about something else",
+            change="a link of what the first law gives",
+        )
+    function = _Composed(first.function, link.function, len(first.columns), (tuple(own), tuple(other)), (out, into))
+    return Law(
+        function,
+        (*first.columns, *link.columns[1:]),
+        (*first.column_units, *link.column_units[1:]),
+        (*first.specs, *link.specs),
+        tuple(sorted((*first.ties, *link.ties))),
+        tuple(sorted((*first.groups, *link.groups))),
+        Aside(name=f"{link.name} of {first.name}", unit=link.unit),
+        {**first.fixed, **link.fixed},
+    )

@@ -1,0 +1,45 @@
+"""How jaxscale says no: one way to raise, one way to warn.
+
+An error names four things: what was seen, where (row and column), why that usually happens, and what to change.
+Everything that is checked before numbers reach JAX goes through `refuse`; everything that is allowed but should not
+pass unnoticed goes through `warn`, and is also kept in the result, so that the report can repeat it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable, Sequence
+
+
+class InputError(ValueError):
+    """Input that cannot be used. The message says what was seen, where, why it is usually so, and what to change."""
+
+
+class JaxscaleWarning(UserWarning):
+    """Something is allowed but probably not meant; the same sentence is kept in the result and in the report."""
+
+
+def refuse(saw: str, *, why: str, change: str) -> InputError:
+    """Return (to be raised) the error: `saw` includes the place, `why` the usual cause, `change` what to write."""
+    return InputError(f"{saw}\n  Usually: {why}\n  Change: {change}")
+
+
+def warn(message: str) -> str:
+    """Warn once per place, and hand the sentence back so that it can be kept."""
+    warnings.warn(message, JaxscaleWarning, stacklevel=3)
+    return message
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """' Did you mean ...?' or the list of what there is."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else f" There is: {', '.join(known) or 'nothing'}."
+
+
+def row_list(rows: Sequence[int], most: int = 5) -> str:
+    """'row 3' or 'rows 3, 7, 9 and 12 more' (counted from 0)."""
+    shown = ", ".join(str(int(r)) for r in rows[:most])
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return f"{'row' if len(rows) == 1 else 'rows'} {shown}{more}"

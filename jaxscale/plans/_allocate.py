@@ -1,0 +1,323 @@
+"""`allocate`: the columns of a law that lose least under a budget and any other limits, for one law or an ensemble.
+
+The same verb answers the question from both ends: least loss for a budget, least cost for a target. Here lanes (one per
+law, budget and choice) are run through the tiles and their results named. How a question is checked is in `_question`,
+how one plan is found and certified in `_search`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..fitting._blocks import bucket, plan_tile_of, run_points
+from ..fitting._results import Fit, Status, bound, flat
+from ..formula._form import check_codes
+from ..formula._law import Law
+from ..ground._trees import to_numpy, traced
+from ..table._scope import FAR, ranges, ratio_remark
+from ._question import Put, put
+from ._search import plan_tile, plans
+
+
+@dataclass(frozen=True)
+class KKT:
+    """First-order conditions of a plan, free of scale: per relative change of positive columns, natural for the others.
+
+    `stationarity`: what is left of the loss gradient after budget and bounds, relative to its largest component;
+    `feasibility`: |ln cost - ln budget|, or the
+    overspending where the budget does not bind; `complementarity`: largest sign violation of a multiplier, relative.
+    """
+
+    stationarity: Any
+    feasibility: Any
+    complementarity: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """A plan: `plan["N"]` is the optimal column, of shape (), (budgets,), (n,) or (n, budgets).
+
+    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `prices` of every limit (by how much the goal falls per unit
+    that the limit rises), `binding` which limits hold the plan, `active` which columns sit at a bound (-1, 0, 1),
+    `status` and `certificate` per lane, `value` what was maximised. Of choices: the row taken, and the goal of every row,
+    `by_choice` (..., choices).
+    """
+
+    columns: dict[str, Any]
+    loss: Any
+    cost: Any
+    budget: Any
+    shadow_price: Any
+    active: dict[str, Any]
+    status: Any
+    certificate: KKT
+    remarks: tuple[str, ...] = ()
+    prices: dict[str, Any] = field(default_factory=dict)
+    binding: dict[str, Any] = field(default_factory=dict)
+    value: Any = None
+    choice: Any = None
+    by_choice: Any = None
+    asked: Any = None  # the question and the fit, for what is asked of a plan next
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.columns:
+            raise KeyError(f"no column {name!r} in this plan; there is {', '.join(self.columns)}")
+        return self.columns[name]
+
+    def __repr__(self) -> str:
+        if np.ndim(self.loss):
+            return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
+        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.columns.items())
+        value = "" if self.value is None else f", value {float(self.value):.6g}"
+        none = bool(np.asarray(self.status) & Status.NON_FINITE.value)
+        held = [name for name, binds in self.binding.items() if binds and not none and name not in ("budget", "target")]
+        said = [f"{' and '.join(held)} bind{'s' * (len(held) == 1)}"] if held else []
+        said += [f"{c} at its {'upper' if a > 0 else 'lower'} bound" for c, a in self.active.items() if np.ndim(a) == 0 and a]
+        tail = "".join(f"; {r}" for r in [*said, *self.remarks])
+        return f"<Allocation {shown}, loss {float(self.loss):.6g}{value}, cost {float(self.cost):.4g}{tail}>"
+
+
+def _short(value: Any) -> str:
+    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"[{', '.join(f'{v:.4g}' for v in np.ravel(value))}]"
+
+
+_FEW = 1e4  # parameters or tokens: fewer are a slip of units
+
+
+def allocate(
+    law: Law | Fit,
+    budget: Any = None,
+    *,
+    target: Any = None,
+    cost: Any = None,
+    over: tuple[str, ...] | None = None,
+    given: dict[str, Any] | None = None,
+    bounds: dict[str, Any] | None = None,
+    constraints: dict[str, Any] | None = None,
+    choices: dict[str, Any] | None = None,
+    maximise: Any = None,
+    starts: int = 4,
+    solver: Any = None,
+) -> Allocation:
+    """The columns that minimise a law at a cost of at most `budget` [in the units of the cost, FLOP by default].
+
+    `law` is a bound law, a fit, or an ensemble; `budget` a number or an array (budgets,). Results have the shape
+    (), (budgets,), (refits,) or (refits, budgets). With `target` [loss] instead of a budget the least cost that reaches it.
+
+    - `cost` is a function that names its columns (default `costs.Train()`, 6 N D); `over` the columns to choose (default:
+      all that are not `given`); `bounds` maps columns to (low, high), None for no bound. Shares of a mixture are chosen
+      on the simplex.
+    - `constraints={"memory": (lambda N: 2 * N, 80e9)}`: functions of columns, parameters or `loss`, with the most that
+      they may be, or (least, most), None for neither; limits may be arrays (budgets,).
+    - `choices={"N": [...], "width": [...]}`: a table of which one row is taken; functions may read its columns.
+    - `maximise=lambda loss: ...` a function of the same names is made largest instead of the law smallest.
+    - `starts` is how many points the search begins from; `solver` any of `jsl.solvers`.
+
+    First derivatives come by `jax.grad` and its kind, also under `jit` and `vmap`, inside `with jax.enable_x64(True)`: with
+    respect to the budget, prices in the cost, limits, given columns and the parameters of a bound law. Raises InputError
+    where the problem is not well put; a plan that fails its KKT conditions, or that has no feasible point, has a status
+    and a remark instead.
+
+    >>> from jaxscale import laws
+    >>> plan = allocate(laws.chinchilla.published["besiroglu2024"], 1e21)
+    >>> float(f"{float(plan['N']):.4g}"), float(f"{float(plan['D']):.4g}")
+    (2778000000.0, 59990000000.0)
+    >>> allocate(laws.chinchilla.published["besiroglu2024"], target=2.0, constraints={"memory": (lambda N: 2 * N, 40e9)})
+    <Allocation N=2e+10, D=3.01302e+12, loss 2, cost 3.616e+23; memory binds>
+
+    Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
+    """
+    fitted = law if isinstance(law, Fit) else None
+    if fitted is None:
+        own: Law = law  # type: ignore[assignment]
+        if own.free:
+            raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
+    else:
+        own = first_law(fitted)
+    asked = put(
+        own, budget, target, cost, over, given or {}, bounds or {}, constraints or {}, choices or {}, maximise, starts, solver
+    )
+    if traced(own, asked.question, asked.limits, asked.options):
+        if fitted is not None:
+            fitted.one_cell("allocate")
+            asked = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=fitted.law))
+        found = plans(asked.question, asked.limits, asked.options)
+    else:
+        found = solved(asked, fitted)
+    return allocation(found, asked, fitted)
+
+
+def first_law(fit: Fit) -> Law:
+    """The bound law of a fit, or of the first lane of an ensemble: its shape is that of all."""
+    tied = dict(fit.problem.law.ties)
+    return bound(fit.problem, {k: v[0] for k, v in flat(fit).items() if k not in tied})
+
+
+def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str, Any]:
+    """Plans of every lane: axes of the ensemble, then of the limits (..., m), then of the choices.
+
+    With `per_law` the limits begin with the axes of the ensemble.
+    """
+    values, limits, lead, many = spread(asked, fitted, per_law=per_law)
+    choices = len(next(iter(asked.options.values()), [0]))
+    options = {k: _padded(v, 64) for k, v in asked.options.items()}
+    job = (to_numpy(asked.question), values, limits, options, (np.int32(many), np.int32(choices), np.int32(per_law)))
+    lanes = int(np.prod(lead, dtype=int)) * choices
+    found = run_points(plan_tile, job, lanes, label="plans", tile=plan_tile_of(lanes))
+    lead = (*lead, *((choices,) if asked.options else ()))
+    shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
+    return shaped
+
+
+def spread(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
+    """Parameters of every law and limits (lanes, m), both padded to few lengths; axes of the lanes; limits of each law."""
+    law = asked.question.law
+    for parameter, group in law.groups:
+        if np.ndim(law.fixed[parameter]) > len(dict(law.specs)[parameter].shape):
+            check_codes(law.name, group, asked.question.codes[group], len(law.fixed[parameter]))
+    lead = np.shape(fitted.value) if fitted is not None else ()
+    values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
+    shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
+    rows = int(np.prod(asked.limits.shape[:-1], dtype=int))
+    limits = _padded(asked.limits.reshape(rows, asked.limits.shape[-1]), 1024)
+    padded = {k: _padded(v, 4096) for k, v in values.items() if k in law.fixed}
+    return padded, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
+
+
+def _padded(values: np.ndarray, least: int) -> np.ndarray:
+    extra = bucket(len(values), least) - len(values)
+    return np.concatenate([values, np.repeat(values[:1], extra, axis=0)])
+
+
+def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocation:
+    """The result, by name; of several choices the best, with the value of all."""
+    shape, rules, numbers = asked.question.shape, asked.question.rules, traced(found)
+    xp = jnp if numbers else np
+    choice = others = None
+    if asked.options:
+        goal = xp.where(found["status"] & Status.NON_FINITE.value == 0, found["goal"], xp.inf)
+        choice, others = xp.argmin(goal, -1), goal
+        axis = goal.ndim - 1
+
+        def of_best(v: Any) -> Any:
+            at = choice.reshape(choice.shape + (1,) * (v.ndim - axis))
+            return xp.take_along_axis(v, at, axis)[(slice(None),) * axis + (0,)]
+
+        found = jax.tree.map(of_best, found)
+        taken = {k: xp.asarray(v)[choice] for k, v in asked.options.items()}
+    else:
+        taken = {}
+    if not numbers:
+        found = jax.tree.map(lambda v: v[()] if np.ndim(v) == 0 else v, found)
+    names = list(dict.fromkeys(r.name for r in rules))
+    of = {name: [i for i, r in enumerate(rules) if r.name == name] for name in names}
+    prices = {name: sum(found["prices"][..., i] for i in at) for name, at in of.items()}
+    binding = {name: xp.any(found["binds"][..., xp.asarray(at)], -1) for name, at in of.items()}
+    if "budget" in prices or "target" not in prices:
+        price = prices.get("budget", found["loss"] * xp.nan)
+    else:  # of the cost by the target; a target that is met anyway has none
+        price = xp.where(prices["target"] == 0, xp.nan, 1.0 / xp.where(prices["target"] == 0, 1.0, xp.abs(prices["target"])))
+    maximised = asked.question.goal.name == "what is maximised"
+    chosen = {**{c: found["columns"][c] for c in shape.over}, **taken}
+    return Allocation(
+        {c: chosen[c] for c in [*asked.question.law.columns, *taken] if c in chosen},
+        found["loss"],
+        found["cost"],
+        asked.budget,
+        price,
+        found["active"],
+        found["status"],
+        KKT(*found["kkt"]),
+        () if numbers else (*_remarks(found, asked, binding), *untested(chosen, fitted)),
+        prices,
+        binding,
+        -found["goal"] if maximised else None,
+        choice,
+        others if others is None or not maximised else -others,
+        (asked, fitted),
+    )
+
+
+def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list[str]:
+    """What has to be said of plans that are not what was asked for."""
+    status = np.asarray(found["status"])
+    none, failed = status & Status.NON_FINITE.value != 0, status & Status.MAX_STEPS.value != 0
+    said = [_in_the_way(found, asked, none)] if np.any(none) else []
+    if asked.budget is not None and "budget" in binding:
+        with np.errstate(invalid="ignore"):
+            unspent = int(np.sum(np.asarray(found["cost"]) < 0.999 * np.asarray(asked.budget)))
+        if unspent:
+            held = [n for n in binding if n != "budget" and np.any(binding[n] & ~none)]
+            held += [f"the bound of {c}" for c in asked.question.shape.over if np.any(found["active"][c] == 1)]
+            first = f"{' and '.join(held)} {'binds' if len(held) == 1 else 'bind'} first"
+            why = first if held else "more of no column helps"
+            said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
+    if np.any(failed):
+        one = failed.sum() == 1
+        said.append(
+            f"{int(failed.sum())} {'plan fails its' if one else 'plans fail their'} KKT conditions: "
+            "no optimum inside the bounds, or too few steps"
+        )
+    units = dict(zip(asked.question.law.columns, asked.question.law.column_units, strict=True))
+    for c in asked.question.shape.over:
+        least = np.min(np.where(none, np.inf, found["columns"][c]), initial=np.inf) if not units[c].rank else np.inf
+        if units[c].dimension in ("parameters", "tokens") and least < _FEW:
+            said.append(
+                f"{c} falls to {least:.3g} {units[c].dimension}: a limit may be in ln, in billions, or in GB instead of bytes"
+            )
+    return said
+
+
+def _in_the_way(found: dict[str, Any], asked: Put, none: np.ndarray) -> str:
+    """Which limit cannot be met, and how close it comes."""
+    rules, count = asked.question.rules, int(none.sum())
+    plans = f"{count} plan has" if count == 1 else f"{count} plans have"
+    if not rules:
+        return f"{plans} no feasible point: the law is not finite within the bounds"
+    excess = np.where(np.isfinite(found["excess"]), found["excess"], np.inf)[none].reshape(-1, len(rules))
+    worst = np.argmax(excess, -1)
+    which = int(np.bincount(worst).argmax())
+    near = float(np.min(excess[worst == which, which]))
+    rule, limit = rules[which], np.broadcast_to(asked.limits[..., which], none.shape)[none]
+    if near < 1e-5:
+        return f"{plans} no feasible point: the law is not finite, or the bounds of the shares do not add up to 1"
+    if not rule.log or near > 50:
+        return f"{plans} no feasible point: {rule.name} stays far {'over' if rule.side > 0 else 'short of'} its limit"
+    closest = f" ({float(limit[0]) * np.exp(rule.side * near):.4g}, asked for {float(limit[0]):.4g})" if count == 1 else ""
+    return (
+        f"{plans} no feasible point: {rule.name} stays {'over' if rule.side > 0 else 'short of'} its limit "
+        f"by a factor of {np.exp(near):.{3 if near > 0.01 else 6}g} at least{closest}"
+    )
+
+
+def untested(columns: Mapping[str, Any], fit: Fit | None) -> list[str]:
+    """Remarks about plans (refits, budgets) of a fit at a D/N that no run had, or at a thousand times their compute.
+
+    Of an ensemble, where most refits plan there. That a plan lies beyond the compute of the runs is what plans are for.
+    """
+    if fit is None or not {"N", "D"} <= set(columns) or not {"N", "D"} <= set(fit.problem.runs.columns):
+        return []
+    tested, lanes = ranges(fit.problem.runs), np.ndim(fit.value)
+    n, d = (np.asarray(columns[c], np.float64) for c in ("N", "D"))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio, compute = d / n, 6.0 * n * d
+        out, far = (ratio < tested["D/N"][0]) | (ratio > tested["D/N"][1]), compute > FAR * tested["C"][1]
+    out, far = (np.mean(v, axis=tuple(range(lanes))) > 0.5 for v in (out, far))
+    said = []
+    if np.any(out):
+        middle = np.nanmedian(np.reshape(ratio, (-1, out.size))[:, np.ravel(out)], 0)
+        low, high = tested["D/N"]
+        furthest = middle[np.argmax(np.maximum(middle / high, low / middle))]
+        many = f" ({int(out.sum())} of {out.size} budgets)" if out.size > 1 else ""
+        said.append(ratio_remark(tested, float(furthest)) + many)
+    if np.any(far):
+        own = np.reshape(compute, (-1, far.size))[:, np.ravel(far)]
+        said.append(f"6 N D is up to {np.nanmax(np.nanmedian(own, 0)) / tested['C'][1]:.2g} times that of the largest run")
+    return said

@@ -1,0 +1,221 @@
+"""What is asked of a plan: columns to choose, goal, limits and bounds, checked and laid out for `_search`.
+
+What a user can write wrongly about a plan is found here, in `_well_posed` (names) and in `_box` (bounds). Costs and constraints
+are plain functions; what they read is told by the names of their arguments.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import costs as _costs
+from ..formula._form import codes_of
+from ..formula._law import Law
+from ..ground._errors import refuse
+from ..ground._trees import node, static, traced
+from ..solvers import Newton, as_solver
+from ..units import Unit
+from ._box import box, size_of
+from ._problem import Question, Rule, Shape
+from ._well_posed import check_held, check_names, check_reads, reads
+
+Limit = tuple[Any, str, tuple[str, ...], Any]  # function, name, what it reads, limit or (low, high)
+
+
+@dataclass(frozen=True)
+class Put:
+    """A question with what varies from lane to lane: limits (..., m), which it does not hold itself, and columns (c,)."""
+
+    question: Question
+    limits: Any
+    options: dict[str, Any]
+    budget: Any
+
+
+@node()
+class _Function:
+    """A plain function: its constants are baked in, a new function compiles once."""
+
+    function: Callable[..., Any] = static()
+
+    def __call__(self, **columns: Any) -> Any:
+        return self.function(**columns)
+
+
+@node()
+class _Less:
+    """The negative of a function: what is maximised is what the goal makes least."""
+
+    function: Any
+
+    def __call__(self, **columns: Any) -> Any:
+        return -self.function(**columns)
+
+
+def _itself(loss: Any) -> Any:
+    return loss
+
+
+LOSS = Rule(_Function(_itself), "loss", ("loss",), 1.0, False)
+
+
+def as_node(function: Any) -> Any:
+    """A function as a tree: numbers of a dataclass of `costs` are leaves, a plain function is static."""
+    own = function if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0]) else _Function(function)
+    return jax.tree.map(lambda v: v if traced(v) else np.asarray(v, np.float64), own)
+
+
+def put(
+    law: Law,
+    budget: Any,
+    target: Any,
+    cost: Any,
+    over: tuple[str, ...] | None,
+    given: Mapping[str, Any],
+    bounds: Mapping[str, Any],
+    constraints: Mapping[str, Any],
+    choices: Mapping[str, Any],
+    maximise: Any,
+    starts: int,
+    solver: Any,
+) -> Put:
+    """The question of `allocate`, checked; see there."""
+    if budget is not None and target is not None:
+        raise refuse(
+            "allocate: a budget and a target",
+            why="the least loss for a budget and the least cost for a target are two questions",
+            change='one of them; hold the other by budget=..., constraints={"loss": (lambda loss: loss, 2.0)}',
+        )
+    if budget is None and target is None and not constraints and not bounds and not any(u.rank for u in law.column_units):
+        raise refuse(
+            "allocate: no budget, no target and no constraint", why="nothing holds the columns", change="allocate(law, 1e21)"
+        )
+    if taken := [n for n, held in (("budget", budget), ("target", target)) if n in constraints and held is not None]:
+        raise refuse(
+            f"allocate: a constraint is called {taken[0]!r}, as is what is given by {taken[0]}=",
+            why="they would be one limit with one price",
+            change="another name for the constraint",
+        )
+    options = _table(choices)
+    groups = set(dict(law.groups).values())
+    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)}
+    if wide := [k for k, v in given.items() if k not in groups and np.ndim(v) > ranks.get(k, np.ndim(v))]:
+        raise refuse(
+            f"allocate: given {wide[0]!r} has shape {np.shape(given[wide[0]])}",
+            why="a plan has one value of what is given",
+            change=f"one number, choices={{{wide[0]!r}: [...]}} for the best of several, or jax.vmap",
+        )
+    codes = {k: codes_of(law, k, v) for k, v in given.items() if k in groups}
+    given = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in given.items() if k not in groups}
+    there = {*law.columns, *dict(law.specs), *given, *options, "loss"}
+    default = cost is None
+    cost = _costs.Train() if default else cost
+    spent = reads("allocate", cost, there)
+    if default and target is None and budget is None and not set(spent) <= there:
+        cost = None
+    over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given and c not in options)
+    wanted = () if maximise is None else reads("allocate", maximise, there)
+    check_names(law, over, given, bounds, options, spent, wanted, constraints, there, groups - set(codes), cost is not None)
+
+    score = LOSS if maximise is None else Rule(_Less(as_node(maximise)), "what is maximised", wanted, 1.0, False)
+    price = None if cost is None else Rule(as_node(cost), "cost", spent, 1.0, True)
+    asked: list[Limit] = []
+    if budget is not None and price is not None:
+        asked.append((price.function, "budget", spent, _amount("budget", budget)))
+    if target is not None:
+        own = as_node(maximise) if maximise is not None else LOSS.function
+        amount = _amount("target", target, positive=False)
+        asked.append((own, "target", score.reads, (amount, None) if maximise is not None else amount))
+    for name, pair in constraints.items():
+        if not isinstance(pair, tuple) or len(pair) != 2 or not callable(pair[0]):
+            raise refuse(
+                f"allocate: constraint {name!r} is {pair!r}",
+                why="a function without its limit, or a limit without its function",
+                change=f"constraints={{{name!r}: (function, limit)}}, the limit a number or (low, high)",
+            )
+        asked.append((as_node(pair[0]), name, reads("allocate", pair[0], there), pair[1]))
+    rules, limits = _sides(asked)
+    check_reads([(name, columns) for _, name, columns, _ in asked], {*over, *options, "loss"}, there)
+    goal = price if target is not None and price is not None else score
+
+    units = {c: _unit(u, bounds.get(c)) for c, u in zip(law.columns, law.column_units, strict=True)}
+    sizes = tuple(size_of(law, c, bounds.get(c), units[c]) for c in over)
+    log, low, high = box(over, sizes, bounds, units)
+    check_held(over, sizes, high, {c for _, _, columns, _ in asked for c in columns} | set(goal.reads), spent)
+    amounts = [float(np.max(a)) for a in limits if not traced(a) and np.all(np.asarray(a) > 0)]
+    reach = np.float64(np.log(max([*amounts, 1e12])) if target is None else 60.0)
+    solver = as_solver(solver or Newton(max_steps=60))
+    if not isinstance(solver, Newton) and np.isfinite([low, high]).any():
+        raise refuse(
+            "allocate: bounds, and a solver that knows none",
+            why="optax moves coordinates freely",
+            change='constraints={"D": (lambda D: D, 1.5e13)} instead of bounds, or solvers.Newton()',
+        )
+    shape = Shape(over, sizes, log, int(starts), solver)
+    shapes = [np.shape(a) for a in limits]
+    if len({s for s in shapes if s not in ((), (1,))}) > 1 or any(len(s) > 1 for s in shapes):
+        raise refuse(
+            "allocate: limits of shape " + ", ".join(f"{r.name} {s}" for r, s in zip(rules, shapes, strict=True) if s),
+            why="budgets and limits are taken together, one plan for each place",
+            change="numbers, or arrays (n,) of one length; jax.vmap for all combinations",
+        )
+    lead = np.broadcast_shapes(*shapes)
+    stack = jnp.stack if traced(limits) else np.stack
+    spread = jnp.broadcast_to if traced(limits) else np.broadcast_to
+    stacked = stack([spread(a, lead) for a in limits], -1) if limits else np.zeros((*lead, 0))
+    question = Question(law, goal, price, rules, np.zeros(len(rules)), dict(given), codes, low, high, reach, shape)
+    return Put(question, stacked, options, budget)
+
+
+def _unit(unit: Unit, bounds: Any) -> Unit:
+    """The unit of a column, positive where its lower bound is: only what may be 0 is searched in natural numbers."""
+    above = isinstance(bounds, tuple | list) and len(bounds) == 2 and bounds[0] is not None and np.all(np.asarray(bounds[0]) > 0)
+    return dataclasses.replace(unit, support="positive") if above and unit.support == "nonnegative" else unit
+
+
+def _amount(name: str, value: Any, positive: bool = True) -> Any:
+    """A budget or a target as numbers, checked where they are known."""
+    if traced(value):
+        return jnp.asarray(value)
+    values = np.asarray(value, np.float64)
+    if values.ndim > 1 or not np.all(np.isfinite(values)) or (positive and np.any(values <= 0)):
+        raise refuse(f"{name} {value!r}", why="a logarithm, or a matrix of budgets", change="positive numbers, () or (n,)")
+    return values
+
+
+def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
+    """One rule and one number for each side of each limit."""
+    rules, limits = [], []
+    for function, name, columns, limit in asked:
+        low, high = limit if isinstance(limit, tuple) else (None, limit)
+        for side, amount in ((1.0, high), (-1.0, low)):
+            if amount is None:
+                continue
+            amount = amount if traced(amount) else np.asarray(amount, np.float64)
+            if not traced(amount) and not np.all(np.isfinite(amount)):
+                raise refuse(f"allocate: limit of {name!r} is {amount}", why="no limit is meant", change="None for no limit")
+            # a positive limit is compared by ratio, and so is what has to be positive
+            by_ratio = name in ("budget", "target") if traced(amount) else bool(np.all(amount > 0))
+            rules.append(Rule(function, name, columns, side, by_ratio))
+            limits.append(amount)
+    return tuple(rules), limits
+
+
+def _table(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns (c,) of the choices."""
+    options = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in choices.items()}
+    lengths = {k: np.shape(v)[:1] for k, v in options.items()}
+    if options and (len(set(lengths.values())) > 1 or () in lengths.values() or (0,) in lengths.values()):
+        raise refuse(
+            "allocate: choices of lengths " + ", ".join(f"{k} {np.shape(v)}" for k, v in options.items()),
+            why="one entry is missing",
+            change='a table: choices={"N": [1e9, 3e9], "width": [2048, 3072]}',
+        )
+    return options

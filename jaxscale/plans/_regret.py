@@ -1,0 +1,231 @@
+"""Regret: what a plan loses against the best one, under every law that the data allow; and the plan that loses least.
+
+The best plan of the best fit is one plan of many that the refits would have chosen. What matters is not how far apart these
+plans lie but how much is lost by taking one where another would have been right: in loss, in compute that bought nothing,
+and in units of the noise of a single run. `regret` measures it for any plan; `decide` looks for the plan that loses least on
+average, or in the worst tenth of the refits, instead of the one that is best if the fit is exactly right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..fitting._blocks import on_device, run_points
+from ..fitting._evidence import evidence
+from ..fitting._results import Fit, Status
+from ..ground._errors import nearest, refuse
+from ..ground._roots import root
+from ..ground._trees import node, static, to_numpy
+from ..uncertainty._covariance import noise_scale
+from ._allocate import Allocation, allocation, first_law, solved, spread
+from ._problem import Question, Rule, gaps, known_of, relative, value_of
+from ._question import Put
+from ._search import plans
+
+
+@dataclass(frozen=True, eq=False)
+class Regret:
+    """What the plan `columns` loses under each refit (n,): in `loss`, in `compute` [share of its cost] and in `noise`.
+
+    `loss` is in the unit of the goal (the law's, or of what was maximised), `noise` in standard deviations of the loss of
+    one run (None where the goal is no loss). `excess` counts the refits under which the plan breaks a limit or a bound, by
+    its name; `failed` those that have no valid plan of their own: they are nan, and in no mean.
+    """
+
+    columns: dict[str, Any]
+    cost: float
+    loss: np.ndarray
+    compute: np.ndarray
+    noise: np.ndarray | None
+    excess: dict[str, int]
+    failed: int = 0
+
+    def worst(self, share: float = 0.1) -> float:
+        """Mean regret in loss over the worst share of the refits."""
+        ordered = np.sort(self.loss[np.isfinite(self.loss)])
+        return float(np.mean(ordered[-max(1, round(share * len(ordered))) :]))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={float(v):.4g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.columns.items())
+        noise = "" if self.noise is None else f"; {np.nanmean(self.noise):.2g} of the noise of one run"
+        over = "".join(f"; {name} exceeded in {count} refits" for name, count in self.excess.items() if count)
+        over += f"; {self.failed} refits without a valid plan left out" if self.failed else ""
+        return (
+            f"<Regret of {shown}: {np.nanmean(self.loss):.3g} on average, {self.worst():.3g} in the worst tenth; "
+            f"{np.nanmean(self.compute):.2%} of the compute{noise}{over}>"
+        )
+
+
+def regret(plan: Allocation, **columns: Any) -> Regret:
+    """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
+
+    `plan` is that of an ensemble for one budget: `allocate(boot, 1e23)`. `columns` is the plan that is judged,
+    `N=..., D=...`; those of the point fit's own optimum where nothing is given. A limit that the judged plan breaks under
+    some refits is counted in `excess`. Raises InputError for plans of one law, of several budgets, for a target, of choices.
+
+    >>> import jaxscale as jsl
+    >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+    >>> lost = jsl.regret(jsl.allocate(boot, 1e23))
+    >>> bool(lost.loss.min() > -1e-9), bool(lost.loss.mean() < 0.01)
+    (True, True)
+
+    Source: ours; the spread of plans against their cost is the point of Hoffmann et al. 2022, appendix D.
+    """
+    asked, fitted = _ensemble("regret", plan)
+    own = columns or _of_point(asked, fitted)
+    if odd := set(own) ^ set(asked.question.shape.over):
+        raise refuse(
+            f"regret: {', '.join(sorted(odd))} given or missing; the plan has {', '.join(asked.question.shape.over)}",
+            why="a plan is all of its columns",
+            change=nearest(min(odd), asked.question.shape.over).strip(),
+        )
+    z = _coordinates(asked, own)
+    values, _, lead, _ = spread(asked, fitted)
+    question = dataclasses.replace(to_numpy(asked.question), limits=asked.limits)
+    there = run_points(_tile, (question, values, z), lead[0], label="regret")
+    bad = np.asarray(plan.status) != 0
+    goal, best = there["goal"], np.where(bad, np.nan, _goal(plan))
+    names = [r.name for r in question.rules]
+    target = dataclasses.replace(question.goal, name="target")
+    at = names.index("budget") if "budget" in names else -1
+    compute = np.full(len(goal), np.nan)
+    if at >= 0 and question.cost is not None:
+        rules = (*(r for i, r in enumerate(question.rules) if i != at), target)
+        limits = np.concatenate([np.broadcast_to(np.delete(asked.limits, at), (len(goal), len(names) - 1)), goal[:, None]], 1)
+        cheapest = dataclasses.replace(question, goal=question.cost, rules=rules, limits=np.zeros(len(rules)))
+        least = solved(dataclasses.replace(asked, question=cheapest, limits=limits), fitted, per_law=True)
+        bad = bad | (least["status"] != 0)
+        compute = np.where(bad, np.nan, 1.0 - least["cost"] / there["cost"])
+    noise = None
+    if question.goal.name == "loss" and fitted.problem.objective.observes:
+        point = evidence(fitted if fitted.point is None else fitted.point)[0]
+        sd = np.sqrt(noise_scale(point)) * (there["loss"] if fitted.problem.objective.log else point.size)
+        noise = (goal - best) / sd
+    broken = there["excess"] > 1e-6  # by the logarithm of a ratio, or against the size of both sides
+    excess = {n: int(np.sum(np.any(broken[:, [i for i, m in enumerate(names) if m == n]], 1))) for n in dict.fromkeys(names)}
+    outside = (z < question.low - 1e-9) | (z > question.high + 1e-9)
+    for c, size, a in question.shape.slices:
+        excess[f"bounds of {c}"] = len(goal) * int(np.any(outside[a : a + (size or 1)]))
+    return Regret(dict(own), float(there["cost"][0]), goal - best, compute, noise, excess, int(np.sum(bad)))
+
+
+def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
+    """The one plan that loses least [loss] over the refits of an ensemble, with its regret.
+
+    `plan` as in `regret`. With `worst=1` the regret is averaged over all refits that have a valid plan, with `worst=0.1`
+    over the tenth of them that fares worst with it. Limits hold for the point fit. `regret(plan)` says what the point fit's
+    own optimum loses.
+
+    >>> import jaxscale as jsl
+    >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+    >>> plan = jsl.allocate(boot, 1e23)
+    >>> bool(jsl.decide(plan).loss.mean() <= jsl.regret(plan).loss.mean())
+    True
+
+    Source: minimax and expected regret are textbook decision theory (Savage 1951); that the corner of the worst share is
+    rounded over a twentieth of the spread of regrets is ours.
+    """
+    if not 0.0 < worst <= 1.0:
+        raise refuse(f"decide: worst={worst}", why="a percentage", change="a share, such as 0.1 for the worst tenth")
+    asked, fitted = _ensemble("decide", plan)
+    first = regret(plan)
+    best = _goal(plan)
+    usable = np.asarray(plan.status) == 0
+    values = {k: np.asarray(v)[usable] for k, v in fitted.params.items() if k in asked.question.law.fixed}
+    question = dataclasses.replace(to_numpy(asked.question), law=_point_law(fitted), limits=asked.limits)
+    width = np.float64(max(0.05 * np.nanstd(first.loss), 1e-12))
+    goal = Rule(_Expected(question, values, best[usable], width, float(worst)), "regret", ("coordinates",), 1.0, False)
+    own = dataclasses.replace(asked, question=dataclasses.replace(question, goal=goal))
+    found = to_numpy(on_device(lambda: plans(own.question, own.limits, {})))
+    chosen = allocation(found, own, None)
+    if int(chosen.status):
+        raise refuse(
+            f"decide: no plan was found ({Status(int(chosen.status)).message})",
+            why="the limits leave nothing, or the worst share is too small to be smooth",
+            change="allocate(boot, ...).remarks, or a larger worst=",
+        )
+    return regret(plan, **chosen.columns)
+
+
+def _ensemble(verb: str, plan: Allocation) -> tuple[Put, Fit]:
+    asked, fitted = plan.asked
+    if fitted is None or np.ndim(fitted.value) != 1 or np.ndim(plan.loss) != 1 or asked.options or asked.budget is None:
+        raise refuse(
+            f"{verb}: a plan of shape {np.shape(plan.loss)}" + (" of one law" if fitted is None else ""),
+            why="regret is about many laws and one budget, without choices",
+            change="plan = allocate(jsl.bootstrap(fit, 4_000), 1e23)",
+        )
+    return asked, fitted
+
+
+def _goal(plan: Allocation) -> np.ndarray:
+    return np.asarray(plan.loss if plan.value is None else -plan.value)
+
+
+def _point_law(fitted: Fit) -> Any:
+    return first_law(fitted) if fitted.point is None else fitted.point.law
+
+
+def _of_point(asked: Put, fitted: Fit) -> dict[str, Any]:
+    """The plug-in plan: the optimum of the point fit."""
+    own = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=_point_law(fitted)))
+    return allocation(solved(own, None), own, None).columns
+
+
+def _coordinates(asked: Put, columns: dict[str, Any]) -> np.ndarray:
+    values = np.concatenate([np.ravel(np.asarray(columns[c], np.float64)) for c in asked.question.shape.over])
+    log = np.asarray(asked.question.shape.log)
+    if len(values) != len(log) or not np.all(np.isfinite(values)) or not np.all(values[log] > 0):
+        raise refuse(f"regret: columns {columns}", why="one plan is judged at a time", change="positive numbers, N=1e10, D=1e12")
+    return np.where(log, np.log(np.where(log, values, 1.0)), values)
+
+
+@jax.jit
+def _tile(index: Any, job: Any) -> dict[str, Any]:
+    """Goal, loss, cost and excess over the limits at given coordinates, for the laws `index` (T,)."""
+    problem, values, z = job
+
+    def one(i: Any) -> dict[str, Any]:
+        own = dataclasses.replace(problem, law=dataclasses.replace(problem.law, fixed={k: v[i] for k, v in values.items()}))
+        known = known_of(own, z)
+        cost = jnp.nan if own.cost is None else value_of(own.cost, known)
+        return {"goal": value_of(own.goal, known), "loss": known["loss"], "cost": cost, "excess": relative(own, gaps(own, z)[1])}
+
+    return jax.vmap(one)(index)
+
+
+@node()
+class _Expected:
+    """Mean of a goal's regret over the laws of an ensemble, or over its worst share: at coordinates (k,).
+
+    The worst share is smooth: an expected shortfall whose corner is rounded over `width`.
+    """
+
+    problem: Question
+    values: dict[str, Any]
+    best: Any
+    width: Any
+    worst: float = static(1.0)
+
+    def __call__(self, coordinates: Any) -> Any:
+        def one(own: dict[str, Any], best: Any) -> Any:
+            law = dataclasses.replace(self.problem.law, fixed=own)
+            return gaps(dataclasses.replace(self.problem, law=law), coordinates)[0] - best
+
+        lost = jax.vmap(one)(self.values, self.best)
+        if self.worst >= 1.0:
+            return jnp.mean(lost)
+
+        def below(t: Any, args: Any) -> Any:
+            lost, width = args
+            return self.worst - jnp.mean(jax.nn.sigmoid((lost - t) / width))
+
+        reach = 50.0 * self.width
+        t = root(below, jnp.min(lost) - reach, jnp.max(lost) + reach, (lost, self.width))
+        return t + self.width * jnp.mean(jax.nn.softplus((lost - t) / self.width)) / self.worst
