@@ -10,6 +10,7 @@ Where a run has checkpoints (a `run` group and a `step` column), the first step 
 second step all but its first tenth, or its second half in the variants called `late`. Source of the forms: Magnusson et al.
 2025, "DataDecide", authors' code. Not from the source: objectives (log-Huber with delta 1e-3 for losses, least squares for
 accuracies), many starts in place of hand-written ones, and what a table looks like.
+May import: everything up to `selection`.
 """
 
 from ._compare import Decisions as Decisions

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import schedules
 from ..table._runs import Runs
 from ..units import Examples, LearningRate, Nats, Positive, Vector
 from ._entry import Entry
@@ -102,8 +103,6 @@ ENTRIES = {
 
 def _luo_rates(curve: str) -> np.ndarray:
     """Learning rate of every step, as the authors write it: the warm-up has the peak already at its last step."""
-    from .. import schedules
-
     kind, *numbers = curve.split("_")
     last = int(numbers[-1]) if kind != "wsdcon" else 16_000
     steps = last - _LUO_WARM_UP + 1  # from the first after the warm-up to the one after the last
@@ -120,8 +119,6 @@ def _luo_rates(curve: str) -> np.ndarray:
 
 
 def _multipowerlaw(paths: tuple[Path, ...], rows: str) -> Runs:
-    from .. import schedules
-
     tables = dict(zip(_LUO_CURVES[rows], (numbers(path, "step", "lr", "loss") for path in paths), strict=True))
     parts: list[dict[str, np.ndarray]] = []
     for curve in dict.fromkeys(curve for _, curve in tables):

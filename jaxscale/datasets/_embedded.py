@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import schedules
 from ..table._runs import Runs
 from ..units import Examples, Fraction, LearningRate, Positive, Tokens
 from ._entry import Entry
@@ -120,8 +121,6 @@ def vlm_tokens() -> Runs:
 
 def tissue2024() -> Runs:
     """Two loss curves with the columns of the annealing law: see the registry."""
-    from .. import schedules
-
     step = np.arange(1_000, 20_001, 1_000)
     parts = []
     for shape in (schedules.cosine, schedules.constant):

@@ -30,6 +30,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..formula._law import by_value
 from ..ground._errors import refuse
 from ._room import make_room
 from ._store import Store, decode, encode
@@ -226,8 +227,6 @@ def _pickled(task: Task) -> bytes:
             why="the law lives in a notebook or a script",
             change="define the law at the top level of a module, or install cloudpickle",
         ) from error
-    from ..formula._law import by_value
-
     with by_value():
         return bytes(cloudpickle.dumps(task))
 

@@ -142,8 +142,6 @@ class Fit:
 
     def predict(self, *columns: Any, **named: Any) -> np.ndarray:
         """Values of the law at columns that broadcast to shape S: `(n, *S)` for an ensemble, `S` for one fit."""
-        from ._results import predict
-
         return predict(self, columns, named)
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from ..formula._law import Law
 from ..formula._sums import kernel
 from ..ground._errors import refuse
+from ..ground._version import __version__
 from ._blocks import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
 from ._lanes import Job, begun, draw, solve_block
 from ._resample import NOISY, WEIGHTED
@@ -130,8 +131,6 @@ def ready(job: Job) -> None:
 
 def described(job: Job, tile: Tile) -> dict[str, str]:
     """What decides the bits of a job, in words where it is short and as hashes where it is long."""
-    from .. import __version__
-
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
     for leaf in jax.tree.leaves(dataclasses.replace(job, law=law, key=(), starts=(), resamples=())):  # these are said in words

@@ -26,6 +26,7 @@ from ..fitting._results import Fit, Status
 from ..ground._errors import refuse
 from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
 from ..ground._interval import Interval
+from ..ground._version import __version__
 from ..table._digest import rows_digest
 from ..table._scope import ranges
 
@@ -195,8 +196,6 @@ def _exactly(text: str) -> float | str:
 
 def described(fit: Fit) -> dict[str, Any]:
     """Law, rows, settings and parameters of a fit: everything that a replay needs."""
-    from .. import __version__
-
     point = fit if fit.point is None else fit.point
     problem, law = point.problem, point.problem.law
     runs, objective = problem.runs, problem.objective

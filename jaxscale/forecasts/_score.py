@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import laws
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse
 from ..ground._files import as_json, canonical, digest
@@ -249,7 +250,7 @@ def _bound(forecast: Forecast, law: Law | None) -> Law:
     if law is None:
         found = sys.modules.get(about["module"])
         if about["module"].startswith("jaxscale.laws."):
-            from .. import laws as found
+            found = laws
         for part in about["qualname"].split("."):
             found = getattr(found, part, None)
     if not isinstance(found, Law):

@@ -6,22 +6,53 @@ A law is a function of one run; here it is mapped over rows. `arguments` and the
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..ground._errors import nearest, refuse
-from ..ground._trees import traced
+from ..ground._trees import Aside, node, static, traced
+from ..units import Unit
+from ._params import Param
 
-if TYPE_CHECKING:
-    from ._law import Law
+
+@node()
+class Form:
+    """What a law is made of: all but its fixed values decides what is compiled for it."""
+
+    function: Callable[..., Any] = static()
+    columns: tuple[str, ...] = static()
+    column_units: tuple[Unit, ...] = static()
+    specs: tuple[tuple[str, Param], ...] = static()
+    ties: tuple[tuple[str, str], ...] = static(default=())
+    groups: tuple[tuple[str, str], ...] = static(default=())
+    notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
+    fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return str(self.notes["name"])
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of the law's value."""
+        unit: Unit = self.notes["unit"]
+        return unit
+
+    @property
+    def free(self) -> dict[str, Param]:
+        """Parameters that a fit may change, with their specs."""
+        tied = dict(self.ties)
+        return {k: spec for k, spec in self.specs if k not in self.fixed and k not in tied}
 
 
-def arguments(law: Law, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     """Columns, parameters and group codes of a call, checked."""
     if len(columns) > len(law.columns):
         raise TypeError(
@@ -68,7 +99,7 @@ def arguments(law: Law, columns: tuple[Any, ...], keywords: dict[str, Any]) -> t
     return rows, params, codes
 
 
-def codes_of(law: Law, group: str, value: Any) -> Any:
+def codes_of(law: Form, group: str, value: Any) -> Any:
     """Codes of a group column that was given as labels or as codes."""
     labels = law.notes.get("labels", {}).get(group)
     if traced(value) or np.asarray(value).dtype.kind in "iu":
@@ -87,7 +118,7 @@ def check_codes(name: str, group: str, codes: Any, count: int) -> None:
         raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
 
 
-def check_lengths(law: Law, row: Mapping[str, tuple[int, ...]]) -> None:
+def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse vector parameters whose length does not go with the vector columns of a table; `row` has shapes of one run.
 
     Only the formula knows which lengths go together (K shares with K or with K - 1 numbers): it is tried with those near.
@@ -121,7 +152,7 @@ def check_lengths(law: Law, row: Mapping[str, tuple[int, ...]]) -> None:
             )
 
 
-def complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
+def complete(law: Form, params: dict[str, Any]) -> dict[str, Any]:
     """Free values plus fixed and tied ones, in the order of the signature."""
     known = {**law.fixed, **params}
     for k, master in law.ties:
@@ -129,7 +160,7 @@ def complete(law: Law, params: dict[str, Any]) -> dict[str, Any]:
     return {k: known[k] for k, _ in law.specs}
 
 
-def evaluate(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+def evaluate(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
     """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
     values = complete(law, params)
     specs, groups = dict(law.specs), dict(law.groups)
@@ -153,7 +184,7 @@ def _of_group(values: Any, codes: Any) -> Any:
     return jnp.where(known, total, jnp.nan)  # a code of no group is no parameter of 0
 
 
-def broadcast(law: Law, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
+def broadcast(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
     ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(codes, 0)
     both = {k: jnp.asarray(v) for k, v in {**rows, **codes}.items()}
     runs = {k: v.shape[: v.ndim - ranks[k]] for k, v in both.items()}

@@ -26,43 +26,17 @@ import jax
 import numpy as np
 
 from ..ground._errors import nearest
-from ..ground._trees import Aside, node, static, to_numpy, traced
+from ..ground._trees import Aside, node, to_numpy, traced
 from ..units import Unit, unit_of
-from ._form import arguments, broadcast, broadcast_jit, complete, to_numpy64
+from ._form import Form, arguments, broadcast, broadcast_jit, complete, to_numpy64
 from ._params import Param
 
 
 @node()
-class Law:
+class Law(Form):
     """A scaling law: see `law`. Made by the decorator, changed by its methods, never edited."""
 
-    function: Callable[..., Any] = static()
-    columns: tuple[str, ...] = static()
-    column_units: tuple[Unit, ...] = static()
-    specs: tuple[tuple[str, Param], ...] = static()
-    ties: tuple[tuple[str, str], ...] = static(default=())
-    groups: tuple[tuple[str, str], ...] = static(default=())
-    notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
-    fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
-
     # -- what it is made of -------------------------------------------------------------------------------------
-    @property
-    def name(self) -> str:
-        """Name of the function."""
-        return str(self.notes["name"])
-
-    @property
-    def unit(self) -> Unit:
-        """Unit of the law's value."""
-        unit: Unit = self.notes["unit"]
-        return unit
-
-    @property
-    def free(self) -> dict[str, Param]:
-        """Parameters that a fit may change, with their specs."""
-        tied = dict(self.ties)
-        return {k: spec for k, spec in self.specs if k not in self.fixed and k not in tied}
-
     @property
     def params(self) -> dict[str, Any]:
         """All parameter values of a bound law; an error names those that are still free."""

@@ -18,8 +18,30 @@ from collections.abc import Callable
 from typing import Any
 
 from ..formula._law import Law
+from . import (
+    architecture,
+    batch,
+    compression,
+    data,
+    downstream,
+    hyperparameters,
+    inference,
+    loss,
+    mixture,
+    multimodal,
+    observational,
+    reinforcement,
+    robustness,
+    theory,
+    training,
+    transfer,
+)
 from ._papers import PAPERS
 
+_FILES = (  # in the order of the page
+    loss, architecture, downstream, observational, inference, transfer, mixture, multimodal,
+    theory, batch, hyperparameters, reinforcement, robustness, training, compression, data,
+)
 _SMALL_WORDS = ("a", "and", "at", "for", "in", "of", "on", "the", "to", "with")
 EVIDENCE = ("CODE", "DATA", "PAPER", "V", "DIGEST", "NOTE", "V2", "D")
 
@@ -33,9 +55,7 @@ class Shelf(tuple[Any, ...]):
 
 def items() -> dict[str, Law | Callable[..., Any]]:
     """Every law and rule of the catalogue by name."""
-    from .. import laws
-
-    return {k: v for k, v in ((k, getattr(laws, k)) for k in laws.__all__) if k not in ("find", "describe", "cite")}
+    return {k: getattr(file, k) for file in _FILES for k in file.__all__}
 
 
 def find(words: str) -> Shelf:

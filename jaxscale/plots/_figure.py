@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import costs
+from ..plans._question import Put
 from ..uncertainty import interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ..plans._question import Put
 
 BLACK, GREY, PALE = "#111827", "#6b7280", "#e5e7eb"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"

@@ -3,6 +3,7 @@
 A spec says which transformation to build and how long it may run; it hashes by value, so the same spec never
 recompiles. `Newton()` is the default everywhere. `Optax(optax.adam, 1e-2)` or `Optax(optax.lbfgs)` runs any optax
 optimiser through the same driver, with the same certificate: whether it converged is not the solver's opinion.
+May import: optax, and nothing of ours.
 """
 
 from ._cholesky import solve_positive

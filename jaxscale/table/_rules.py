@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 
 from ..ground._errors import nearest, refuse, warn
 from ..ground._trees import Aside
+from ._rows import Rows
 
-if TYPE_CHECKING:
-    from ._runs import Runs
+Table = TypeVar("Table", bound=Rows)  # a rule gives back the kind of table that it was given
 
 _SAME = 1e-6  # relative: a column that was computed (C / 6 N) differs in its last digits
 CONSTANT = ("constant", "none")  # schedules whose checkpoints are all comparable
 
 
-def best(self: Runs, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) -> Runs:
+def best(self: Table, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) -> Table:
     """The tuned runs: in each cell of equal `by` columns, those whose target is within a share of the cell's least.
 
     `runs.best()` keeps the best run of every (N, D), `runs.best(within=0.0025)` all within 0.25 % of it. Of exact copies
@@ -52,7 +52,7 @@ def best(self: Runs, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) 
     return remarked(self.where(keep), f"{said}: {int(keep.sum())} of {len(self)} rows, in {cell.max() + 1} cells")
 
 
-def late(self: Runs, *, tokens: float = 0.0, share: float = 0.0) -> Runs:
+def late(self: Table, *, tokens: float = 0.0, share: float = 0.0) -> Table:
     """Checkpoints after the early part of their run: beyond `tokens` [tokens seen], and beyond a `share` of the run.
 
     A law of final losses does not hold while the loss still falls steeply. A share is of the run's last D (or `step`).
@@ -81,7 +81,7 @@ def late(self: Runs, *, tokens: float = 0.0, share: float = 0.0) -> Runs:
     return remarked(self.where(keep), f"{', '.join(said)}: {int(keep.sum())} of {len(self)} rows")
 
 
-def smoothed(self: Runs, last: int = 5) -> Runs:
+def smoothed(self: Table, last: int = 5) -> Table:
     """One row per run: the mean target [its unit] of the `last` checkpoints, the columns of the last of them.
 
     `runs.smoothed(1)` keeps finished runs only: the last row of each. Shorter runs use all that they have, which is counted
@@ -110,7 +110,7 @@ def smoothed(self: Runs, last: int = 5) -> Runs:
     return remarked(dataclasses.replace(out, target=np.asarray([value[i] for i in keep.tolist()])), said)
 
 
-def balanced(self: Runs) -> Runs:
+def balanced(self: Table) -> Table:
     """Weights with which every run counts the same, and inside a run every factor of D (or of `step`) does.
 
     Checkpoints that are equally spaced in steps give most of the weight to long runs, and to their ends. Weights of the
@@ -141,7 +141,7 @@ def balanced(self: Runs) -> Runs:
     return remarked(dataclasses.replace(self, weights=weights), said)
 
 
-def using(self: Runs, **columns: str) -> Runs:
+def using(self: Table, **columns: str) -> Table:
     """Another convention: `runs.using(N="N_no_emb")` takes the column `N_no_emb` as N. Values and units move with it.
 
     >>> from jaxscale import Runs
@@ -157,7 +157,7 @@ def using(self: Runs, **columns: str) -> Runs:
     return remarked(out, ", ".join(f"{v} taken as {k}" for k, v in columns.items()))
 
 
-def unfinished(runs: Runs) -> np.ndarray:
+def unfinished(runs: Rows) -> np.ndarray:
     """Rows (n,) before the end of a run whose learning rate decays: a `schedule` column that says so, and a `run` column."""
     if not {"run", "schedule"} <= set(runs.groups) or not ({"step", "D"} & set(runs.columns)):
         return np.zeros(len(runs), bool)
@@ -167,7 +167,7 @@ def unfinished(runs: Runs) -> np.ndarray:
     return found
 
 
-def cells(runs: Runs, by: Sequence[str], verb: str) -> np.ndarray:
+def cells(runs: Rows, by: Sequence[str], verb: str) -> np.ndarray:
     """Number (n,) of the cell of equal `by` columns (up to rounding) and groups in which each row lies."""
     parts = []
     for name in by:
@@ -187,18 +187,18 @@ def cells(runs: Runs, by: Sequence[str], verb: str) -> np.ndarray:
     return numbers
 
 
-def remarked(runs: Runs, said: str) -> Runs:
+def remarked(runs: Table, said: str) -> Table:
     """The table with one more remark."""
     return dataclasses.replace(runs, notes=Aside({**runs.notes, "remarks": [*runs.remarks, said]}))
 
 
-def _target(runs: Runs, verb: str) -> np.ndarray:
+def _target(runs: Rows, verb: str) -> np.ndarray:
     if runs.target is None:
         raise refuse(f"{verb}: the table has no target", why="it was read for a likelihood", change="name the target")
     return np.asarray(runs.target)
 
 
-def _runs_of(runs: Runs, verb: str) -> np.ndarray:
+def _runs_of(runs: Rows, verb: str) -> np.ndarray:
     if "run" not in runs.groups:
         raise refuse(
             f"{verb}: no run column", why="the table does not say which rows are one run", change="from_csv(..., run='run_id')"
@@ -214,7 +214,7 @@ def _last(run: np.ndarray, place: np.ndarray) -> np.ndarray:
     return longest
 
 
-def _place(runs: Runs, verb: str) -> np.ndarray:
+def _place(runs: Rows, verb: str) -> np.ndarray:
     """How far along its run a row lies."""
     for name in ("step", "D"):
         if name in runs.columns:
@@ -222,13 +222,13 @@ def _place(runs: Runs, verb: str) -> np.ndarray:
     raise refuse(f"{verb}: neither a step nor a D column", why="rows of a run cannot be put in order", change="add step or D")
 
 
-def live(runs: Runs) -> Runs:
+def live(runs: Table) -> Table:
     """The rows of weight above 0."""
     used = np.asarray(runs.weights) > 0
     return runs if used.all() else runs.where(used)
 
 
-def distinct(runs: Runs) -> np.ndarray:
+def distinct(runs: Rows) -> np.ndarray:
     """The first row of each set of exact copies: rows that are equal in all columns, groups and the target."""
     parts = [np.reshape(v, (len(runs), -1)) for v in [*runs.columns.values(), *([] if runs.target is None else [runs.target])]]
     table = np.concatenate([*parts, *[np.reshape(c, (-1, 1)) for c in runs.groups.values()]], axis=1)
@@ -236,7 +236,7 @@ def distinct(runs: Runs) -> np.ndarray:
     return found
 
 
-def duplicates(runs: Runs) -> list[str]:
+def duplicates(runs: Rows) -> list[str]:
     """Exact copies shrink every interval: they are allowed, counted, and said."""
     copies = len(runs) - len(distinct(runs))
     if not copies:

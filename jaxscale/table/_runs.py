@@ -17,32 +17,23 @@ from typing import Any
 import numpy as np
 
 from ..ground._errors import InputError, nearest, refuse, row_list
-from ..ground._trees import Aside, node, static
+from ..ground._trees import Aside, node
 from ..units import Unit, by_letter, unit_of
-from . import _rules as _rows
+from . import _rules
 from ._reading import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
+from ._rows import Rows
 
 _GROUPS = ("run", "schedule", "seed")  # understood without being named, the last two where every row has one
 _NUMBERS = ("step",)
 
 
 @node()
-class Runs:
+class Runs(Rows):
     """A checked table of runs: see `Runs.from_columns`, `Runs.from_csv`, `Runs.from_frame`.
 
     `weights` multiply the loss of a row: a weight of 2 fits like the row twice, and only their ratio matters. Resampling
     draws rows whatever their weight. They are precisions where noise is estimated: a row of weight 4 has half the noise.
     """
-
-    columns: dict[str, Any]
-    target: Any
-    weights: Any
-    groups: dict[str, Any]
-    target_name: str = static(default="loss")
-    notes: Aside = static(default=Aside())
-
-    def __len__(self) -> int:
-        return len(self.weights)
 
     def __repr__(self) -> str:
         columns = {**self.columns, **({} if self.target is None else {self.target_name: self.target})}
@@ -51,72 +42,11 @@ class Runs:
         ]
         return f"<Runs {len(self)} rows: {', '.join(shown)}" + "".join(f"; {len(v)} {g}s" for g, v in self.labels.items()) + ">"
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        """The values of a column, of the target, or the labels of a group column."""
-        if name in self.columns:
-            return np.asarray(self.columns[name])
-        if name == self.target_name:
-            return np.asarray(self.target)
-        if name in self.groups:
-            return np.asarray([self.labels[name][code] for code in self.groups[name]])
-        raise KeyError(f"no column {name!r}.{nearest(name, [*self.columns, self.target_name, *self.groups])}")
-
-    @property
-    def units(self) -> dict[str, Unit]:
-        """Unit of each column and of the target, as declared or taken from its letter."""
-        return dict(self.notes["units"])
-
-    @property
-    def labels(self) -> dict[str, tuple[str, ...]]:
-        """Labels of each group column; `groups` holds their indices."""
-        return dict(self.notes["labels"])
-
-    @property
-    def dropped(self) -> int:
-        """Rows left out by `on_bad="drop"`."""
-        return int(self.notes["dropped"])
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What was noticed when the table was read; the report repeats it."""
-        return tuple(self.notes["remarks"])
-
-    @property
-    def clusters(self) -> str | None:
-        """'run' where some run has more than one row: then rows are not independent, and runs are resampled."""
-        if "run" not in self.groups or len(self) == 0:
-            return None
-        return "run" if np.bincount(self.groups["run"]).max() > 1 else None
-
-    def where(self, mask: Any) -> Runs:
-        """The rows where `mask` (n,) is true: `runs.where(runs["loss"] < 5)`."""
-        mask = np.asarray(mask)
-        if mask.dtype != bool or mask.shape != (len(self),):
-            raise refuse(
-                f"where(): a mask of dtype {mask.dtype} and shape {mask.shape} for {len(self)} rows",
-                why="positions or another table's mask were given",
-                change="give one true or false per row, such as runs['loss'] < 5",
-            )
-        if not mask.any():
-            raise refuse(f"where(): none of {len(self)} rows left", why="the condition has another unit", change="the condition")
-        groups, labels = {}, dict(self.notes["labels"])
-        for g, codes in self.groups.items():
-            kept, groups[g] = np.unique(np.asarray(codes)[mask], return_inverse=True)
-            labels[g] = tuple(np.asarray(labels[g])[kept].tolist())
-        return Runs(
-            {k: np.asarray(v)[mask] for k, v in self.columns.items()},
-            None if self.target is None else np.asarray(self.target)[mask],
-            np.asarray(self.weights)[mask],
-            groups,
-            self.target_name,
-            Aside({**self.notes, "labels": labels}),
-        )
-
-    best = _rows.best
-    late = _rows.late
-    smoothed = _rows.smoothed
-    balanced = _rows.balanced
-    using = _rows.using
+    best = _rules.best
+    late = _rules.late
+    smoothed = _rules.smoothed
+    balanced = _rules.balanced
+    using = _rules.using
 
     @classmethod
     def from_columns(
@@ -341,5 +271,5 @@ def _build(
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
     notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
-    notes["remarks"] += [*of_size(runs.columns, runs.units), *_rows.duplicates(runs)]
+    notes["remarks"] += [*of_size(runs.columns, runs.units), *_rules.duplicates(runs)]
     return runs

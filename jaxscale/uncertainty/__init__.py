@@ -1,6 +1,10 @@
-"""Uncertainty: one method per file, all from the same evidence (`fitting/_evidence`)."""
+"""Uncertainty: how sure a fit is, one method per file, all from the same evidence (`fitting/_evidence`).
 
-from ..selection._sensitivity import delta_sensitivity
+Intervals of a fit or an ensemble by any kind of method, covariances, predictions of new runs, profiles, posteriors,
+influence, identifiability, the noise floor, and reasons not to trust any of them. A new kind of interval belongs here. May
+import: everything up to `fitting`.
+"""
+
 from ._cautions import cautions
 from ._covariance import Covariance, covariance
 from ._identifiability import Identifiability, identifiability
@@ -21,7 +25,6 @@ __all__ = [
     "Sampling",
     "cautions",
     "covariance",
-    "delta_sensitivity",
     "identifiability",
     "influence",
     "interval",

@@ -1,4 +1,4 @@
-"""Published fits on the tables of the registry: each case of `tests/certified/*.json` is fitted and compared.
+"""Published fits on the tables of the registry: each case of `tests/fitting/certified/*.json` is fitted and compared.
 
 A file is a list of cases. What a case says:
 

@@ -21,10 +21,12 @@ import jax
 import numpy as np
 import optax
 import pytest
+from cases import noisy
 
 import jaxscale as jsl
 from jaxscale.fitting import _blocks, _bootstrap, _job, _run, _store
-from jaxscale.fitting._lanes import begun, solve_block
+from jaxscale.fitting._lanes import begun, draw, solve_block
+from jaxscale.fitting._results import Problem
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
@@ -401,3 +403,17 @@ def test_a_block_that_fails_is_heard_of_and_leaves_no_setting_behind(point, monk
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match=r"device \d was lost"):
         jsl.bootstrap(point, 96, executor=pool if place == "an executor" else None)
     assert not jax.config.jax_enable_x64
+
+
+def test_nothing_in_a_tile_calls_lapack():
+    """See solvers/_cholesky: on the CPU two such tiles at once can wait for each other for ever."""
+    problem = Problem(
+        jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
+    )
+    with jax.enable_x64(True):
+        job, tile = _job.prepare([[problem]], 4), _blocks.TILES["cpu"]
+        text = solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile).as_text()
+        text += jax.jit(draw.__wrapped__).lower(np.zeros(tile.slots, np.int32), job).as_text()
+    assert "lapack" not in text
+    for collective in ("all_reduce", "all-reduce", "all_gather", "all-gather", "collective_permute"):
+        assert collective not in text

@@ -144,7 +144,7 @@ def test_shares_of_mixtures():
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("pair", "floors", "kappa", "K"),
-    [  # floors of the offset laws in tests/certified/loss_to_loss.json, kappa and K as published
+    [  # floors of the offset laws in tests/fitting/certified/loss_to_loss.json, kappa and K as published
         ("fineweb to fineweb-edu", (2.1700144749, 1.9669043143), 0.99937, 0.98577),
         ("fineweb to starcoder", (2.1700144749, 0.8452475282), 1.09041, 0.62303),
     ],

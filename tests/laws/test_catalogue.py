@@ -1,6 +1,6 @@
 """Every number of the catalogue, and every source: from data files that name the law and the evidence.
 
-`tests/catalogue/*.checks.tsv` has one line per expression: id, evidence, expression, value or list of values, and
+`tests/laws/catalogue/*.checks.tsv` has one line per expression: id, evidence, expression, value or list of values, and
 optionally how far off a value may be (`1%`, or `2` for two units of its last digit; half a unit otherwise). An
 expression sees the laws and rules of `jaxscale.laws`, `schedules`, `allocate`, `jsl` and `np`. `*.ids.tsv` says for every
 source in `ids.txt` which laws or rules stand for it, or after `-` why none does.
@@ -89,7 +89,7 @@ def test_catalogue_ids_are_complete():
 def test_catalogue_every_rule_is_checked():
     told = " ".join(row[2] for row in CHECKS)
     unchecked = [k for k, v in _catalogue.items().items() if not isinstance(v, jsl.Law) and not re.search(rf"\b{k}\b", told)]
-    assert not unchecked, f"no line of tests/catalogue calls {unchecked}"
+    assert not unchecked, f"no line of tests/laws/catalogue calls {unchecked}"
 
 
 @pytest.mark.parametrize("name", sorted(_catalogue.items()))
