@@ -21,7 +21,6 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -145,11 +144,3 @@ def _lengths(bytes_per_token: Any) -> np.ndarray:
     if not np.all(lengths > 0):
         raise ValueError(f"bytes_per_token={bytes_per_token}: a mean number of bytes above 0, such as 4.3")
     return lengths
-
-
-def converted(value: Any, out: Unit, into: Unit) -> Any:
-    """A value of one stage as the first column of the next; traceable."""
-    if not out.dimension or out.dimension != into.dimension or out.name == into.name:
-        return value
-    base = jnp.log(value) if out.logarithm else value * out.factor
-    return jnp.exp(base) if into.logarithm else base / into.factor

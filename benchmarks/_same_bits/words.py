@@ -58,7 +58,7 @@ def described(name):
 
 def rules():
     """Every expression of the catalogue's tables that plans nothing, in their order."""
-    for path in sorted((ROOT / "tests" / "catalogue").glob("*.checks.tsv")):
+    for path in sorted((ROOT / "tests").rglob("catalogue/*.checks.tsv")):
         for row in csv.reader(path.read_text().splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
             if row and not row[0].startswith("#") and "allocate" not in row[2] and "fit(" not in row[2]:
                 yield row[0], row[2]

@@ -18,13 +18,13 @@ from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit
 from ..formula._form import codes_of
+from ..formula._joint import converted
 from ..ground._errors import nearest, refuse
 from ..ground._interval import Interval
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ..table._task_signal import LEAST, task_signal
 from ..uncertainty._interval import REFITS, default_kind
-from ..units import converted
 from ._propagate import Stages, around, by_draws, by_slopes, cut, drawn, noise, slopes_by_value
 from ._stages import check_units, conversions, in_common, labelled, same_units, unit_of_value
 

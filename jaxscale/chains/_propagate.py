@@ -19,6 +19,7 @@ import numpy as np
 from ..fitting._blocks import on_device, run_points
 from ..fitting._evidence import Evidence, Frame
 from ..fitting._results import Fit
+from ..formula._joint import converted
 from ..formula._law import Law
 from ..formula._params import Param
 from ..ground._interval import Interval
@@ -27,7 +28,7 @@ from ..ground._trees import node, static
 from ..table._anchors import helpers
 from ..uncertainty._covariance import covariance_of
 from ..uncertainty._draws import percentile
-from ..units import Unit, converted
+from ..units import Unit
 from ._stages import HELPER, in_common
 
 Rows = list[dict[str, Any]]  # of each stage: columns, and codes of its groups

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
+
 from ..ground._errors import refuse
 from ..ground._trees import Aside
-from ..units import Unit, converted
+from ..units import Unit
 from ._law import Law, _find
 
 
@@ -41,6 +43,14 @@ class _Composed:
         if found != [self.first, self.link]:  # of a notebook: a pickler that takes functions by value may go on
             return _Composed, (self.first, self.link, self.columns, self.parameters, self.units)
         return _again, (*places, self.columns, self.parameters, self.units)
+
+
+def converted(value: Any, out: Unit, into: Unit) -> Any:
+    """A value of one stage as the first column of the next; traceable."""
+    if not out.dimension or out.dimension != into.dimension or out.name == into.name:
+        return value
+    base = jnp.log(value) if out.logarithm else value * out.factor
+    return jnp.exp(base) if into.logarithm else base / into.factor
 
 
 def _again(first: tuple[str, str], link: tuple[str, str], *rest: Any) -> _Composed:
