@@ -8,7 +8,7 @@ import jaxscale as jsl
 from jaxscale import costs
 from jaxscale.fitting import _lanes, _run
 from jaxscale.laws import chinchilla
-from jaxscale.plans import _allocate, _search
+from jaxscale.plans import _oracle
 
 
 def counted(monkeypatch, name, function, user, static=()):
@@ -45,20 +45,37 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
 
 
 def test_plans_share_one_trace(monkeypatch):
-    """A handful of plans and many have a program each; budgets, prices, bounds and laws are numbers."""
-    traces = counted(monkeypatch, "plan_tile", _search.plan_tile, _allocate)
+    """Budget, target, bounds, prices, number of plans, and edges and regrets of a plan are data: only functions compile."""
+    traces = counted(monkeypatch, "_chunks", _oracle._chunks, _oracle)
     law = chinchilla.published["hoffmann2022"]
     jsl.allocate(law, 1e21)
     jsl.allocate(law, np.geomspace(1e20, 1e24, 7))
     jsl.allocate(chinchilla.published["besiroglu2024"], 1e22)
     jsl.allocate(law.fix(alpha=0.4), 1e22)
+    jsl.allocate(law, target=2.1)
+    for cap in (1e12, 2e12):
+        jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
+    for count in (20, 2000):
+        jsl.allocate(law, np.geomspace(1e20, 1e24, count))
+    jsl.near_optimal(jsl.allocate(law, 1e23), loss=0.001, compute=0.01)
     assert len(traces) == 1
     for tokens, price in ((1e11, 1.0), (1e12, 2.0)):
         jsl.allocate(law, 1e22, cost=costs.Lifetime(tokens, inference_price=price))
+    jsl.allocate(law, target=2.1, cost=costs.Lifetime(1e12))
     assert len(traces) == 2
-    for cap in (1e12, 2e12):
-        jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
-    assert len(traces) == 2
-    for count in (20, 40):
-        jsl.allocate(law, np.geomspace(1e20, 1e24, count))
+    for memory in (40e9, 80e9):
+        jsl.allocate(law, 1e24, constraints={"memory": (_memory, memory)})
     assert len(traces) == 3
+    boot = jsl.bootstrap(jsl.fit(chinchilla, noisy("chinchilla", 0.01), starts=8), 20)
+    jsl.regret(jsl.allocate(boot, 1e22))
+    assert len(traces) == 3
+    jsl.allocate(law, np.geomspace(1e20, 1e24, 7), maximise=_less, target=None)
+    assert len(traces) == 4
+
+
+def _memory(N):
+    return 2 * N
+
+
+def _less(loss):
+    return -loss

@@ -16,14 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._blocks import bucket, plan_tile_of, run_points
 from ..fitting._results import Fit, Status, bound, flat
 from ..formula._form import check_codes
 from ..formula._law import Law
 from ..ground._trees import to_numpy, traced
 from ..table._scope import FAR, ranges, ratio_remark
+from ._lanes import answered, planned
 from ._question import Put, put
-from ._search import plan_tile, plans
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,8 @@ def allocate(
     if traced(own, asked.question, asked.limits, asked.options):
         if fitted is not None:
             fitted.one_cell("allocate")
-            asked = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=fitted.law))
-        found = plans(asked.question, asked.limits, asked.options)
+            asked = dataclasses.replace(asked, question=asked.question.under(fitted.law))
+        found = traced_plans(asked)
     else:
         found = solved(asked, fitted)
     return allocation(found, asked, fitted)
@@ -165,35 +164,50 @@ def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str
 
     With `per_law` the limits begin with the axes of the ensemble.
     """
-    values, limits, lead, many = spread(asked, fitted, per_law=per_law)
     choices = len(next(iter(asked.options.values()), [0]))
-    options = {k: _padded(v, 64) for k, v in asked.options.items()}
-    job = (to_numpy(asked.question), values, limits, options, (np.int32(many), np.int32(choices), np.int32(per_law)))
+    law, limits, lead, many = spread(asked, fitted, per_law=per_law)
     lanes = int(np.prod(lead, dtype=int)) * choices
-    found = run_points(plan_tile, job, lanes, label="plans", tile=plan_tile_of(lanes))
+    place, choice = np.divmod(np.arange(lanes), choices)
+    options = {k: of_lanes(v, choice) for k, v in asked.options.items()}
+    law = {k: of_lanes(v, place // many) for k, v in law.items()}
+    limits = of_lanes(limits, place if per_law else place % many)
+    found = planned(to_numpy(asked.question), (law, options), limits)
     lead = (*lead, *((choices,) if asked.options else ()))
     shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
     return shaped
 
 
 def spread(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
-    """Parameters of every law and limits (lanes, m), both padded to few lengths; axes of the lanes; limits of each law."""
+    """Parameters of every law, rows of limits (rows, m), axes of the lanes, and the number of limits of each law."""
     law = asked.question.law
     for parameter, group in law.groups:
         if np.ndim(law.fixed[parameter]) > len(dict(law.specs)[parameter].shape):
-            check_codes(law.name, group, asked.question.codes[group], len(law.fixed[parameter]))
+            check_codes(law.name, group, asked.question.oracle.codes[group], len(law.fixed[parameter]))
     lead = np.shape(fitted.value) if fitted is not None else ()
     values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
     shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
-    rows = int(np.prod(asked.limits.shape[:-1], dtype=int))
-    limits = _padded(asked.limits.reshape(rows, asked.limits.shape[-1]), 1024)
-    padded = {k: _padded(v, 4096) for k, v in values.items() if k in law.fixed}
-    return padded, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
+    limits = asked.limits.reshape(int(np.prod(asked.limits.shape[:-1], dtype=int)), asked.limits.shape[-1])
+    return {k: v for k, v in values.items() if k in law.fixed}, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
 
 
-def _padded(values: np.ndarray, least: int) -> np.ndarray:
-    extra = bucket(len(values), least) - len(values)
-    return np.concatenate([values, np.repeat(values[:1], extra, axis=0)])
+def of_lanes(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Entries (..., T) of values (n, ...), lanes last."""
+    return np.moveaxis(np.asarray(values)[index], 0, -1)
+
+
+def traced_plans(asked: Put) -> dict[str, Any]:
+    """Plans of a question that JAX traces: axes of the limits (..., m), then of the choices."""
+    limits, question = jnp.asarray(asked.limits), asked.question
+    choices = len(next(iter(asked.options.values()), [0]))
+    lead = limits.shape[:-1]
+    rows = limits.reshape(int(np.prod(lead, dtype=int)), limits.shape[-1])
+    place, choice = np.divmod(np.arange(len(rows) * choices), choices)
+    own = jax.tree.map(lambda v: jnp.repeat(jnp.asarray(v)[..., None], len(place), -1), dict(question.law.fixed))
+    options = {k: jnp.moveaxis(jnp.asarray(v)[choice], 0, -1) for k, v in asked.options.items()}
+    found = answered(question, (own, options), rows[place].T)
+    lead = (*lead, *((choices,) if asked.options else ()))
+    shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
+    return shaped
 
 
 def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocation:

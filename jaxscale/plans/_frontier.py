@@ -25,7 +25,6 @@ from ..formula._law import Law
 from ..ground._errors import refuse
 from ..ground._trees import to_numpy
 from ._allocate import first_law, solved
-from ._problem import known_of
 from ._question import Put, put
 
 _TILE = 1024
@@ -52,7 +51,7 @@ class Optimal:
         x = np.repeat(np.stack([e.x for e in self.at]), budgets.shape[1], 0)
         extra = bucket(len(z), 64) - len(z)
         z, x = (np.concatenate([v, np.repeat(v[:1], extra, 0)]) for v in (z, x))
-        slopes = run_points(_slopes, (to_numpy(self.asked.question), self.at[0].frame, x, z), len(z), tile=_TILE)
+        slopes = run_points(_slopes, (to_numpy(self.asked.question.oracle), self.at[0].frame, x, z), len(z), tile=_TILE)
         slopes = slopes[: budgets.size].reshape(*budgets.shape, -1)
         loss = np.where(_feasible(found), found["loss"], np.nan)
         price = np.sum(found["prices"], -1)
@@ -85,7 +84,7 @@ def optimal(
     cost = cost_of(law, cost)
     rest: tuple[Any, ...] = (cost, over, given or {}, bounds or {}, {}, {}, None, 4, None)
     asked, aimed = put(law, 1e12, None, *rest), put(law, None, 1.0, *rest)
-    if inside := sorted({*asked.question.rules[0].reads} & {k for k, _ in law.specs}):
+    if inside := sorted({*asked.question.of(asked.question.rules[0]).reads} & {k for k, _ in law.specs}):
         raise refuse(
             f"compare_recipes: the cost reads {inside[0]!r}, a parameter of the law",
             why="a budget is the same for both recipes, whatever their laws",
@@ -137,11 +136,11 @@ def _feasible(found: dict[str, Any]) -> np.ndarray:
 @jax.jit
 def _slopes(index: Any, job: Any) -> Any:
     """Slopes (L, P) of ln of the law's value by coordinates x (L, P), at the columns z (L, k)."""
-    question, frame, x, z = job
+    oracle, frame, x, z = job
 
     def one(i: Any) -> Any:
         def value(u: Any) -> Any:
-            return jnp.log(known_of(dataclasses.replace(question, law=_bound(frame, u)), z[i])["loss"])
+            return jnp.log(dataclasses.replace(oracle, law=_bound(frame, u)).known(z[i])["loss"])
 
         return jax.jacfwd(value)(x[i])
 

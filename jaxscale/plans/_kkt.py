@@ -1,125 +1,125 @@
 """The conditions of Karush, Kuhn and Tucker at a plan: one closing Newton step, and the certificate.
 
-The step takes the active limits as equations. Derivatives pass through it, which makes a plan differentiable in budget,
-prices, limits and law by the implicit function theorem. The certificate checks the conditions from scratch.
+Both read the numbers of the oracle only, in NumPy or in JAX. The step takes the active limits as equations; derivatives pass
+through it, which makes a plan differentiable in budget, prices, limits and law by the implicit function theorem. The
+certificate checks the conditions from scratch.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..fitting._results import Status
-from ..solvers import derivatives, solve_positive
-from ._problem import Question, gaps, known_of, natural, slopes_of, value_of, yardstick
+from ..solvers import solve_positive
+from ._problem import TINY, Ask, Parts, yardstick
 
 _KKT = 1e-6
 _ON = 1e-9  # a coordinate this close to its bound is at it
 
 
-def _held(problem: Question, z: Any, slope: Any) -> tuple[Any, Any]:
-    """Coordinates at their lower and upper bounds that the slope presses there."""
-    at_low, at_high = z <= problem.low + _ON, z >= problem.high - _ON
-    return at_low & (slope >= 0), at_high & (slope <= 0)
+def lagrangian(p: Parts, price: Any, equal: Any, ask: Ask, xp: Any) -> tuple[Any, Any]:
+    """Slope (k, T) and curvature (k, k, T) of goal + price . excess + equal . miss."""
+    slope = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    return slope, p.goal_curve + xp.sum(price[:, None, None] * p.curves, 0)
 
 
-def closed(problem: Question, z: Any, price: Any, equal: Any) -> tuple[Any, Any, Any]:
-    """One Newton step on the KKT conditions with the active limits as equations; derivatives pass through it.
+def closed(
+    ask: Ask, z: Any, p: Parts, multipliers: tuple[Any, Any], xp: Any, live: tuple[Any, ...] | None = None
+) -> tuple[Any, Any, Any]:
+    """One Newton step on the KKT conditions with the active limits as equations: coordinates and multipliers.
 
     The matrix is [H R'; R 0]. Adding a multiple of R'R to H changes nothing where R dz = -rest, and makes it positive
-    definite at an optimum: two Cholesky factors do.
+    definite at an optimum: two Cholesky factors do. Derivatives pass through `live`: slopes of the goal and of the limits,
+    excess and miss, which are those of `p` where nothing is differentiated.
     """
-    fixed = jax.lax.stop_gradient((problem, z, price, equal))
-
-    def lagrangian(own: Question, u: Any, p: Any, e: Any) -> Any:
-        goal, excess, miss = gaps(own, u)
-        return goal + p @ excess + e @ miss
-
-    _, slope, h = derivatives(lambda u: lagrangian(fixed[0], u, *fixed[2:]), fixed[1])
-    by_goal, by_limit, by_sum = slopes_of(*fixed[:2])
-    at_low, at_high = _held(*fixed[:2], slope)
+    count, sums, (price, equal) = len(ask.at), len(ask.sums), multipliers
+    slope, h = lagrangian(p, price, equal, ask, xp)
+    at_low, at_high = (z <= ask.low + _ON) & (slope >= 0), (z >= ask.high - _ON) & (slope <= 0)
     held = at_low | at_high
-    free = jnp.where(held, 0.0, 1.0)
+    free = xp.where(held, 0.0, 1.0)
     h = h * free * free[:, None]
-    curved = jnp.maximum(jnp.max(jnp.abs(jnp.diagonal(h))), 1e-3 * jnp.max(jnp.abs(by_goal)) + 1e-300)
-    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    strength = fixed[2] * steepest
+    steep = xp.max(xp.abs(p.goal_slope), 0)
+    diagonal = xp.stack([h[i, i] for i in range(len(z))])
+    curved = xp.maximum(xp.max(xp.abs(diagonal), 0), 1e-3 * steep + TINY)
+    steepest = xp.max(xp.abs(p.slopes), 1, initial=0.0)
+    strength = price * steepest
     # a limit that lies further inside than its price could move the plan has that price from an earlier round only
-    over = gaps(*fixed[:2])[1]
-    near = -over * curved <= 10.0 * strength * steepest
-    active = (strength > 1e-7 * jnp.maximum(jnp.max(jnp.abs(by_goal)), 1e-300)) & near
-    active = active | (over > 1e-12 * yardstick(fixed[0], steepest))  # left out too early
-    rows = jnp.concatenate([jnp.where(active[:, None], by_limit, 0.0), by_sum]) * free
-    live = jnp.concatenate([active, jnp.ones(len(by_sum), bool)]) & (jnp.max(jnp.abs(rows), 1, initial=0.0) > 0)
-    rows = jnp.where(live[:, None], rows, 0.0)
-    stiff = 10.0 * curved / jnp.maximum(jnp.max(rows**2, 1), 1e-300)
-    w = h + (rows.T * stiff) @ rows + jnp.diag(jnp.where(held, 1.0, 0.0) + 1e-13 * curved)
+    near = -p.excess * curved <= 10.0 * strength * steepest
+    active = (strength > 1e-7 * xp.maximum(steep, TINY)) & near
+    active = active | (p.excess > 1e-12 * yardstick(ask, steepest, xp))  # left out too early
+    by_sum = xp.broadcast_to(xp.asarray(ask.sums)[:, :, None], (sums, *z.shape))
+    rows = xp.concatenate([xp.where(active[:, None], p.slopes, 0.0), by_sum]) * free
+    holds = xp.concatenate([active, xp.ones((sums, z.shape[1]), bool)]) & (xp.max(xp.abs(rows), 1, initial=0.0) > 0)
+    rows = xp.where(holds[:, None], rows, 0.0)
+    stiff = 10.0 * curved / xp.maximum(xp.max(rows**2, 1, initial=0.0), TINY)
+    eye = xp.eye(len(z))[:, :, None]
+    w = h + xp.einsum("rit,rt,rjt->ijt", rows, stiff, rows) + eye * (xp.where(held, 1.0, 0.0) + 1e-13 * curved)
 
-    slope = jax.grad(lagrangian, argnums=1)(problem, fixed[1], jnp.where(active, fixed[2], 0.0), fixed[3])
-    _, excess, miss = gaps(problem, fixed[1])
-    rest = jnp.where(live, jnp.concatenate([excess, miss]), 0.0)
-
-    def solve(matrix: Any, right: Any) -> Any:  # right (k,) or (k, r)
-        many = right if right.ndim == 2 else right[:, None]
-        spread = jnp.broadcast_to(matrix[..., None], (*matrix.shape, many.shape[1]))
-        return solve_positive(spread, many).reshape(right.shape)
-
-    down = slope * free + rows.T @ (stiff * rest)
-    if len(rows):
-        across = solve(w, rows.T)  # (k, r)
-        small = rows @ across + jnp.diag(jnp.where(live, 0.0, 1.0))
-        change = solve(small + 1e-14 * jnp.diag(jnp.diagonal(small)), rest - across.T @ down)
+    goal_slope, slopes, excess, miss = (p.goal_slope, p.slopes, p.excess, p.miss) if live is None else live
+    own = xp.where(active, price, 0.0)
+    slope = goal_slope + xp.sum(own[:, None] * slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    rest = xp.where(holds, xp.concatenate([excess, miss]), 0.0)
+    down = slope * free + xp.einsum("rkt,rt->kt", rows, stiff * rest)
+    if count + sums:
+        solved = _solve(w, xp.concatenate([xp.moveaxis(rows, 0, 1), down[:, None]], 1), xp)  # (k, r + 1, T)
+        across = solved[:, :-1]
+        small = xp.einsum("rkt,kst->rst", rows, across)
+        small = small + xp.eye(count + sums)[:, :, None] * (xp.where(holds, 0.0, 1.0) + 1e-14 * _diagonal(small, xp))
+        change = _solve(small, (rest - xp.einsum("krt,kt->rt", across, down))[:, None], xp)[:, 0]
+        move = -(solved[:, -1] + xp.einsum("krt,rt->kt", across, change))
     else:
-        change = jnp.zeros(0)
-    move = -solve(w, down + rows.T @ change)
-    ok = jnp.all(jnp.isfinite(move)) & jnp.all(jnp.isfinite(change)) & (jnp.max(jnp.abs(move)) < 0.1)
-    move, change = jnp.where(ok, move, 0.0), jnp.where(ok & live, change, 0.0)
-    m = len(problem.rules)
-    inside = jnp.clip(fixed[1] + move, fixed[0].low, fixed[0].high)
-    z = jnp.where(at_low, fixed[0].low, jnp.where(at_high, fixed[0].high, inside))
-    return z, jnp.where(active, fixed[2] + change[:m], 0.0), fixed[3] + change[m:]
+        change, move = xp.zeros((0, z.shape[1])), -_solve(w, down[:, None], xp)[:, 0]
+    ok = xp.all(xp.isfinite(move), 0) & xp.all(xp.isfinite(change), 0) & (xp.max(xp.abs(move), 0) < 0.1)
+    move, change = xp.where(ok, move, 0.0), xp.where(ok & holds, change, 0.0)
+    inside = xp.clip(z + move, ask.low, ask.high)
+    z = xp.where(at_low, ask.low, xp.where(at_high, ask.high, inside))
+    return z, xp.where(active, price + change[:count], 0.0), equal + change[count:]
 
 
-def judged(problem: Question, z: Any, price: Any, equal: Any) -> dict[str, Any]:
-    """A plan with its KKT conditions: what is left of the slope, overspending, multipliers of the wrong sign."""
-    fixed, at, own, sums = jax.lax.stop_gradient((problem, z, price, equal))
-    known = known_of(problem, z)
-    goal, excess, miss = gaps(fixed, at)
-    by_goal, by_limit, by_sum = slopes_of(fixed, at)
-    left = by_goal + own @ by_limit + sums @ by_sum
-    at_low, at_high = at <= fixed.low + _ON, at >= fixed.high - _ON
-    curved = jax.jvp(jax.grad(lambda u: gaps(fixed, u)[0]), (at,), (jnp.ones_like(at),))[1]
-    size = jnp.maximum(jnp.maximum(jnp.max(jnp.abs(by_goal)), jnp.max(jnp.abs(curved))), 1e-300)
-    steepest = jnp.max(jnp.abs(by_limit), 1, initial=0.0)
-    scale = yardstick(fixed, steepest)
-    over = jnp.maximum(jnp.max(excess / scale, initial=0.0), jnp.max(jnp.abs(miss), initial=0.0))
-    binds = own > 0
-    on = jnp.max(jnp.where(binds, jnp.abs(excess) / scale, 0.0), initial=0.0)
-    stationarity = jnp.max(jnp.where(at_low | at_high, 0.0, jnp.abs(left))) / size
-    wrong = jnp.where(at_low & ~at_high, -left, jnp.where(at_high & ~at_low, left, 0.0))
-    complementarity = jnp.maximum(jnp.max(wrong, initial=0.0), jnp.max(-own * steepest, initial=0.0)) / size
-    feasible = jnp.isfinite(goal) & (over <= 1e-5)
-    good = feasible & (stationarity <= _KKT) & (complementarity <= _KKT) & (jnp.maximum(over, on) <= _KKT)
-    status = jnp.where(good, 0, jnp.where(feasible, Status.MAX_STEPS.value, Status.NON_FINITE.value))
-    edge = jnp.where(at_high, 1, jnp.where(at_low, -1, 0))
-    pairs = zip(problem.rules, problem.limits, strict=True)
-    per = jnp.stack([jnp.zeros(()), *(rule.side / (limit if rule.log else 1.0) for rule, limit in pairs)])[1:]
-    scaled = value_of(problem.goal, known) if problem.goal.log else 1.0
+def _diagonal(matrix: Any, xp: Any) -> Any:
+    return xp.stack([matrix[i, i] for i in range(len(matrix))])
 
-    def valid(v: Any) -> Any:  # not v * nan, which would send nan back through a derivative
-        return jnp.where(feasible, v, jnp.nan)
 
+def _solve(matrix: Any, right: Any, xp: Any) -> Any:
+    """Solutions (k, r, T) of positive definite systems (k, k, T); NaN in lanes where they are not."""
+    k, r, lanes = right.shape
+    if xp is not np:
+        wide = jnp.broadcast_to(matrix[:, :, None], (k, k, r, lanes)).reshape(k, k, r * lanes)
+        return solve_positive(wide, right.reshape(k, r * lanes)).reshape(k, r, lanes)
+    left, sides = np.moveaxis(matrix, -1, 0), np.moveaxis(right, -1, 0)
+    usable = np.all(np.isfinite(left), (1, 2)) & np.all(np.isfinite(sides), (1, 2))
+    left = np.where(usable[:, None, None], left, np.eye(k))
+    usable &= np.linalg.eigvalsh(left)[:, 0] > 0
+    found = np.linalg.solve(np.where(usable[:, None, None], left, np.eye(k)), np.where(usable[:, None, None], sides, np.nan))
+    return np.moveaxis(found, 0, -1)
+
+
+def judged(ask: Ask, z: Any, p: Parts, multipliers: tuple[Any, Any], xp: Any) -> dict[str, Any]:
+    """A plan's status and KKT conditions: what is left of the slope, overspending, multipliers of the wrong sign."""
+    price, equal = multipliers
+    left, _ = lagrangian(p, price, equal, ask, xp)
+    at_low, at_high = z <= ask.low + _ON, z >= ask.high - _ON
+    curved = xp.sum(p.goal_curve, 1)
+    size = xp.maximum(xp.maximum(xp.max(xp.abs(p.goal_slope), 0), xp.max(xp.abs(curved), 0)), TINY)
+    steepest = xp.max(xp.abs(p.slopes), 1, initial=0.0)
+    scale = yardstick(ask, steepest, xp)
+    over = xp.maximum(xp.max(p.excess / scale, 0, initial=0.0), xp.max(xp.abs(p.miss), 0, initial=0.0))
+    binds = price > 0
+    on = xp.max(xp.where(binds, xp.abs(p.excess) / scale, 0.0), 0, initial=0.0)
+    stationarity = xp.max(xp.where(at_low | at_high, 0.0, xp.abs(left)), 0) / size
+    wrong = xp.where(at_low & ~at_high, -left, xp.where(at_high & ~at_low, left, 0.0))
+    signs = xp.maximum(xp.max(wrong, 0, initial=0.0), xp.max(-price * steepest, 0, initial=0.0))
+    complementarity = signs / size
+    feasible = xp.isfinite(p.goal) & (over <= 1e-5)
+    good = feasible & (stationarity <= _KKT) & (complementarity <= _KKT) & (xp.maximum(over, on) <= _KKT)
     return {
-        "columns": {c: valid(v) for c, v in natural(problem, z).items()},
-        "goal": valid(value_of(problem.goal, known)),
-        "loss": valid(known["loss"]),
-        "cost": valid(value_of(problem.cost, known)) if problem.cost is not None else jnp.nan,
-        "prices": valid(price * per * scaled),
+        "feasible": feasible,
+        "status": xp.where(good, 0, xp.where(feasible, Status.MAX_STEPS.value, Status.NON_FINITE.value)),
+        "kkt": (stationarity, xp.maximum(over, on), complementarity),
+        "excess": p.excess / scale,
         "binds": binds,
-        "excess": excess / scale,
-        "active": {c: edge[a] if s is None else edge[a : a + s] for c, s, a in problem.shape.slices},
-        "status": status,
-        "kkt": (stationarity, jnp.maximum(over, on), complementarity),
+        "edge": xp.where(at_high, 1, xp.where(at_low, -1, 0)),
     }

@@ -12,17 +12,17 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._blocks import plan_tile_of, run_points
+from ..fitting._results import Fit
 from ..ground._errors import refuse
-from ..ground._trees import node, traced
-from ._allocate import Allocation, spread
-from ._kkt import closed, judged
-from ._problem import Question, Rule, gaps, natural
-from ._search import found, starts_of
+from ..ground._trees import to_numpy, traced
+from ._allocate import Allocation, of_lanes, spread
+from ._lanes import planned
+from ._oracle import coordinates
+from ._question import Put
+
+_REACH = 30.0  # how far an edge is looked for, in coordinates
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,66 +83,44 @@ def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -
         slack[1 + names.index(held)] = loss if by_cost else compute
     elif compute:
         raise refuse(f"near_optimal: compute={compute}, and the plan has no budget", why="other limits hold it", change="loss=")
-    values, limits, lead, many = spread(asked, fitted)
-    lanes = int(np.prod(lead, dtype=int))
-    job = (asked.question, values, limits, (np.int32(many), slack))
-    ends = run_points(_tile, job, lanes, label="regions", tile=plan_tile_of(lanes))
-    ends = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:])[()], ends)
-    status, low, best, high = {}, {}, {}, {}
-    for c, size, a in asked.question.shape.slices:
-        own = ends["status"][..., a : a + size] if size else ends["status"][..., a]  # (..., 2, size) or (..., 2)
-        sides = (own[..., 0, :], own[..., 1, :]) if size else (own[..., 0], own[..., 1])
-        low[c], high[c] = (np.where(s == 0, ends[k][c], np.nan)[()] for s, k in zip(sides, ("low", "high"), strict=True))
-        best[c], status[c] = ends["best"][c], np.maximum(*sides)[()]
+    low, high, status = _ends(plan, asked, fitted, slack)
+    best = {c: plan.columns[c] for c in low}
     shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
     return Region(low, best, high, status, " and ".join(shares))
 
 
-@jax.jit
-def _tile(index: Any, job: Any) -> dict[str, Any]:
-    """Regions around the plans of lanes `index` (T,): the least and greatest of every coordinate, as (k, 2) places."""
-    problem, values, limits, (many, slack) = job
-
-    def one(i: Any) -> dict[str, Any]:
-        law = dataclasses.replace(problem.law, fixed={k: v[i // many] for k, v in values.items()})
-        return _region(dataclasses.replace(problem, law=law, limits=limits[i % many]), slack)
-
-    return jax.vmap(one)(index)
-
-
-@node()
-class _Along:
-    """How far coordinates lie along a direction (k,)."""
-
-    direction: Any
-
-    def __call__(self, coordinates: Any) -> Any:
-        return self.direction @ coordinates
-
-
-def _region(problem: Question, slack: Any) -> dict[str, Any]:
-    """Least and greatest of each coordinate over plans whose goal is at most `slack[0]` (relative) worse than the best.
-
-    Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
+def _ends(plan: Allocation, asked: Put, fitted: Fit | None, slack: np.ndarray) -> tuple[dict[str, Any], ...]:
+    """Least and greatest of each column over plans whose goal is at most `slack[0]` (relative) worse than the best, and the
+    status of both. Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
     """
-    z, _, _ = found(problem, starts_of(problem))
-    best, _, _ = gaps(problem, z)
-    worse = jnp.exp(best) * (1.0 + slack[0]) if problem.goal.log else best + jnp.abs(best) * slack[0]
-    rules = (*problem.rules, dataclasses.replace(problem.goal, name="goal"))
-    sides = jnp.asarray([r.side for r in problem.rules])
-    limits = jnp.concatenate([problem.limits + sides * jnp.abs(problem.limits) * slack[1:], worse[None]])
+    question, shape = to_numpy(asked.question), asked.question.shape
+    values, limits, lead, many = spread(asked, fitted)
+    lanes, k = int(np.prod(lead, dtype=int)), len(shape.log)
+    goal = plan.cost if question.goal.name == "cost" else plan.loss if plan.value is None else -np.asarray(plan.value)
+    z, goal = coordinates(shape, plan.columns).reshape(k, lanes), np.ravel(np.asarray(goal, np.float64))
+    limits = of_lanes(limits, np.arange(lanes) % many)
+    sides = np.array([[r.side] for r in question.rules]).reshape(-1, 1)
+    rules = (*question.rules, dataclasses.replace(question.goal, name="goal"))
+    worse = goal + np.abs(goal) * slack[0]
+    limits = np.concatenate([limits + sides * np.abs(limits) * slack[1:, None], worse[None]])
+    edge = dataclasses.replace(question, rules=rules, limits=np.zeros(len(rules)))
 
-    def end(direction: Any) -> tuple[Any, Any]:
-        edge = Rule(_Along(direction), "edge", ("coordinates",), 1.0, False)
-        own = dataclasses.replace(problem, goal=edge, rules=rules, limits=limits)
-        own = dataclasses.replace(own, low=jnp.maximum(own.low, z - 30.0), high=jnp.minimum(own.high, z + 30.0))
-        plan = judged(own, *closed(own, *found(own, z[:, None])))
-        far = jnp.abs(plan["goal"] - direction @ z) > 29.0  # as far as it was looked for
-        return plan["status"] | jnp.where(far, 1, 0), jnp.where(direction == 0, 0.0, plan["goal"] * direction)
-
-    k = len(z)
-    directions = jnp.concatenate([jnp.eye(k), -jnp.eye(k)])
-    status, places = jax.vmap(end)(directions)
-    ends = jnp.sum(places, 1).reshape(2, k)
-    columns = [natural(problem, e) for e in ends]
-    return {"low": columns[0], "high": columns[1], "best": natural(problem, z), "status": status.reshape(2, k)}
+    place, way = np.divmod(np.arange(lanes * 2 * k), 2 * k)  # lane, then coordinate down and up
+    direction = np.concatenate([np.eye(k), -np.eye(k)])[way].T
+    law = {name: of_lanes(v, place // many) for name, v in values.items()}
+    start = z[:, place]
+    low, high = (np.clip(b[:, None], start - _REACH, start + _REACH) for b in (question.low, question.high))
+    found = planned(edge, (law, {}), limits[:, place], start=start, direction=direction, low=low, high=high)
+    moved = np.abs(found["goal"] - np.sum(direction * start, 0)) > _REACH - 1.0  # as far as it was looked for
+    state = (found["status"] | np.where(moved, 1, 0)).reshape(lanes, 2, k)
+    ends = np.einsum("twk,wk->twk", found["goal"].reshape(lanes, 2, k), np.array([[1.0], [-1.0]]) * np.ones(k))
+    said: list[dict[str, Any]] = [{}, {}, {}]
+    for c, size, a in shape.slices:
+        of = slice(a, a + size) if size else a
+        for side in (0, 1):
+            value = np.exp(ends[:, side, of]) if shape.log[a] else ends[:, side, of]
+            value = np.where(state[:, side, of] == 0, value, np.nan)
+            said[side][c] = value.reshape(lead + value.shape[1:])[()]
+        worst = np.max(state[:, :, of], 1)
+        said[2][c] = worst.reshape(lead + worst.shape[1:])[()]
+    return tuple(said)

@@ -1,122 +1,142 @@
-"""A plan's problem as functions: goal, limits and bounds over coordinates.
+"""What is asked of the functions of an oracle: which is made least, which have limits, between which bounds.
 
-A rule is a plain function of columns, of the law's parameters and of its value, `loss`. Goal and limits are rules: a budget
-is a limit of the cost, a target a limit of the loss. Columns are searched in logarithms where they are positive, in natural
-numbers where they may be 0; the shares of a mixture are numbers from 0 to 1 whose sum is one more equation.
+All of it is data. Goal and limits are rules: a budget is a limit of the cost, a target a limit of the loss. `parts` reads the
+oracle's numbers as goal, excess over each limit and miss of each mixture's sum, in NumPy or in JAX.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ..formula._form import complete, evaluate
 from ..formula._law import Law
 from ..ground._trees import node, static
+from ._oracle import Function, Oracle, Shape, value_of
 
-
-@node()
-class Rule:
-    """A plain function of named columns, parameters or `loss`, at most (`side` 1) or at least (-1) a limit."""
-
-    function: Any
-    name: str = static()
-    reads: tuple[str, ...] = static()
-    side: float = static(1.0)
-    log: bool = static(True)  # compared by ratio: in ln
+TINY = 1e-300
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The static part of a problem: which columns are searched, how long they are, in which coordinates, by what."""
+class Rule:
+    """What is asked of function number `at`: at most (`side` 1) or at least (-1) a limit, or to be as small as can be."""
 
-    over: tuple[str, ...]
-    sizes: tuple[int | None, ...]  # None: a number; k: shares of a mixture
-    log: tuple[bool, ...]  # by coordinate
-    starts: int
-    solver: Any
-
-    @property
-    def slices(self) -> list[tuple[str, int | None, int]]:
-        """Column, its length and the place of its first coordinate."""
-        ends = np.cumsum([0, *(s or 1 for s in self.sizes)])
-        return [(c, s, int(a)) for c, s, a in zip(self.over, self.sizes, ends[:-1], strict=True)]
+    at: int
+    name: str
+    side: float = 1.0
+    log: bool = True  # compared by ratio: in ln
 
 
 @node()
 class Question:
     """What a plan depends on: all numbers are leaves."""
 
-    law: Law
-    goal: Rule
-    cost: Rule | None
-    rules: tuple[Rule, ...]
+    oracle: Oracle
     limits: Any  # (m,) of the rules
-    given: dict[str, Any]
-    codes: dict[str, Any]
     low: Any  # (k,) bounds in coordinates
     high: Any
     reach: Any  # ln of the largest start of a column without bounds
-    shape: Shape = static()
+    goal: Rule = static()
+    cost: Rule | None = static()
+    rules: tuple[Rule, ...] = static()
+    starts: int = static()
+    solver: Any = static()
+
+    @property
+    def law(self) -> Law:
+        return self.oracle.law
+
+    @property
+    def shape(self) -> Shape:
+        return self.oracle.shape
+
+    def of(self, rule: Rule) -> Function:
+        """The function that a rule is about."""
+        return self.oracle.functions[rule.at]
+
+    def goal_at(self, z: Any) -> Any:
+        """The goal's function at coordinates (k,)."""
+        return value_of(self.of(self.goal), self.oracle.known(z))
+
+    def under(self, law: Law) -> Question:
+        """The same question about another law of this form."""
+        return dataclasses.replace(self, oracle=dataclasses.replace(self.oracle, law=law))
+
+    def ask(self, limits: Any, *, low: Any = None, high: Any = None, direction: Any = None) -> Ask:
+        """The question for lanes with these limits (m, T); `direction` (k, T) stands for the goal."""
+        wide = np.ones((1, limits.shape[-1]))
+        low, high = (own[:, None] * wide if given is None else given for own, given in ((self.low, low), (self.high, high)))
+        sides = np.array([[r.side] for r in self.rules]).reshape(-1, 1)
+        logs = np.array([[r.log] for r in self.rules], bool).reshape(-1, 1)
+        at = np.array([r.at for r in self.rules], int)
+        goal = self.goal.at if direction is None else -1
+        return Ask(goal, self.goal.log, direction, at, sides, logs, limits, self.shape.sums, low, high)
 
 
-def natural(problem: Question, z: Any) -> dict[str, Any]:
-    """Columns by name from coordinates (k,)."""
-    values = [jnp.exp(z[j]) if log else z[j] for j, log in enumerate(problem.shape.log)]
-    return {c: values[a] if size is None else jnp.stack(values[a : a + size]) for c, size, a in problem.shape.slices}
+class Ask(NamedTuple):
+    """What is asked of the functions of an oracle: all of it is data, lanes last."""
+
+    goal: int  # the function that is made least; -1: how far a lane lies along its direction
+    goal_log: bool
+    direction: Any  # (k, T), of regions
+    at: np.ndarray  # (m,) functions that have limits
+    side: np.ndarray  # (m, 1)
+    log: np.ndarray  # (m, 1)
+    limits: Any  # (m, T)
+    sums: np.ndarray  # (e, k) coordinates that add up to 1
+    low: Any  # (k, T)
+    high: Any
+
+    def of(self, lanes: Any) -> Ask:
+        """Of some lanes only."""
+        direction = None if self.direction is None else self.direction[:, lanes]
+        own = {"limits": self.limits[:, lanes], "low": self.low[:, lanes], "high": self.high[:, lanes]}
+        return self._replace(direction=direction, **own)
 
 
-def known_of(problem: Question, z: Any) -> dict[str, Any]:
-    """All that a rule may read."""
-    rows = {**problem.given, **natural(problem, z)}
-    one = {c: jnp.reshape(rows[c], (1, *jnp.shape(rows[c]))) for c in problem.law.columns}
-    loss = evaluate(problem.law, one, {}, {g: jnp.reshape(v, (1,)) for g, v in problem.codes.items()})[0]
-    return {**complete(problem.law, {}), **rows, "loss": loss, "coordinates": z}
+class Parts(NamedTuple):
+    """Goal, excess over each limit (0 on it, negative inside) and miss of each sum, with slopes and curvature."""
+
+    goal: Any  # (T,)
+    goal_slope: Any  # (k, T)
+    goal_curve: Any  # (k, k, T)
+    excess: Any  # (m, T)
+    slopes: Any  # (m, k, T)
+    curves: Any  # (m, k, k, T)
+    miss: Any  # (e, T)
 
 
-def value_of(rule: Rule, known: dict[str, Any]) -> Any:
-    return jnp.asarray(rule.function(**{name: known[name] for name in rule.reads}), float)
+def parts(ask: Ask, z: Any, numbers: tuple[Any, Any, Any], xp: Any) -> Parts:
+    """What the oracle's values, slopes and curvature at z (k, T) say about a question."""
+    v, j, h = numbers
+    if ask.goal < 0:
+        goal, slope, curve = xp.sum(ask.direction * z, 0), ask.direction, 0.0 * h[0]
+    else:
+        goal, slope, curve = v[ask.goal], j[ask.goal], h[ask.goal]
+        if ask.goal_log:
+            slope = slope / goal
+            goal, curve = xp.log(goal), curve / v[ask.goal] - slope[:, None] * slope
+    v, j, h = v[ask.at], j[ask.at], h[ask.at]
+    log, limit = ask.log, ask.limits
+    above = v > 0  # by ratio; what is not positive is far below any limit
+    size = xp.where(log, xp.where(above, v, limit), 1.0)
+    ratio = xp.where(above, xp.log(xp.where(log & above, v, 1.0)) - xp.log(xp.where(log, limit, 1.0)), v / size - 1.0)
+    excess = ask.side * xp.where(log, ratio, v - limit)
+    slopes = j / size[:, None]
+    bent = xp.where((log & above)[:, None, None], slopes[:, :, None] * slopes[:, None], 0.0)
+    curves = ask.side[:, None, None] * (h / size[:, None, None] - bent)
+    miss = xp.tensordot(xp.asarray(ask.sums), z, 1) - 1.0
+    return Parts(goal, slope, curve, excess, ask.side[:, None] * slopes, curves, miss)
 
 
-def gaps(problem: Question, z: Any) -> tuple[Any, Any, Any]:
-    """Goal, excess (m,) over each limit (0 on it, negative inside), and miss (e,) of the sum of each mixture."""
-    known = known_of(problem, z)
-    goal = value_of(problem.goal, known)
-    goal = jnp.log(goal) if problem.goal.log else goal
-    excess = [jnp.zeros(0)]
-    for rule, limit in zip(problem.rules, problem.limits, strict=True):
-        value = value_of(rule, known)
-        if rule.log:  # by ratio; what is not positive is far below any limit
-            ratio = jnp.log(jnp.where(value > 0, value, limit)) - jnp.log(limit)
-            excess.append(rule.side * jnp.where(value > 0, ratio, value / limit - 1.0)[None])
-        else:
-            excess.append(rule.side * (value - limit)[None])
-    miss = [jnp.zeros(0)] + [jnp.sum(z[a : a + s], keepdims=True) - 1.0 for _, s, a in problem.shape.slices if s]
-    return goal, jnp.concatenate(excess), jnp.concatenate(miss)
-
-
-def slopes_of(problem: Question, z: Any) -> tuple[Any, Any, Any]:
-    """Slopes of the three, (k,), (m, k) and (e, k), by the cheaper direction of differentiation."""
-    outputs = 1 + len(problem.rules) + sum(s is not None for s in problem.shape.sizes)
-    differentiate = jax.jacrev if outputs < len(problem.shape.log) else jax.jacfwd
-    slopes: tuple[Any, Any, Any] = differentiate(lambda u: gaps(problem, u))(z)
-    return slopes
-
-
-def relative(problem: Question, excess: Any) -> Any:
+def relative(ask: Ask, excess: Any, xp: Any) -> Any:
     """Excess by ratio; of limits that are compared by difference, against the size of both sides."""
-    linear = np.array([not r.log for r in problem.rules], bool)
-    sides = np.array([r.side for r in problem.rules])
-    size = jnp.abs(problem.limits) + jnp.abs(problem.limits + sides * excess) + 1e-300
-    return excess / jnp.where(linear, size, 1.0)
+    size = xp.abs(ask.limits) + xp.abs(ask.limits + ask.side * excess) + TINY
+    return excess / xp.where(ask.log, 1.0, size)
 
 
-def yardstick(problem: Question, steepest: Any) -> Any:
-    """What excess over each limit is measured by: 1 for ratios; for differences the limit and its steepest slope (m, ...)."""
-    shape = (len(problem.rules),) + (1,) * (steepest.ndim - 1)
-    linear = np.array([not r.log for r in problem.rules], bool).reshape(shape)
-    return jnp.where(linear, jnp.abs(problem.limits).reshape(shape) + steepest + 1e-300, 1.0)
+def yardstick(ask: Ask, steepest: Any, xp: Any) -> Any:
+    """What excess over each limit (m, T) is measured by: 1 for ratios; for differences the limit and its steepest slope."""
+    return xp.where(ask.log, 1.0, xp.abs(ask.limits) + steepest + TINY)

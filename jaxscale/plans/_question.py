@@ -23,10 +23,11 @@ from ..ground._trees import node, static, traced
 from ..solvers import Newton, as_solver
 from ..units import Unit
 from ._box import box, size_of
-from ._problem import Question, Rule, Shape
+from ._oracle import Function, Oracle, Shape
+from ._problem import Question, Rule
 from ._well_posed import check_held, check_names, check_reads, reads
 
-Limit = tuple[Any, str, tuple[str, ...], Any]  # function, name, what it reads, limit or (low, high)
+Limit = tuple[int, str, Any]  # number of its function, name, limit or (low, high)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _itself(loss: Any) -> Any:
     return loss
 
 
-LOSS = Rule(_Function(_itself), "loss", ("loss",), 1.0, False)
+_LOSS = Function(_Function(_itself), ("loss",))
 
 
 def as_node(function: Any) -> Any:
@@ -124,15 +125,24 @@ def put(
     wanted = () if maximise is None else reads("allocate", maximise, there)
     check_names(law, over, given, bounds, options, spent, wanted, constraints, there, groups - set(codes), cost is not None)
 
-    score = LOSS if maximise is None else Rule(_Less(as_node(maximise)), "what is maximised", wanted, 1.0, False)
-    price = None if cost is None else Rule(as_node(cost), "cost", spent, 1.0, True)
+    functions = [_LOSS]  # the loss is always the first, and the cost the second where there is one
+
+    def number(function: Function) -> int:
+        functions.append(function)
+        return len(functions) - 1
+
+    price = None if cost is None else Rule(number(Function(as_node(cost), spent)), "cost")
+    wished = None if maximise is None else as_node(maximise)
+    score = Rule(0, "loss", log=False)
+    if wished is not None and (target is None or price is None):
+        score = Rule(number(Function(_Less(wished), wanted)), "what is maximised", log=False)
     asked: list[Limit] = []
     if budget is not None and price is not None:
-        asked.append((price.function, "budget", spent, _amount("budget", budget)))
+        asked.append((price.at, "budget", _amount("budget", budget)))
     if target is not None:
-        own = as_node(maximise) if maximise is not None else LOSS.function
+        own = 0 if wished is None else number(Function(wished, wanted))
         amount = _amount("target", target, positive=False)
-        asked.append((own, "target", score.reads, (amount, None) if maximise is not None else amount))
+        asked.append((own, "target", amount if wished is None else (amount, None)))
     for name, pair in constraints.items():
         if not isinstance(pair, tuple) or len(pair) != 2 or not callable(pair[0]):
             raise refuse(
@@ -140,15 +150,16 @@ def put(
                 why="a function without its limit, or a limit without its function",
                 change=f"constraints={{{name!r}: (function, limit)}}, the limit a number or (low, high)",
             )
-        asked.append((as_node(pair[0]), name, reads("allocate", pair[0], there), pair[1]))
+        asked.append((number(Function(as_node(pair[0]), reads("allocate", pair[0], there))), name, pair[1]))
     rules, limits = _sides(asked)
-    check_reads([(name, columns) for _, name, columns, _ in asked], {*over, *options, "loss"}, there)
+    named = [(name, functions[at].reads) for at, name, _ in asked]
+    check_reads(named, {*over, *options, "loss"}, there)
     goal = price if target is not None and price is not None else score
 
     units = {c: _unit(u, bounds.get(c)) for c, u in zip(law.columns, law.column_units, strict=True)}
     sizes = tuple(size_of(law, c, bounds.get(c), units[c]) for c in over)
     log, low, high = box(over, sizes, bounds, units)
-    check_held(over, sizes, high, {c for _, _, columns, _ in asked for c in columns} | set(goal.reads), spent)
+    check_held(over, sizes, high, {c for _, columns in named for c in columns} | set(functions[goal.at].reads), spent)
     amounts = [float(np.max(a)) for a in limits if not traced(a) and np.all(np.asarray(a) > 0)]
     reach = np.float64(np.log(max([*amounts, 1e12])) if target is None else 60.0)
     solver = as_solver(solver or Newton(max_steps=60))
@@ -158,7 +169,7 @@ def put(
             why="optax moves coordinates freely",
             change='constraints={"D": (lambda D: D, 1.5e13)} instead of bounds, or solvers.Newton()',
         )
-    shape = Shape(over, sizes, log, int(starts), solver)
+    oracle = Oracle(law, tuple(functions), dict(given), codes, Shape(over, sizes, log))
     shapes = [np.shape(a) for a in limits]
     if len({s for s in shapes if s not in ((), (1,))}) > 1 or any(len(s) > 1 for s in shapes):
         raise refuse(
@@ -170,7 +181,7 @@ def put(
     stack = jnp.stack if traced(limits) else np.stack
     spread = jnp.broadcast_to if traced(limits) else np.broadcast_to
     stacked = stack([spread(a, lead) for a in limits], -1) if limits else np.zeros((*lead, 0))
-    question = Question(law, goal, price, rules, np.zeros(len(rules)), dict(given), codes, low, high, reach, shape)
+    question = Question(oracle, np.zeros(len(rules)), low, high, reach, goal, price, rules, int(starts), solver)
     return Put(question, stacked, options, budget)
 
 
@@ -193,7 +204,7 @@ def _amount(name: str, value: Any, positive: bool = True) -> Any:
 def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
     """One rule and one number for each side of each limit."""
     rules, limits = [], []
-    for function, name, columns, limit in asked:
+    for at, name, limit in asked:
         low, high = limit if isinstance(limit, tuple) else (None, limit)
         for side, amount in ((1.0, high), (-1.0, low)):
             if amount is None:
@@ -203,7 +214,7 @@ def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
                 raise refuse(f"allocate: limit of {name!r} is {amount}", why="no limit is meant", change="None for no limit")
             # a positive limit is compared by ratio, and so is what has to be positive
             by_ratio = name in ("budget", "target") if traced(amount) else bool(np.all(amount > 0))
-            rules.append(Rule(function, name, columns, side, by_ratio))
+            rules.append(Rule(at, name, side, by_ratio))
             limits.append(amount)
     return tuple(rules), limits
 

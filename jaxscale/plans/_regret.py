@@ -16,17 +16,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._blocks import on_device, run_points
+from ..fitting._blocks import on_device
 from ..fitting._evidence import evidence
 from ..fitting._results import Fit, Status
 from ..ground._errors import nearest, refuse
 from ..ground._roots import root
 from ..ground._trees import node, static, to_numpy
 from ..uncertainty._covariance import noise_scale
-from ._allocate import Allocation, allocation, first_law, solved, spread
-from ._problem import Question, Rule, gaps, known_of, relative, value_of
+from ._allocate import Allocation, allocation, first_law, of_lanes, solved, spread, traced_plans
+from ._oracle import Function, coordinates, evaluated
+from ._problem import Question, Rule, parts, relative
 from ._question import Put
-from ._search import plans
+
+_FEW = 4  # lanes side by side where each is a sum over all refits
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,34 +87,42 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
             why="a plan is all of its columns",
             change=nearest(min(odd), asked.question.shape.over).strip(),
         )
+    question, shape = to_numpy(asked.question), asked.question.shape
     z = _coordinates(asked, own)
-    values, _, lead, _ = spread(asked, fitted)
-    question = dataclasses.replace(to_numpy(asked.question), limits=asked.limits)
-    there = run_points(_tile, (question, values, z), lead[0], label="regret")
+    values, limits, lead, _ = spread(asked, fitted)
+    laws = np.arange(lead[0])
+    law = {k: of_lanes(v, laws) for k, v in values.items()}
+    ask = question.ask(of_lanes(limits, 0 * laws))
+    at = np.repeat(z[:, None], len(laws), 1)
+    with np.errstate(all="ignore"):
+        v, j, h = on_device(lambda: evaluated(question.oracle, (law, {}), at))
+        broken = relative(ask, parts(ask, at, (v, j, h), np).excess, np).T > 1e-6  # ln of a ratio, or against both sides
+    goal, loss = v[question.goal.at], v[0]
+    cost = v[question.cost.at] if question.cost is not None else np.full(len(laws), np.nan)
     bad = np.asarray(plan.status) != 0
-    goal, best = there["goal"], np.where(bad, np.nan, _goal(plan))
+    best = np.where(bad, np.nan, _goal(plan))
     names = [r.name for r in question.rules]
-    target = dataclasses.replace(question.goal, name="target")
-    at = names.index("budget") if "budget" in names else -1
+    budget = names.index("budget") if "budget" in names else -1
     compute = np.full(len(goal), np.nan)
-    if at >= 0 and question.cost is not None:
-        rules = (*(r for i, r in enumerate(question.rules) if i != at), target)
-        limits = np.concatenate([np.broadcast_to(np.delete(asked.limits, at), (len(goal), len(names) - 1)), goal[:, None]], 1)
+    if budget >= 0 and question.cost is not None:
+        target = dataclasses.replace(question.goal, name="target")
+        rules = (*(r for i, r in enumerate(question.rules) if i != budget), target)
+        kept = np.broadcast_to(np.delete(asked.limits, budget), (len(goal), len(names) - 1))
         cheapest = dataclasses.replace(question, goal=question.cost, rules=rules, limits=np.zeros(len(rules)))
-        least = solved(dataclasses.replace(asked, question=cheapest, limits=limits), fitted, per_law=True)
+        aimed = dataclasses.replace(asked, question=cheapest, limits=np.concatenate([kept, goal[:, None]], 1))
+        least = solved(aimed, fitted, per_law=True)
         bad = bad | (least["status"] != 0)
-        compute = np.where(bad, np.nan, 1.0 - least["cost"] / there["cost"])
+        compute = np.where(bad, np.nan, 1.0 - least["cost"] / cost)
     noise = None
     if question.goal.name == "loss" and fitted.problem.objective.observes:
         point = evidence(fitted if fitted.point is None else fitted.point)[0]
-        sd = np.sqrt(noise_scale(point)) * (there["loss"] if fitted.problem.objective.log else point.size)
+        sd = np.sqrt(noise_scale(point)) * (loss if fitted.problem.objective.log else point.size)
         noise = (goal - best) / sd
-    broken = there["excess"] > 1e-6  # by the logarithm of a ratio, or against the size of both sides
     excess = {n: int(np.sum(np.any(broken[:, [i for i, m in enumerate(names) if m == n]], 1))) for n in dict.fromkeys(names)}
     outside = (z < question.low - 1e-9) | (z > question.high + 1e-9)
-    for c, size, a in question.shape.slices:
+    for c, size, a in shape.slices:
         excess[f"bounds of {c}"] = len(goal) * int(np.any(outside[a : a + (size or 1)]))
-    return Regret(dict(own), float(there["cost"][0]), goal - best, compute, noise, excess, int(np.sum(bad)))
+    return Regret(dict(own), float(cost[0]), goal - best, compute, noise, excess, int(np.sum(bad)))
 
 
 def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
@@ -138,11 +148,13 @@ def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
     best = _goal(plan)
     usable = np.asarray(plan.status) == 0
     values = {k: np.asarray(v)[usable] for k, v in fitted.params.items() if k in asked.question.law.fixed}
-    question = dataclasses.replace(to_numpy(asked.question), law=_point_law(fitted), limits=asked.limits)
+    question = dataclasses.replace(to_numpy(asked.question).under(_point_law(fitted)), limits=asked.limits)
     width = np.float64(max(0.05 * np.nanstd(first.loss), 1e-12))
-    goal = Rule(_Expected(question, values, best[usable], width, float(worst)), "regret", ("coordinates",), 1.0, False)
-    own = dataclasses.replace(asked, question=dataclasses.replace(question, goal=goal))
-    found = to_numpy(on_device(lambda: plans(own.question, own.limits, {})))
+    lost = Function(_Expected(question, values, best[usable], width, float(worst)), ("coordinates",))
+    oracle = dataclasses.replace(question.oracle, functions=(*question.oracle.functions, lost), side_by_side=_FEW)
+    goal = Rule(len(question.oracle.functions), "regret", log=False)
+    own = dataclasses.replace(asked, question=dataclasses.replace(question, oracle=oracle, goal=goal))
+    found = to_numpy(on_device(lambda: traced_plans(own)))
     chosen = allocation(found, own, None)
     if int(chosen.status):
         raise refuse(
@@ -174,30 +186,17 @@ def _point_law(fitted: Fit) -> Any:
 
 def _of_point(asked: Put, fitted: Fit) -> dict[str, Any]:
     """The plug-in plan: the optimum of the point fit."""
-    own = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=_point_law(fitted)))
+    own = dataclasses.replace(asked, question=asked.question.under(_point_law(fitted)))
     return allocation(solved(own, None), own, None).columns
 
 
 def _coordinates(asked: Put, columns: dict[str, Any]) -> np.ndarray:
-    values = np.concatenate([np.ravel(np.asarray(columns[c], np.float64)) for c in asked.question.shape.over])
-    log = np.asarray(asked.question.shape.log)
-    if len(values) != len(log) or not np.all(np.isfinite(values)) or not np.all(values[log] > 0):
+    shape = asked.question.shape
+    values, log = [np.ravel(np.asarray(columns[c], np.float64)) for c in shape.over], np.asarray(shape.log)
+    numbers = np.concatenate(values)
+    if len(numbers) != len(log) or not np.all(np.isfinite(numbers)) or not np.all(numbers[log] > 0):
         raise refuse(f"regret: columns {columns}", why="one plan is judged at a time", change="positive numbers, N=1e10, D=1e12")
-    return np.where(log, np.log(np.where(log, values, 1.0)), values)
-
-
-@jax.jit
-def _tile(index: Any, job: Any) -> dict[str, Any]:
-    """Goal, loss, cost and excess over the limits at given coordinates, for the laws `index` (T,)."""
-    problem, values, z = job
-
-    def one(i: Any) -> dict[str, Any]:
-        own = dataclasses.replace(problem, law=dataclasses.replace(problem.law, fixed={k: v[i] for k, v in values.items()}))
-        known = known_of(own, z)
-        cost = jnp.nan if own.cost is None else value_of(own.cost, known)
-        return {"goal": value_of(own.goal, known), "loss": known["loss"], "cost": cost, "excess": relative(own, gaps(own, z)[1])}
-
-    return jax.vmap(one)(index)
+    return coordinates(shape, columns)
 
 
 @node()
@@ -216,7 +215,8 @@ class _Expected:
     def __call__(self, coordinates: Any) -> Any:
         def one(own: dict[str, Any], best: Any) -> Any:
             law = dataclasses.replace(self.problem.law, fixed=own)
-            return gaps(dataclasses.replace(self.problem, law=law), coordinates)[0] - best
+            value = self.problem.under(law).goal_at(coordinates)
+            return (jnp.log(value) if self.problem.goal.log else value) - best
 
         lost = jax.vmap(one)(self.values, self.best)
         if self.worst >= 1.0:

@@ -1,24 +1,27 @@
-"""One plan: the least of a goal under limits and bounds, as a pure function of a law, prices, limits and bounds.
+"""One plan: the least of a goal under limits and bounds, from the oracle's values, slopes and curvature alone.
 
-Planning for a budget, for a target and for the edge of a region are the same problem (`_problem`). The limits enter by an
-augmented Lagrangian, minimised round by round with the driver and the damped Newton of a fit; a round before the first
-looks for a feasible point only, and where there is none, names the limit that is in the way. Stiffness grows and
-multipliers follow; once every limit is met to a per cent, Newton steps on the first-order conditions close the search to
-rounding, and carry the derivatives (`_kkt`).
+Planning for a budget, for a target and for the edge of a region are the same problem. The limits enter by an augmented
+Lagrangian, minimised round by round with the driver and the damped Newton of a fit; a round before the first looks for a
+feasible point only, and where there is none, names the limit that is in the way. Stiffness grows and multipliers follow;
+once every limit is met to a per cent, Newton steps on the first-order conditions close the search to rounding (`_kkt`).
+
+A step of the search is one call of the oracle and arithmetic on what it says, which is written once for NumPy and JAX.
+`search` walks on the host: nothing is compiled but the oracle. `search_traced` is the same walk inside a compiled program, for
+calls that are traced, for optax solvers, and for jobs of many lanes.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..solvers import Newton, minimise
-from ._kkt import closed, judged
-from ._problem import Question, gaps, relative, slopes_of
+from ..solvers import Newton, Search, advance, begin, namespace
+from ._kkt import closed
+from ._problem import TINY, Ask, Parts, parts
 
 # weight of the goal, stiffness of the limits, and the step at which a round ends: feasibility first, then both
 _ROUNDS = np.array([[0.0, 1.0, 1e-3], [1.0, 10.0, 1e-2], *[[1.0, 1e2, 1e-4]] * 2, *[[1.0, 1e3, 1e-5]] * 6])
@@ -26,156 +29,196 @@ _CLOSE = 1e-2  # as far from their limits as this, coordinates are left to the c
 _NEAR = 0.1  # a limit that is farther away is not felt
 _SETTLED = 0.2  # and so are prices that change by less than this share of the largest
 _STEEP = 1e-2  # and so is this share of the slope
+_BENT = 1e-2  # of the slope: the least curvature of what is pressed; none at its minimum
 _CLOSED, _CLOSING = 1e-7, 8  # closing steps: how small the last one is, and how many there are at most
+WALKS, TURNS, CLOSES, ENDED = 0, 1, 2, 3  # what a lane does with what the oracle says of its point
 
 
-@jax.jit
-def plan_tile(index: Any, job: Any) -> dict[str, Any]:
-    """Plans of lanes `index` (T,): choice `index % choices`, then limits, then the law."""
-    problem, values, limits, options, (many, choices, per_law) = job
-
-    def one(i: Any) -> dict[str, Any]:
-        c, b, draw = i % choices, i // choices % many, i // choices // many
-        law = dataclasses.replace(problem.law, fixed={k: v[draw] for k, v in values.items()})
-        given = {**problem.given, **{k: v[c] for k, v in options.items()}}
-        own = dataclasses.replace(problem, law=law, given=given, limits=limits[b + per_law * draw * many])
-        return judged(own, *found(own, starts_of(own)))
-
-    return jax.vmap(one)(index)
+Newtons = Callable[["Walk", Any, tuple[Any, ...]], tuple[Any, ...]]  # trial, best point, and whether it has stopped
 
 
-@jax.jit
-def plans(problem: Question, limits: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Plans for limits (..., m) and choices (c,) of columns, all traced; axes (..., c), or (...) without choices."""
+class Rules(NamedTuple):
+    """How hard goal and limits press on a lane in its present round; lanes last."""
 
-    def one(own: Any, option: dict[str, Any]) -> dict[str, Any]:
-        live = dataclasses.replace(problem, limits=own, given={**problem.given, **option})
-        fixed = jax.lax.stop_gradient(live)
-        return judged(live, *closed(live, *found(fixed, starts_of(fixed))))
-
-    plan = jax.vmap(one, in_axes=(None, 0)) if options else one
-    for _ in range(limits.ndim - 1):
-        plan = jax.vmap(plan, in_axes=(0, None))
-    return plan(limits, options)
+    weight: Any  # (T,) of the goal
+    price: Any  # (m, T) multipliers of the limits
+    equal: Any  # (e, T) and of the sums
+    stiff: Any
+    stiff_equal: Any
 
 
-def found(problem: Question, starts: Any) -> tuple[Any, Any, Any]:
-    """Coordinates (k,), multipliers of the limits and of the mixtures' sums, from `starts` (k, s); no derivatives."""
+class Walk(NamedTuple):
+    """Lanes on their way to a plan; lanes last."""
 
-    def step(state: Any) -> Any:
-        at, _, count = state
-        new = closed(problem, *at)
-        return new, jnp.max(jnp.abs(new[0] - at[0])), count + 1
+    z: Any  # (k, T) where the oracle is asked next
+    doing: Any  # (T,)
+    round: Any  # (T,)
+    tried: Any  # (T,) trials of this round, or closing steps
+    near: Any  # (T,) the step at which the round ends
+    rules: Rules
 
-    def going(state: Any) -> Any:
-        return (state[1] > _CLOSED) & (state[2] < _CLOSING)
 
-    at, *_ = jax.lax.while_loop(going, step, (_search(problem, starts), jnp.array(jnp.inf), 0))
-    end: tuple[Any, Any, Any] = jax.lax.stop_gradient(at)
+def begun(ask: Ask, z: Any, xp: Any) -> Walk:
+    """Lanes at their starts (k, T)."""
+    lanes = z.shape[1]
+    none = xp.zeros(lanes, int)
+    sums, limits = xp.zeros((len(ask.sums), lanes)), xp.zeros((len(ask.at), lanes))
+    rules = Rules(xp.zeros(lanes), limits, sums, limits, sums)
+    return Walk(z, none + TURNS, none - 1, none, xp.zeros(lanes), rules)
+
+
+def pressed(ask: Ask, p: Parts, rules: Rules, xp: Any) -> tuple[Any, Any, Any]:
+    """The augmented Lagrangian (T,) with its slope (k, T) and curvature (k, k, T)."""
+    weight, price, equal, stiff, stiff_equal = rules
+    push = stiff * p.excess + price
+    felt = push > 0
+    press = xp.where(felt, (price + 0.5 * stiff * p.excess) * p.excess, -0.5 * price**2 / xp.maximum(stiff, TINY))
+    pull = equal + stiff_equal * p.miss
+    goal = xp.where(weight > 0, p.goal, 0.0)
+    value = goal + xp.sum(press, 0) + xp.sum((equal + 0.5 * stiff_equal * p.miss) * p.miss, 0)
+    force, bend = xp.where(felt, push, 0.0), xp.where(felt, stiff, 0.0)
+    sums = xp.asarray(ask.sums)
+    slope = xp.where(weight > 0, p.goal_slope, 0.0) + xp.sum(force[:, None] * p.slopes, 0) + xp.tensordot(sums.T, pull, 1)
+    curve = xp.where(weight > 0, p.goal_curve, 0.0) + xp.sum(force[:, None, None] * p.curves, 0)
+    curve = curve + xp.einsum("mt,mit,mjt->ijt", bend, p.slopes, p.slopes)
+    curve = curve + xp.einsum("et,ei,ej->ijt", stiff_equal, sums, sums)
+    # a goal without curvature, such as ln cost, gives damping nothing to act on where no limit is felt
+    floor = _BENT * xp.max(xp.abs(slope), 0)
+    return value, slope, curve + xp.eye(len(slope))[:, :, None] * floor
+
+
+def turned(ask: Ask, walk: Walk, p: Parts, xp: Any) -> tuple[Walk, Any]:
+    """Multipliers after a round, and the next round where one is needed; and which lanes begin one."""
+    rules, low, high = walk.rules, ask.low, ask.high
+    first, steep = walk.round < 0, xp.max(xp.abs(p.goal_slope), 0)
+    steepest = xp.maximum(xp.max(xp.abs(p.slopes), 1, initial=0.0), TINY)
+    price = xp.where(first, 0.0, rules.weight * xp.maximum(rules.price + rules.stiff * p.excess, 0.0))
+    equal = xp.where(first, 0.0, rules.weight * (rules.equal + rules.stiff_equal * p.miss))
+    far = xp.where(price > 0, xp.abs(p.excess), xp.maximum(p.excess, 0.0)) / steepest
+    off = xp.maximum(xp.max(far, 0, initial=0.0), xp.max(xp.abs(p.miss), 0, initial=0.0))
+    settled = xp.all(xp.abs(price - rules.price) <= _SETTLED * xp.max(price, 0, initial=0.0), 0)
+    left = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    held = ((walk.z <= low) & (left >= 0)) | ((walk.z >= high) & (left <= 0))
+    sloping = xp.any(xp.where(held, 0.0, xp.abs(left)) > _STEEP * steep, 0)
+    more = (off > _CLOSE) | ~settled | sloping | (walk.round < 2)
+    on = walk.round + 1
+    begins = (walk.doing == TURNS) & more & (on < len(_ROUNDS))
+
+    weight, stiffness, near = xp.asarray(_ROUNDS)[xp.minimum(on, len(_ROUNDS) - 1)].T
+    size = xp.where(weight > 0, xp.maximum(steep, 1e-12), 1.0)
+    stiff = stiffness * size / xp.maximum(xp.max(p.slopes**2, 1, initial=0.0), TINY)
+    stiff_equal = stiffness * size / xp.maximum(xp.max(xp.asarray(ask.sums) ** 2, 1, initial=0.0), TINY)[:, None]
+    pull = -xp.sum(p.goal_slope * p.slopes, 1) / xp.maximum(xp.sum(p.slopes**2, 1), TINY)
+    guess = xp.maximum(pull, 0.0) / max(len(ask.at), 1)
+    next_price = xp.where(on == 1, guess, price)  # without a price the first step would leave the limits
+    felt = p.excess > -xp.where(on == 1, 0.5, _NEAR) * steepest
+    next_price = xp.where(felt, next_price, 0.0)
+    # a limit that has a price is felt from where the round begins
+    firm = xp.minimum(stiff, 0.5 * next_price / xp.maximum(-p.excess, TINY))
+    stiff = xp.where((next_price > 0) & (p.excess < 0), firm, stiff)
+    new = Rules(weight, next_price, equal, stiff, stiff_equal)
+    old = rules._replace(price=price, equal=equal)
+    turning = walk.doing == TURNS
+    rules = Rules(*(xp.where(begins, a, xp.where(turning, b, c)) for a, b, c in zip(new, old, walk.rules, strict=True)))
+    doing = xp.where(begins, WALKS, xp.where(turning, CLOSES, walk.doing))
+    return Walk(
+        walk.z,
+        doing,
+        xp.where(begins, on, walk.round),
+        xp.where(turning, 0, walk.tried),
+        xp.where(begins, near, walk.near),
+        rules,
+    ), begins
+
+
+def stepped(ask: Ask, walk: Walk, p: Parts, newton: Newtons, most: int, xp: Any) -> Walk:
+    """What every lane does with the oracle's word on its point: the next point to ask about."""
+    walk, begins = turned(ask, walk, p, xp)
+    trial, best, done = newton(walk, begins, pressed(ask, p, walk.rules, xp))
+    walks, closes = walk.doing == WALKS, walk.doing == CLOSES
+    tried = walk.tried + xp.where(walks | closes, 1, 0)
+    over = walks & (done | (tried >= most))
+    z, price, equal = _closing(ask, walk, p, closes, xp)
+    ended = closes & ((xp.max(xp.abs(z - walk.z), 0) <= _CLOSED) | (tried >= _CLOSING))
+    z = xp.where(closes, z, xp.where(over, best, xp.where(walks, trial, walk.z)))
+    doing = xp.where(over, TURNS, xp.where(ended, ENDED, walk.doing))
+    return Walk(z, doing, walk.round, tried, walk.near, walk.rules._replace(price=price, equal=equal))
+
+
+def _closing(ask: Ask, walk: Walk, p: Parts, closes: Any, xp: Any) -> tuple[Any, Any, Any]:
+    """Coordinates and multipliers after a closing step of the lanes that are there; on the host others take none."""
+    old = (walk.z, walk.rules.price, walk.rules.equal)
+    if xp is not np:
+        z, price, equal = (xp.where(closes, a, b) for a, b in zip(closed(ask, walk.z, p, old[1:], xp), old, strict=True))
+        return z, price, equal
+    lanes, moved = np.flatnonzero(closes), (old[0].copy(), old[1].copy(), old[2].copy())
+    if len(lanes):
+        own = Parts(*(v[..., lanes] for v in p))
+        new = closed(ask.of(lanes), walk.z[:, lanes], own, (old[1][:, lanes], old[2][:, lanes]), np)
+        for into, values in zip(moved, new, strict=True):
+            into[:, lanes] = values
+    return moved
+
+
+def search(ask: Ask, asking: Callable[[np.ndarray], Any], z: np.ndarray, solver: Newton) -> Walk:
+    """Ends of lanes from their starts z (k, T), on the host; `asking(lanes)(z)` asks the oracle about some lanes."""
+    walk, lanes, tx = begun(ask, z, np), np.arange(z.shape[1]), solver.build(None)
+    end: Walk = jax.tree.map(np.copy, walk)
+    state, evaluate = begin(z, tx), asking(lanes)
+
+    def newton(walk: Walk, begins: Any, at: tuple[Any, ...]) -> tuple[Any, ...]:
+        nonlocal state
+        state = _advanced(state, begins, walk.near, walk.z, at, tx, None, ask.low, ask.high)
+        return state.x, state.best, state.done
+
+    with np.errstate(all="ignore"):
+        while len(lanes):
+            walk = stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), np), newton, solver.max_steps, np)
+            on = np.flatnonzero(walk.doing < ENDED)
+            if len(on) == 0 or 2 * len(on) <= len(lanes):  # lanes that have ended cost no more
+                for into, values in zip(jax.tree.leaves(end), jax.tree.leaves(walk), strict=True):
+                    into[..., lanes] = values
+                lanes, ask, (walk, state) = lanes[on], ask.of(on), jax.tree.map(lambda v: v[..., on], (walk, state))  # noqa: B023
+                evaluate = asking(lanes)
     return end
 
 
-def _search(problem: Question, z0: Any) -> tuple[Any, Any, Any]:
-    """The best end of all starts."""
-    low, high = jnp.asarray(problem.low)[:, None], jnp.asarray(problem.high)[:, None]
-    count = z0.shape[1]
-
-    def every(function: Any, z: Any) -> Any:  # start
-        return jax.vmap(lambda u: function(problem, u), in_axes=-1, out_axes=-1)(z)
-
-    def lagrangian(u: Any, own: Any) -> Any:
-        weight, price, equal, stiff, stiff_equal = own
-        goal, excess, miss = gaps(problem, u)
-        pressed = jnp.where(
-            stiff * excess + price > 0, (price + 0.5 * stiff * excess) * excess, -0.5 * price**2 / jnp.maximum(stiff, 1e-300)
-        )
-        return jnp.where(weight > 0, goal, 0.0) + jnp.sum(pressed) + jnp.sum((equal + 0.5 * stiff_equal * miss) * miss)
-
-    def one_round(state: Any) -> Any:
-        z, price, equal, (slope, slopes, sums), i, _ = state
-        weight, stiffness, near = jnp.asarray(_ROUNDS)[i]
-        _, excess, _ = every(gaps, z)
-        size = jnp.where(weight > 0, jnp.maximum(jnp.max(jnp.abs(slope), 0), 1e-12), 1.0)
-        stiff, stiff_equal = (stiffness * size / jnp.maximum(jnp.max(s**2, 1), 1e-300) for s in (slopes, sums))
-        pull = -jnp.sum(slope * slopes, 1) / jnp.maximum(jnp.sum(slopes**2, 1), 1e-300)
-        guess = jnp.maximum(pull, 0.0) / max(limits, 1)
-        price = jnp.where(i == 1, guess, price)  # without a price the first step would leave the limits
-        close = excess > -jnp.where(i == 1, 0.5, _NEAR) * jnp.max(jnp.abs(slopes), 1)
-        price = jnp.where(close, price, 0.0)
-        # a limit that has a price is felt from where the round begins
-        stiff = jnp.where((price > 0) & (excess < 0), jnp.minimum(stiff, 0.5 * price / jnp.maximum(-excess, 1e-300)), stiff)
-        own = (jnp.full(count, weight), price, equal, stiff, stiff_equal)
-        box = {"lower": low + 0 * z, "upper": high + 0 * z} if isinstance(problem.shape.solver, Newton) else {}
-        z = minimise(lagrangian, z, own, problem.shape.solver, near=near, **box).x
-        _, excess, miss = every(gaps, z)
-        before, price = price, weight * jnp.maximum(price + stiff * excess, 0.0)
-        equal = weight * (equal + stiff_equal * miss)
-        slope, slopes, sums = new = every(slopes_of, z)
-        far = jnp.where(price > 0, jnp.abs(excess), jnp.maximum(excess, 0.0)) / jnp.maximum(jnp.max(jnp.abs(slopes), 1), 1e-300)
-        off = jnp.max(jnp.concatenate([far, jnp.abs(miss)]), initial=0.0)
-        settled = jnp.all(jnp.abs(price - before) <= _SETTLED * jnp.max(price, 0, initial=0.0))
-        left = slope + jnp.sum(price[:, None] * slopes, 0) + jnp.sum(equal[:, None] * sums, 0)
-        held = ((z <= low) & (left >= 0)) | ((z >= high) & (left <= 0))
-        steep = jnp.any(jnp.where(held, 0.0, jnp.abs(left)) > _STEEP * jnp.max(jnp.abs(slope), 0))
-        return z, price, equal, new, i + 1, (off > _CLOSE) | ~settled | steep | (i < 2)
-
-    def going(state: Any) -> Any:
-        return state[5] & (state[4] < len(_ROUNDS))
-
-    limits, sums = len(problem.rules), sum(s is not None for s in problem.shape.sizes)
-    state = (z0, jnp.zeros((limits, count)), jnp.zeros((sums, count)), every(slopes_of, z0), 0, jnp.array(True))
-    z, price, equal, (_, slopes, _), *_ = jax.lax.while_loop(going, one_round, state)
-    goal, excess, miss = every(gaps, z)
-    off = excess / jnp.maximum(jnp.max(jnp.abs(slopes), 1), 1e-300)  # in coordinates
-    off = jnp.maximum(jnp.max(off, 0, initial=0.0), jnp.max(jnp.abs(miss), 0, initial=0.0))
-    goal = goal + jnp.sum(price * excess, 0) + jnp.sum(equal * miss, 0)  # what it will be on the limits, to first order
-    usable = (off <= 2 * _CLOSE) & jnp.isfinite(goal)
-    best = jnp.argmin(jnp.where(usable, goal, jnp.inf))  # else the end that is closest
-    best = jnp.where(jnp.any(usable), best, jnp.argmin(jnp.where(jnp.isfinite(goal), off, jnp.inf)))
-    return z[:, best], price[:, best], equal[:, best]
+def _advanced(
+    state: Search, again: Any, near: Any, z: Any, at: Any, tx: Any, lanes: Any, low: Any = None, high: Any = None
+) -> Search:
+    """One trial of every lane, from the beginning where a round begins."""
+    xp = namespace(z)
+    state = jax.tree.map(lambda new, old: xp.where(again, new, old), begin(z, tx), state)
+    return advance(state, lambda _: tuple(at), tx, lanes, low, high, near)
 
 
-def starts_of(problem: Question) -> Any:
-    """Starting points (k, starts): of points spread over the bounds, moved to the limits, the best of each part."""
-    shape, k = problem.shape, len(problem.shape.log)
-    low, high = jnp.asarray(problem.low), jnp.asarray(problem.high)
-    count = -(-min(max(12, 6 * k), 96) // shape.starts) * shape.starts
-    top = jnp.where(jnp.isfinite(high), high, jnp.maximum(problem.reach, jnp.where(jnp.isfinite(low), low + 10.0, 0.0)))
-    bottom = jnp.where(jnp.isfinite(low), low, jnp.minimum(0.0, top - 10.0))
-    points = bottom + jnp.asarray(_spread(k, count)) * (top - bottom)
-    for _, size, a in shape.slices:
-        if size:  # evenly over the simplex, and its centre
-            raw = -np.log(_spread(size, count, seed=a + 1))
-            raw[0] = 1.0
-            points = points.at[:, a : a + size].set(raw / raw.sum(1, keepdims=True))
-    along = jnp.where(jnp.asarray(shape.log) & ~jnp.isfinite(high), 1.0, 0.0)
+def search_traced(ask: Ask, lanes: Any, evaluate: Callable[[Any], Any], value: Callable[..., Any], z: Any, solver: Any) -> Walk:
+    """The same inside a compiled program, with any solver; `value(x, lane)` are the values (q,) of one lane's functions."""
+    box = (ask.low, ask.high) if isinstance(solver, Newton) else ()
 
-    def moved(z: Any) -> Any:
-        def worst(t: Any) -> Any:
-            return jnp.max(relative(problem, gaps(problem, z + t * along)[1]), initial=-jnp.inf)
+    def pressed_at(x: Any, own: Any) -> Any:
+        lane, limits, rules = jax.tree.map(lambda v: v[..., None], own)
+        v = value(x, jax.tree.map(lambda leaf: leaf[..., 0], lane))[:, None]
+        flat = jnp.zeros((len(v), len(x), 1)), jnp.zeros((len(v), len(x), len(x), 1))
+        one = ask._replace(limits=limits, direction=None)
+        return pressed(one, parts(one, x[:, None], (v, *flat), jnp), rules, jnp)[0][0]
 
-        def nearer(_: int, t: Any) -> Any:
-            value, slope = jax.jvp(worst, (t,), (jnp.ones(()),))
-            step = value / jnp.where(jnp.abs(slope) > 1e-3, slope, jnp.inf)
-            return t - jnp.where(jnp.isfinite(step), jnp.clip(step, -20.0, 20.0), 0.0)
+    tx = solver.build(pressed_at)
 
-        return jnp.clip(z + jax.lax.fori_loop(0, 2, nearer, jnp.zeros(())) * along, low, high)
+    def step(state: tuple[Walk, Search]) -> tuple[Walk, Search]:
+        walk, inner = state
+        after = [inner]
 
-    points = jax.vmap(moved)(points) if problem.rules else points
-    goal, excess, _ = jax.vmap(lambda u: gaps(problem, u))(points)
-    off = jnp.max(jax.vmap(lambda e: relative(problem, e))(excess), 1, initial=0.0)
-    order = jnp.where(
-        off < 0.5, jnp.where(jnp.isfinite(goal), goal, 1e200), jnp.where(jnp.isfinite(off), 1e250 * (1 + off), 1e300)
-    )
-    parts = points.reshape(-1, shape.starts, k)  # every part holds points from all over
-    best = jnp.argmin(order.reshape(-1, shape.starts), 0)
-    return jnp.take_along_axis(parts, best[None, :, None], 0)[0].T
+        def newton(walk: Walk, begins: Any, at: Any) -> tuple[Any, ...]:
+            v, g, h = at
+            h = h if solver.second_order else jnp.zeros((0, 0, *v.shape))
+            after[0] = _advanced(inner, begins, walk.near, walk.z, (v, g, h), tx, (lanes, ask.limits, walk.rules), *box)
+            return after[0].x, after[0].best, after[0].done
 
+        return stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), jnp), newton, solver.max_steps, jnp), after[0]
 
-def _spread(dimensions: int, count: int, seed: int = 0) -> np.ndarray:
-    """Points (count, dimensions) in the unit cube: a Kronecker sequence of the generalised golden ratio. Deterministic."""
-    ratio = 2.0
-    for _ in range(60):  # the root of x^(d + 1) = x + 1
-        ratio = (1.0 + ratio) ** (1.0 / (dimensions + 1))
-    steps = ratio ** -np.arange(1.0, dimensions + 1)
-    return np.asarray(np.mod(0.5 + 0.137 * seed + np.arange(1, count + 1)[:, None] * steps, 1.0)).clip(1e-6, 1 - 1e-6)
+    def going(state: tuple[Walk, Search]) -> Any:
+        return jnp.any(state[0].doing < ENDED)
+
+    end: tuple[Walk, Search] = jax.lax.while_loop(going, step, (begun(ask, z, jnp), begin(z, tx)))
+    return end[0]

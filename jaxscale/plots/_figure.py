@@ -41,7 +41,7 @@ def new(width: float, height: float, rows: int = 1, columns: int = 1, **options:
 
 def cost_unit(asked: Put) -> str:
     """The unit of a plan's cost: FLOP where the cost is known to count them."""
-    cost = None if asked.question.cost is None else asked.question.cost.function
+    cost = None if asked.question.cost is None else asked.question.of(asked.question.cost).function
     flop = isinstance(cost, costs.Train) or (
         isinstance(cost, costs.Lifetime) and np.all(np.asarray([cost.train_price, cost.inference_price]) == 1.0)
     )

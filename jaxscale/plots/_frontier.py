@@ -61,7 +61,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         plan = named(solved(asked, fitted.point), asked, fitted.point)
         asked, fitted = plan.asked
     if fitted is not None:
-        asked = dataclasses.replace(asked, question=dataclasses.replace(asked.question, law=fitted.law))
+        asked = dataclasses.replace(asked, question=asked.question.under(fitted.law))
 
     limits = np.atleast_2d(asked.limits)
     n, d, ok = (np.atleast_1d(v) for v in (plan["N"], plan["D"], np.asarray(plan.status) == 0))

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..plans._problem import Question, gaps, known_of, value_of
+from ..plans._problem import Question, parts
 from ..plans._question import Put
 from ..table._runs import Runs
 
@@ -25,10 +25,11 @@ GRID = 200
 @jax.jit
 def _values(question: Question, points: Any) -> dict[str, Any]:
     def one(z: Any) -> dict[str, Any]:
-        known = known_of(question, z)
-        goal, excess, _ = gaps(question, z)
-        cost = value_of(question.cost, known) if question.cost is not None else jnp.nan
-        return {"loss": known["loss"], "cost": cost, "goal": goal, "excess": excess}
+        v = question.oracle.values(z)[:, None]
+        flat = jnp.zeros((len(v), len(z), 1)), jnp.zeros((len(v), len(z), len(z), 1))
+        p = parts(question.ask(question.limits[:, None]), z[:, None], (v, *flat), jnp)
+        cost = v[question.cost.at, 0] if question.cost is not None else jnp.nan
+        return {"loss": v[0, 0], "cost": cost, "goal": p.goal[0], "excess": p.excess[:, 0]}
 
     return jax.vmap(one)(points)
 

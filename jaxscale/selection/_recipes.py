@@ -23,7 +23,7 @@ from ..fitting._results import Fit, Status
 from ..ground._errors import refuse
 from ..ground._interval import Interval
 from ..plans._frontier import Sides, optimal
-from ..plans._problem import value_of
+from ..plans._oracle import value_of
 from ..uncertainty._interval import default_kind
 from ._crossing import Crossing, Curves, by_lines, by_refits, crossings
 from ._multiplier import by_draws, by_inversion
@@ -205,8 +205,8 @@ def _spent(sides: Sides) -> tuple[float, float]:
     for side in sides:
         runs, question = side.fit.problem.runs, side.asked.question
         assert question.cost is not None
-        table = {**question.given, **{k: v for k, v in runs.columns.items() if np.ndim(v) == 1}}
-        spent.append(np.broadcast_to(np.asarray(value_of(question.cost, table), np.float64), len(runs)))
+        table = {**question.oracle.given, **{k: v for k, v in runs.columns.items() if np.ndim(v) == 1}}
+        spent.append(np.broadcast_to(np.asarray(value_of(question.of(question.cost), table), np.float64), len(runs)))
     every = np.concatenate(spent)
     return float(every[every > 0].min()), float(every.max())
 

@@ -6,7 +6,7 @@ optimiser through the same driver, with the same certificate: whether it converg
 May import: optax, and nothing of ours.
 """
 
-from ._cholesky import solve_positive
+from ._cholesky import namespace, solve_positive
 from ._driver import Search, Solved, advance, begin, derivatives, derived_oracle, minimise
 from ._newton import Newton
 from ._optax import Optax, as_solver
@@ -22,5 +22,6 @@ __all__ = [
     "derivatives",
     "derived_oracle",
     "minimise",
+    "namespace",
     "solve_positive",
 ]

@@ -12,8 +12,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 _UNROLLED = 2  # written out up to this size (plans); above, that costs seconds of compilation and gains nothing
+
+
+def namespace(array: Any) -> Any:
+    """The module whose functions take this array: NumPy, or JAX's."""
+    return np if isinstance(array, np.ndarray) else jnp
 
 
 def cholesky(matrix: Any, *, least: float | None = None) -> Any:
@@ -22,32 +28,33 @@ def cholesky(matrix: Any, *, least: float | None = None) -> Any:
     With `least`, a pivot that is not positive is replaced by its size, or by `least` if that is more: the factor then
     belongs to a positive definite matrix nearby, and where all pivots are positive to the matrix itself.
     """
-    below = jnp.arange(len(matrix))[:, None]
+    xp = namespace(matrix)
+    below = np.arange(len(matrix))[:, None]
 
     def column(j: Any, state: Any) -> Any:
         left, factor = state
         pivot = left[j, j]
         if least is not None:
-            pivot = jnp.where(pivot > 0.0, pivot, jnp.maximum(jnp.abs(pivot), least))
-        own = jnp.where(below == j, jnp.sqrt(pivot), jnp.where(below > j, left[:, j] / jnp.sqrt(pivot), 0.0))
-        return left - own[:, None] * own, factor.at[:, j].set(own)
+            pivot = xp.where(pivot > 0.0, pivot, xp.maximum(xp.abs(pivot), least))
+        own = xp.where(below == j, xp.sqrt(pivot), xp.where(below > j, left[:, j] / xp.sqrt(pivot), 0.0))
+        return left - own[:, None] * own, _put(factor, j, own)
 
-    return _loop(len(matrix), column, (matrix, jnp.zeros_like(matrix)))[1]
+    return _loop(len(matrix), column, (matrix, xp.zeros_like(matrix)))[1]
 
 
 def cholesky_solve(factor: Any, right: Any) -> Any:
     """Solutions (P, T) for right sides (P, T)."""
-    size = len(right)
-    at = jnp.arange(size)[:, None]
+    xp, size = namespace(right), len(right)
+    at = np.arange(size)[:, None]
 
     def forward(j: Any, b: Any) -> Any:
         y = b[j] / factor[j, j]
-        return jnp.where(at > j, b - factor[:, j] * y, jnp.where(at == j, y, b))
+        return xp.where(at > j, b - factor[:, j] * y, xp.where(at == j, y, b))
 
     def backward(k: Any, b: Any) -> Any:
         j = size - 1 - k
         x = b[j] / factor[j, j]
-        return jnp.where(at < j, b - factor[j] * x, jnp.where(at == j, x, b))
+        return xp.where(at < j, b - factor[j] * x, xp.where(at == j, x, b))
 
     return _loop(size, backward, _loop(size, forward, right))
 
@@ -59,8 +66,16 @@ def solve_positive(matrix: Any, right: Any) -> Any:
 
 
 def _loop(count: int, body: Callable[[Any, Any], Any], state: Any) -> Any:
-    if count > _UNROLLED:
+    if count > _UNROLLED and not isinstance(jax.tree.leaves(state)[0], np.ndarray):
         return jax.lax.fori_loop(0, count, body, state)
     for j in range(count):
         state = body(j, state)
     return state
+
+
+def _put(matrix: Any, column: Any, values: Any) -> Any:
+    """The matrix with this column."""
+    if isinstance(matrix, np.ndarray):
+        matrix[:, column] = values
+        return matrix
+    return matrix.at[:, column].set(values)

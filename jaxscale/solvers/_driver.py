@@ -1,13 +1,16 @@
 """One driver for every solver and every problem: fits, refits and plans.
 
 A solver is an optax transformation with lanes last; the driver is what stands around it. `begin` makes the state of
-lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, `optax.apply_updates`. A lane
+lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, move. A lane
 stops when its gradient is negligible against its value, or when the solver proposes to move nowhere (a converged Newton
 step, or damping that found no descent). Both tests are free of the scale of the objective. Whether the point is an
 optimum is not decided here: the certificate looks at the best point again.
 
-`minimise` advances a fixed set of lanes until all have stopped, which is right for a plan; a block of fits fills the
-slots of finished lanes with waiting ones instead (`fitting/_lanes`).
+Both take NumPy arrays as well, for lanes that are not worth
+a program.
+
+`minimise` advances a fixed set of lanes until all have stopped; a block of fits fills the slots of finished lanes with
+waiting ones instead (`fitting/_lanes`), and plans do other things between trials (`plans/_search`).
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
+import numpy as np
+
+from ._cholesky import namespace
 
 Value = Callable[[Any, Any], Any]
 ROUNDING = 1e-13  # values that differ by less are equal: a sum over some hundred runs is not known better
@@ -48,9 +53,9 @@ class Solved(NamedTuple):
 
 def begin(x0: Any, tx: Any) -> Search:
     """Lanes at their starts (P, T), nothing tried yet."""
-    lanes = x0.shape[1:]
-    worst = jnp.full(lanes, jnp.inf, x0.dtype)
-    return Search(x0, tx.init(x0), x0, worst, worst, jnp.zeros(lanes, bool), jnp.zeros(lanes, jnp.int32))
+    xp, lanes = namespace(x0), x0.shape[1:]
+    worst = xp.full(lanes, xp.inf, x0.dtype)
+    return Search(x0, tx.init(x0), x0, worst, worst, xp.zeros(lanes, bool), xp.zeros(lanes, np.int32))
 
 
 def advance(
@@ -63,30 +68,31 @@ def advance(
     near: Any = STEP_TOLERANCE,
 ) -> Search:
     """One trial in every lane that has not stopped; `evaluate(x)` gives value, gradient and curvature."""
+    xp = namespace(s.x)
     box = {} if lower is None and upper is None else {"lower": lower, "upper": upper}
-    lower = -jnp.inf if lower is None else lower
-    upper = jnp.inf if upper is None else upper
+    lower = -xp.inf if lower is None else lower
+    upper = xp.inf if upper is None else upper
     v, g, h = evaluate(s.x)
-    v = jnp.where(jnp.isfinite(v) & jnp.all(jnp.isfinite(g), 0), v, jnp.inf)
+    v = xp.where(xp.isfinite(v) & xp.all(xp.isfinite(g), 0), v, xp.inf)
     # a component that pushes out of the box at its edge is no reason to go on
     outward = ((s.x <= lower) & (g > 0)) | ((s.x >= upper) & (g < 0))
-    size = jnp.where(outward, 0.0, jnp.abs(g))
-    slope = jnp.max(size / (jnp.sqrt(jnp.abs(jnp.diagonal(h).T)) + 1e-300 if h.shape[0] else 1.0), 0)
+    size = xp.where(outward, 0.0, xp.abs(g))
+    slope = xp.max(size / (xp.sqrt(xp.abs(xp.diagonal(h).T)) + 1e-300 if h.shape[0] else 1.0), 0)
     # where rounding hides the difference of two values, their gradients decide
-    margin = ROUNDING * jnp.abs(s.best_value)
-    tie = jnp.abs(v - s.best_value) <= jnp.where(jnp.isfinite(margin), margin, 0.0)
-    better = ~s.done & jnp.where(tie, slope < s.best_slope, v < s.best_value)
-    best, best_value = jnp.where(better, s.x, s.best), jnp.where(better, v, s.best_value)
-    best_slope = jnp.where(better, slope, s.best_slope)
-    flat = better & (jnp.max(size, 0) <= GRADIENT_TOLERANCE * jnp.abs(v))  # a worse trial may lie on any plateau
+    margin = ROUNDING * xp.abs(s.best_value)
+    tie = xp.abs(v - s.best_value) <= xp.where(xp.isfinite(margin), margin, 0.0)
+    better = ~s.done & xp.where(tie, slope < s.best_slope, v < s.best_value)
+    best, best_value = xp.where(better, s.x, s.best), xp.where(better, v, s.best_value)
+    best_slope = xp.where(better, slope, s.best_slope)
+    flat = better & (xp.max(size, 0) <= GRADIENT_TOLERANCE * xp.abs(v))  # a worse trial may lie on any plateau
     update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box)
-    x: Any = optax.apply_updates(s.x, update)
-    still = jnp.max(jnp.abs(x - best), 0) <= near
-    hopeless = ~jnp.isfinite(best_value)  # not even the start could be evaluated
+    x = s.x + update
+    still = xp.max(xp.abs(x - best), 0) <= near
+    hopeless = ~xp.isfinite(best_value)  # not even the start could be evaluated
     # next to the best point, no better value and no smaller gradient: this is as far as float64 goes
-    exhausted = tie & ~better & (jnp.max(jnp.abs(s.x - s.best), 0) <= NEAR)
+    exhausted = tie & ~better & (xp.max(xp.abs(s.x - s.best), 0) <= NEAR)
     done = s.done | flat | still | hopeless | exhausted
-    return Search(jnp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
+    return Search(xp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
 
 
 def minimise(

@@ -16,10 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import optax
 
-from ._cholesky import cholesky, cholesky_solve
+from ._cholesky import cholesky, cholesky_solve, namespace
 from ._driver import ROUNDING
 
 _LEAST = 1e-8  # stands for a pivot that is 0; a negative one counts by its size
@@ -53,14 +52,14 @@ class Newton:
         del value
 
         def init(x: Any) -> _NewtonState:
-            lanes = x.shape[1:]
+            xp, lanes = namespace(x), x.shape[1:]
             return _NewtonState(
                 x,
-                jnp.full(lanes, jnp.inf, x.dtype),
-                jnp.zeros_like(x),
-                jnp.zeros((x.shape[0], *x.shape), x.dtype),
-                jnp.zeros(lanes, x.dtype),
-                jnp.full(lanes, self.damping, x.dtype),
+                xp.full(lanes, xp.inf, x.dtype),
+                xp.zeros_like(x),
+                xp.zeros((x.shape[0], *x.shape), x.dtype),
+                xp.zeros(lanes, x.dtype),
+                xp.full(lanes, self.damping, x.dtype),
             )
 
         def update(
@@ -75,31 +74,32 @@ class Newton:
             upper: Any = None,
             **unused: Any,
         ) -> tuple[Any, _NewtonState]:
-            first = jnp.isinf(state.value)
+            xp = namespace(gradient)
+            first = xp.isinf(state.value)
             accepted = value <= state.value if better is None else better
-            gain = (state.value - value) / jnp.where(state.predicted > 0.0, state.predicted, jnp.inf)
+            gain = (state.value - value) / xp.where(state.predicted > 0.0, state.predicted, xp.inf)
             # at rounding the gain says nothing, and what converges wants its full step
-            good = (gain > 0.5) | (jnp.abs(value - state.value) <= ROUNDING * jnp.abs(value))
-            change = jnp.where(accepted, jnp.where(good, 0.2, jnp.where(gain > 0.1, 1.0, 2.0)), 4.0)
-            damping = jnp.where(first, state.damping, jnp.clip(state.damping * change, 1e-12, 1e14))
+            good = (gain > 0.5) | (xp.abs(value - state.value) <= ROUNDING * xp.abs(value))
+            change = xp.where(accepted, xp.where(good, 0.2, xp.where(gain > 0.1, 1.0, 2.0)), 4.0)
+            damping = xp.where(first, state.damping, xp.clip(state.damping * change, 1e-12, 1e14))
             trial = x
             x, value, gradient, curvature = (
-                jnp.where(accepted, new, old) for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
+                xp.where(accepted, new, old) for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
             )
-            free = jnp.ones_like(x)
+            free = xp.ones_like(x)
             if lower is not None:  # a coordinate pressed against its edge stays there
                 pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
-                free = jnp.where(pressed, 0.0, 1.0)
+                free = xp.where(pressed, 0.0, 1.0)
             move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
             if lower is not None:  # nor does one whose own gradient points inside, and which the others would take outside
                 outside = ((x <= lower) & (move < 0.0)) | ((x >= upper) & (move > 0.0))
-                free = jnp.where(outside, 0.0, free)
+                free = xp.where(outside, 0.0, free)
                 move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
-            move = move * jnp.minimum(1.0, self.longest / jnp.maximum(jnp.max(jnp.abs(move), 0), 1e-300)) * free
+            move = move * xp.minimum(1.0, self.longest / xp.maximum(xp.max(xp.abs(move), 0), 1e-300)) * free
             if lower is not None:
-                move = jnp.clip(x + move, lower, upper) - x
-            curved = jnp.einsum("pt,pqt,qt->t", move, curvature, move)
-            predicted = -(jnp.sum(gradient * move, 0) + 0.5 * curved)
+                move = xp.clip(x + move, lower, upper) - x
+            curved = xp.einsum("pt,pqt,qt->t", move, curvature, move)
+            predicted = -(xp.sum(gradient * move, 0) + 0.5 * curved)
             return x + move - trial, _NewtonState(x, value, gradient, curvature, predicted, damping)
 
         return optax.GradientTransformationExtraArgs(init, update)
@@ -107,11 +107,12 @@ class Newton:
 
 def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
     """Solve (H + damping * scale) move = -gradient in every lane; scale = |diagonal| and a little of its mean."""
-    diagonal = jnp.abs(jnp.diagonal(curvature).T)  # (P, T)
-    scale = jnp.sqrt(diagonal + 1e-3 * jnp.mean(diagonal, 0) + 1e-300)
+    xp = namespace(gradient)
+    diagonal = xp.abs(xp.diagonal(curvature).T)  # (P, T)
+    scale = xp.sqrt(diagonal + 1e-3 * xp.mean(diagonal, 0) + 1e-300)
     unit = curvature / (scale[:, None] * scale)  # entries of size 1: damping is relative
-    eye = jnp.eye(len(scale), dtype=scale.dtype)[:, :, None]
+    eye = xp.eye(len(scale), dtype=scale.dtype)[:, :, None]
     right = gradient / scale
 
     move = cholesky_solve(cholesky(unit + damping * eye, least=_LEAST), right)
-    return -jnp.where(jnp.all(jnp.isfinite(move), 0), move, 0.0) / scale
+    return -xp.where(xp.all(xp.isfinite(move), 0), move, 0.0) / scale
