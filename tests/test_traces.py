@@ -6,7 +6,8 @@ from cases import noisy
 
 import jaxscale as jsl
 from jaxscale import costs
-from jaxscale.fitting import _lanes, _run
+from jaxscale.fitting import _host
+from jaxscale.formula import _programs
 from jaxscale.laws import chinchilla
 from jaxscale.plans import _oracle
 
@@ -15,33 +16,36 @@ def counted(monkeypatch, name, function, user, static=()):
     """Replace a jitted function by one that counts its traces."""
     traces = []
 
-    def count(*args):
+    def count(*args, **options):
         traces.append(1)
-        return function.__wrapped__(*args)
+        return function.__wrapped__(*args, **options)
 
-    jitted = jax.jit(count, static_argnums=static)
+    jitted = jax.jit(count, static_argnames=static)
     monkeypatch.setattr(user, name, jitted)
     return traces
 
 
 def test_fits_and_refits_share_one_trace(monkeypatch):
-    traces = counted(monkeypatch, "solve_block", _lanes.solve_block, _run, static=(4,))
+    """Tables of any length, starts, seeds, deltas, what is fixed and tied, refits and several tables: all of it is data."""
+    traces = counted(monkeypatch, "summed", _programs.summed, _host, static=("layout", "widths"))
     a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
-    fit = jsl.fit(chinchilla, a)
+    fit = jsl.fit(chinchilla, a, starts=16)
     assert len(traces) == 1
-    jsl.fit(chinchilla, b)  # data
-    jsl.fit(chinchilla, b.where(np.arange(49) < 48).where(np.arange(48) > -1))  # as many rows after padding
-    jsl.fit(chinchilla, a, objective=jsl.objectives.LogHuber(1e-2))  # delta
+    jsl.fit(chinchilla, b, starts=16)  # data
+    jsl.fit(chinchilla, b.where(np.arange(49) < 30), starts=16)  # fewer rows
+    jsl.fit(chinchilla, a, objective=jsl.objectives.LogHuber(1e-2), starts=16)  # delta
     jsl.fit(chinchilla, a, seed=5, starts=64)  # seed, number of starts
-    jsl.fit(chinchilla.start(A=(1, 1e6)), a)  # start ranges
-    jsl.bootstrap(fit, 50)
-    jsl.bootstrap(fit, 40, seed=3)
-    assert len(traces) <= 2  # 48 rows are another padded length than 49
-    before = len(traces)
-    jsl.fit(chinchilla.fix(alpha=0.34), a)
-    assert len(traces) == before + 1  # one free parameter less is another program
-    jsl.fit(chinchilla.fix(alpha=0.35), a)
-    assert len(traces) == before + 1
+    jsl.fit(chinchilla.start(A=(1, 1e6)), a, starts=16)  # start ranges
+    for held in (chinchilla.fix(alpha=0.34), chinchilla.fix(alpha=0.35, E=0.0), chinchilla.tie(beta="alpha")):
+        jsl.fit(held, a, starts=16)
+    jsl.fit(chinchilla, [a, b], starts=16)  # several tables
+    jsl.fit(chinchilla, a, objective=[jsl.objectives.LogHuber(d) for d in (1e-3, 1e-2)], starts=16)
+    boot = jsl.bootstrap(fit, 50)
+    jsl.bootstrap(fit, 40, seed=3, kind="webb")
+    jsl.interval(boot, kind="studentised")
+    assert len(traces) == 1
+    jsl.fit(chinchilla, a, objective=jsl.objectives.LogSquared(), starts=16)  # another kind of objective
+    assert len(traces) == 2
 
 
 def test_plans_share_one_trace(monkeypatch):

@@ -172,11 +172,14 @@ def plan_tile_of(lanes: int) -> int:
     return FEW if lanes <= FEW else PLAN_TILE if jax.default_backend() == "cpu" else WIDE.slots
 
 
-def block_size(lanes: int, most: int, run: Run) -> int:
-    """In one process every worker gets as many lanes, in blocks of equal size; what is stored or sent has one size."""
+def block_size(lanes: int, most: int, run: Run, few: int) -> int:
+    """In one process every worker gets as many lanes, in blocks of equal size; what is stored or sent has one size.
+
+    So many lanes as `few` are not worth two workers.
+    """
     alone = run.executor is None and run.directory is None and jax.process_count() == 1
     rounds = -(-lanes // (workers() * most))
-    return -(-lanes // (workers() * rounds)) if alone else most
+    return (lanes if lanes <= min(few, most) else -(-lanes // (workers() * rounds))) if alone else most
 
 
 def on_device(call: Callable[[], Any], device: Any = None) -> Any:

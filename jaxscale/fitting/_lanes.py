@@ -26,7 +26,7 @@ import numpy as np
 
 from ..formula._coordinates import Layout
 from ..formula._law import Law
-from ..formula._sums import Kernel, kernel, sums
+from ..formula._sums import Kernel, kernel, per_run, sums
 from ..ground._trees import node, static
 from ..solvers import Search, advance, begin
 from ._blocks import Tile, hurried
@@ -93,7 +93,7 @@ class _State(NamedTuple):
 def begun(first: int, count: int, job: Job, tile: Tile) -> np.ndarray:
     """Where lanes `first` to `first + count - 1` start: coordinates (P, tile.block), those given or drawn."""
     lane = (first + np.arange(tile.block)).astype(np.int32)
-    _, cell, _, start = _numbers(job, np.minimum(lane, first + max(count, 1) - 1))
+    _, cell, _, start = numbers_of(job, np.minimum(lane, first + max(count, 1) - 1))
     x: np.ndarray = job.given[cell, np.minimum(start, job.given.shape[1] - 1)].T.copy()
     for k in range(0, count if job.starts > job.known else 0, tile.slots):
         here = slice(k, k + tile.slots)
@@ -104,16 +104,18 @@ def begun(first: int, count: int, job: Job, tile: Tile) -> np.ndarray:
 @hurried
 def draw(lane: Any, job: Job) -> Any:
     """Starts (P, T) of lanes (T,): uniform in their ranges, amplitudes by projection on the lane's own weights."""
-    weights, target, dataset, cell = resample_of(job, lane)
-    _, _, resample, start = _numbers(job, lane)
+    weights, target, dataset, _ = resample_of(job, lane)
+    _, _, resample, start = numbers_of(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
     tables = [*(v[dataset].T for v in law_kernel.table(job.table.rows, job.table.codes)), target]
     size = job.layout.size
     # places from 2^31 on: no row of a table has them
     place = (jnp.uint32(2**31) + start.astype(jnp.uint32) * size)[:, None] + jnp.arange(size, dtype=jnp.uint32)
     drawn = jax.vmap(uniforms, (None, 0, 0, 0))(job.key, dataset, resample, place).T
-    objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
-    return projected_starts(drawn, law_kernel, job.unit, tables, weights, objective, job.ranges)
+    x = job.ranges.low[:, None] + drawn * (job.ranges.high - job.ranges.low)[:, None]
+    *features, target = tables
+    at = per_run(law_kernel, x, job.unit, features)
+    return projected_starts(x, at, target, weights, job.ladder.log, job.ranges)
 
 
 @functools.partial(jax.jit, static_argnames="tile")
@@ -203,7 +205,7 @@ class _Block:
         search = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), begin(put(slots.search.x, x), self.tx), slots.search)
         own = [*(v[dataset].T for v in self.tables[self.shared : -1]), target][: len(slots.table)]
         table = [put(old, new) for old, new in zip(slots.table, own, strict=True)]
-        start = _numbers(job, self.first + jnp.where(live, lane, 0))[3]
+        start = numbers_of(job, self.first + jnp.where(live, lane, 0))[3]
         direct = (start % 2 == 1) | (start < job.known)
         level = put(slots.level, jnp.where(direct, LADDER - 1, LADDER - job.levels[cell]).astype(jnp.int32))
         cell, tried = put(slots.cell, cell), jnp.where(fresh, 0, slots.tried)
@@ -237,7 +239,7 @@ def _block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> _Block:
     return dataclasses.replace(block, tx=job.solver.build(value))
 
 
-def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
+def numbers_of(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
     """Data set, cell, resample and start of a lane."""
     start, rest = lane % job.starts, lane // job.starts
     resample, cell = rest % job.resamples, rest // job.resamples
@@ -246,7 +248,7 @@ def _numbers(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
 
 def resample_of(job: Job, lane: Any) -> tuple[Any, Any, Any, Any]:
     """Weights (n, T) and target (n, T) of lanes (T,), their data set and cell."""
-    dataset, cell, resample, _ = _numbers(job, lane)
+    dataset, cell, resample, _ = numbers_of(job, lane)
 
     table = job.table.weights, job.table.target, job.table.sampler
     weights, target, sampler = jax.tree.map(lambda v: v[dataset], table)

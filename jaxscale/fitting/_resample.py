@@ -123,3 +123,57 @@ def noised(u: Any, kind: Any, target: Any, drawn: Sampler, log: bool) -> Any:
     ]
     noise = drawn.noise * jax.lax.switch(kind, multipliers)
     return jnp.where(kind == 0, target, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise)
+
+
+# -- the same on the host, for all lanes of a table at once ------------------------------------------------------------
+def uniforms_of(root: np.ndarray, dataset: np.ndarray, resample: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """`uniforms` of lanes (T,) at places (n, T), bit for bit."""
+    first, second = _threefry(root[0], root[1] ^ dataset.astype(np.uint32), resample.astype(np.uint32), place.astype(np.uint32))
+    return np.asarray((first.astype(np.float64) * 2.0**21 + (second >> np.uint32(11)).astype(np.float64)) * 2.0**-53)
+
+
+def _threefry(key0: Any, key1: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Threefry 2x32 with 20 rounds (Salmon et al. 2011), as JAX has it."""
+    with np.errstate(over="ignore"):
+        keys = [np.uint32(key0), key1, np.uint32(0x1BD11BDA) ^ np.uint32(key0) ^ key1]
+        x0, x1 = np.broadcast_arrays(x0 + keys[0], x1 + keys[1])
+        for i in range(5):
+            for turn in ((13, 15, 26, 6), (17, 29, 16, 24))[i % 2]:
+                x0 = x0 + x1
+                x1 = ((x1 << np.uint32(turn)) | (x1 >> np.uint32(32 - turn))) ^ x0
+            x0, x1 = x0 + keys[(i + 1) % 3], x1 + keys[(i + 2) % 3] + np.uint32(i + 1)
+    return x0, x1
+
+
+def reweighted_lanes(u: np.ndarray, kind: int, weights: np.ndarray, drawn: Sampler, resample: np.ndarray) -> np.ndarray:
+    """`reweighted` for lanes: weights (n, T) from uniform numbers (n, T)."""
+    n, lanes = u.shape
+    place = np.arange(n)[:, None]
+    live = place < drawn.count
+    if WEIGHTED[kind] == "pairs":
+        slot = drawn.first[:, None] + np.minimum((u * drawn.span[:, None]).astype(np.int32), drawn.span[:, None] - 1)
+        where = drawn.order[slot] + n * np.arange(lanes)
+        times = np.bincount(where[: int(drawn.count)].ravel(), minlength=n * lanes).reshape(lanes, n).T.astype(float)
+    elif WEIGHTED[kind] == "bayes":
+        times = -np.log1p(-u) * live
+        total = np.sum(np.ascontiguousarray(times.T), 1)  # lane by lane: a lone column would be summed in another order
+        times = times * drawn.count / total
+    else:
+        times = (place != resample).astype(float) if WEIGHTED[kind] == "leave" else np.ones_like(u)
+    return np.asarray(weights[:, None] * np.where(place == drawn.count, 1.0, times)[drawn.unit])
+
+
+def noised_lanes(u: np.ndarray, kind: int, target: np.ndarray, drawn: Sampler, log: bool) -> np.ndarray:
+    """`noised` for lanes: targets (n, T) from uniform numbers (n, T)."""
+    own = u[drawn.unit]
+    if NOISY[kind] == "webb":
+        sixth = np.minimum((own * 6.0).astype(np.int32), 5)
+        noise = np.where(sixth < 3, 1.0, -1.0) * _WEBB[sixth % 3]
+    elif NOISY[kind] == "rademacher":
+        noise = np.where(own < 0.5, -1.0, 1.0)
+    else:
+        from scipy.special import ndtri  # slow to import, and few ask for it
+
+        noise = ndtri(np.maximum(u, 2.0**-54))
+    noise, fitted = drawn.noise[:, None] * noise, drawn.fitted[:, None]
+    return np.asarray(fitted * np.exp(noise) if log else fitted + noise)

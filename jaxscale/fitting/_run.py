@@ -9,6 +9,7 @@ agreement is counted).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -22,13 +23,17 @@ from ..formula._law import Law
 from ..formula._sums import kernel
 from ..ground._errors import refuse
 from ..ground._version import __version__
-from ._blocks import Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
+from ..solvers import Newton
+from ._blocks import MEMORY, TILES, Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
+from ._host import Host, host_of
 from ._lanes import Job, begun, draw, solve_block
 from ._resample import NOISY, WEIGHTED
 from ._status import judged, measured
 
 __all__ = ["Run", "Solve", "Work", "free_params", "measures", "ready", "solved"]
 Arrays = dict[str, np.ndarray]
+FEW = 512  # lanes that one worker walks: two would take the steps of their last stragglers twice
+BULK = 2**16  # lanes: more take as long on the host as their program takes to compile
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,22 @@ class Solve:
 
     job: Job
     tile: Tile
+    walks: bool = False  # on the host
+
+    @functools.cached_property
+    def host(self) -> Host:
+        """The job's lanes on the host, made once in every process."""
+        host = on_device(lambda: host_of(self.job))
+        assert isinstance(host, Host)
+        return host
 
     def __call__(self, first: int, count: int) -> Arrays:
+        if self.walks:
+            with np.errstate(all="ignore"):
+                out = self.host.solved(first, count)
+                spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("paid"))])
+                best = _best(out | {"lane": first + np.arange(count)}, int(self.job.starts))
+                return {"every": out["value"], "spent": spent, **best, **self.host.judged(best["lane"], best["x"])}
         x = begun(first, count, self.job, self.tile)
         out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, self.tile))
         spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("rounds")) * self.tile.slots])
@@ -48,6 +67,8 @@ class Solve:
 
     def programs(self) -> list[Callable[[], Any]]:
         """Calls that do nothing but compile what a block needs."""
+        if self.walks:
+            return self.host.programs()
         size, job, tile = self.job.layout.size, self.job, self.tile
         drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
         return [
@@ -84,11 +105,11 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
             change="give the factory and its arguments: solvers.Optax(optax.adam, 1e-2)",
         )
     starts = int(job.starts)
-    tile = tile_for(_lane_bytes(job), run.memory)
+    tile, on_host = tile_for(_lane_bytes(job), run.memory), walks(job, resamples * starts, run)
     most = tile.block // starts * starts or tile.block  # whole resamples where they fit
-    size = block_size(resamples * starts, most, run)
-    key = {} if run.directory is None else described(job, tile)
-    task = Solve(job, tile)
+    size = block_size(resamples * starts, most, run, FEW if on_host else 1)
+    key = {} if run.directory is None else described(job, tile, on_host)
+    task = Solve(job, tile, on_host)
     programs = [*task.programs(), *(lambda call=call: call(job) for call in also)]
     parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k != "spent"}
@@ -97,6 +118,22 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     steps, paid = (int(v) for v in np.sum([p["spent"] for p in parts], axis=0))
     work = Work(resamples * starts, steps, steps / paid, tile.slots, size, device_kind(), workers(), resumed)
     return Solved(lanes, values, work)
+
+
+def walks(job: Job, lanes: int, run: Run) -> bool:
+    """Whether lanes walk on the host: a function of the job alone, so that a job that goes on has the bits that it had.
+
+    Many lanes, long tables and other solvers are worth a program of their own, and so is a device that is no CPU.
+    """
+    if not isinstance(job.solver, Newton) or lanes > BULK or jax.default_backend() != "cpu":
+        return False
+    own = job.table.target.shape[1] * (len(job.table.rows) + 8) * 8 * min(lanes, 2 * TILES["cpu"].block)
+    return own <= (MEMORY if run.memory is None else run.memory) and kernel_is_written(job)
+
+
+def kernel_is_written(job: Job) -> bool:
+    """Whether the law's sums are written out term by term."""
+    return kernel(job.law, job.layout, job.table.rows, job.table.codes).written
 
 
 def _lane_bytes(job: Job) -> int:
@@ -116,6 +153,9 @@ def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
 
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
     """Residuals, slopes, scores and Hessian of every cell at its point x (cells, P); see `measured`."""
+    if jax.default_backend() == "cpu" and kernel_is_written(job):
+        with np.errstate(all="ignore"):
+            return on_device(lambda: host_of(job).measured(x.T, np.arange(len(x))))  # type: ignore[no-any-return, union-attr]
     width = 1 if len(x) == 1 else 64
     parts = []
     for first in range(0, len(x), width):
@@ -129,7 +169,7 @@ def ready(job: Job) -> None:
     measures(job, np.zeros((min(int(np.size(job.levels)), 2), job.layout.size)))
 
 
-def described(job: Job, tile: Tile) -> dict[str, str]:
+def described(job: Job, tile: Tile, on_host: bool) -> dict[str, str]:
     """What decides the bits of a job, in words where it is short and as hashes where it is long."""
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
@@ -147,7 +187,7 @@ def described(job: Job, tile: Tile) -> dict[str, str]:
         "starts": str(int(job.starts)),
         "resamples": str(int(job.resamples)),
         "kind of resample": (NOISY if job.noisy else WEIGHTED)[int(job.resample)],
-        "tile": f"{tile.slots} lanes, {tile.rows} rows",
+        "tile": "host" if on_host else f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }
 

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula._jets import Jet
-from ..formula._sums import Kernel, per_run
+from ..formula._sums import Kernel
 from ..ground._trees import node
-from ..solvers import solve_positive
+from ..solvers import namespace, solve_positive
 
 _LEAST_SHARE = 1e-2  # an amplitude that least squares sets to 0 starts at this share of the target instead
 
@@ -32,24 +32,20 @@ class Ranges:
     sign: Any  # +1, -1 for positive and negative parameters, 0 where the sign is free
 
 
-def projected_starts(
-    drawn: Any, kernel: Kernel, unit: Any, table: list[Any], weights: Any, objective: Any, ranges: Ranges
-) -> Any:
-    """Coordinates (P, T) of starts from uniform numbers (P, T): amplitudes come by projection on the weighted rows.
+def projected_starts(x: Any, at: tuple[Any, Any], target: Any, weights: Any, log: bool, ranges: Ranges) -> Any:
+    """Coordinates (P, T) of starts from drawn ones: amplitudes come by projection on the weighted rows.
 
-    `table` holds features and target, `(n, T)`; weights (n, T).
+    `at` has the law's values (n, T) there and their slopes (P, n, T); target and weights (n, T).
     """
-    low, high, amplitude, sign = (v[:, None] for v in (ranges.low, ranges.high, ranges.amplitude, ranges.sign))
-    *features, target = table
-    x = low + drawn * (high - low)
-    predicted, slope = per_run(kernel, x, unit, features)
-    size = jnp.where(sign == 0, x, jnp.exp(x))  # |value| of an amplitude, or its value where the sign is free
-    slope = slope * (amplitude / jnp.where(sign == 0, 1.0, size))[:, None]  # d predicted / d |value|
-    rest = predicted - jnp.sum(slope * jnp.where(amplitude > 0, size, 0.0)[:, None], 0)
-    scale = target if objective.log else jnp.sqrt(jnp.mean(target**2, 0))
+    xp, (predicted, slope) = namespace(x), at
+    amplitude, sign = (v[:, None] for v in (ranges.amplitude, ranges.sign))
+    size = xp.where(sign == 0, x, xp.exp(x))  # |value| of an amplitude, or its value where the sign is free
+    slope = slope * (amplitude / xp.where(sign == 0, 1.0, size))[:, None]  # d predicted / d |value|
+    rest = predicted - xp.sum(slope * xp.where(amplitude > 0, size, 0.0)[:, None], 0)
+    scale = target if log else xp.sqrt(xp.mean(target**2, 0))
     found = _nonnegative(slope / scale, (target - rest) / scale, weights, sign == 0)
-    projected = jnp.where(sign == 0, found, jnp.log(found))  # not finite where it failed: then the drawn value stays
-    return jnp.where((amplitude > 0) & jnp.isfinite(projected), projected, x)
+    projected = xp.where(sign == 0, found, xp.log(found))  # not finite where it failed: then the drawn value stays
+    return xp.where((amplitude > 0) & xp.isfinite(projected), projected, x)
 
 
 def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
@@ -57,22 +53,28 @@ def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
 
     Not Lawson and Hanson's algorithm (nothing re-enters): a start needs to be feasible, not optimal.
     """
-    length = jnp.sqrt(jnp.sum(weights * columns**2, 1))
-    scaled = columns / jnp.where(length > 0, length, 1.0)[:, None]
-    gram = jnp.sum(weights * scaled[:, None] * scaled, 2)
-    right = jnp.sum(weights * wanted * scaled, 1)
-    eye = jnp.eye(len(columns))[:, :, None]
+    xp = namespace(columns)
+    length = xp.sqrt(xp.sum(weights * columns**2, 1))
+    scaled = columns / xp.where(length > 0, length, 1.0)[:, None]
+    gram = xp.stack([xp.sum(weights * own * scaled, 1) for own in scaled])
+    right = xp.sum(weights * wanted * scaled, 1)
+    eye = np.eye(len(columns))[:, :, None]
 
     def drop(_: int, state: Any) -> Any:
         mask, _ = state
         solved = solve_positive(gram * mask * mask[:, None] + eye * (1.0 - mask + 1e-12), right * mask)
-        return jnp.where(free | (solved > 0), mask, 0.0), solved
+        return xp.where(free | (solved > 0), mask, 0.0), solved
 
-    mask = jnp.where(length > 0, 1.0, 0.0)
-    _, solved = jax.lax.fori_loop(0, min(len(columns), 8), drop, (mask, jnp.zeros_like(mask)))
-    least = _LEAST_SHARE * jnp.sqrt(jnp.sum(weights * wanted**2, 0))
-    kept = jnp.where(free, solved, jnp.maximum(solved, least))
-    return kept / jnp.where(length > 0, length, jnp.nan)
+    mask, rounds = xp.where(length > 0, 1.0, 0.0), min(len(columns), 8)
+    state = (mask, xp.zeros_like(mask))
+    if xp is np:
+        for i in range(rounds):
+            state = drop(i, state)
+    else:
+        state = jax.lax.fori_loop(0, rounds, drop, state)
+    least = _LEAST_SHARE * xp.sqrt(xp.sum(weights * wanted**2, 0))
+    kept = xp.where(free, state[1], xp.maximum(state[1], least))
+    return kept / xp.where(length > 0, length, xp.nan)
 
 
 def amplitudes(kernel: Kernel) -> np.ndarray:

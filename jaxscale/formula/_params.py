@@ -66,6 +66,29 @@ class Param:
             return jnp.clip(low + (high - low) * jax.nn.sigmoid(u), low, high)  # rounding may step over an edge
         return {"positive": jnp.exp, "negative": lambda v: -jnp.exp(v), "real": lambda v: v}[self.support](u)
 
+    def natural_of(self, u: np.ndarray) -> np.ndarray:
+        """`natural` in NumPy, for many: coordinates `(..., size)` -> values `(..., *shape)`."""
+        if self.support == "simplex":
+            u = np.concatenate([u, np.zeros((*u.shape[:-1], 1))], -1)
+            shares = np.exp(u - np.max(u, -1, keepdims=True))
+            return np.asarray(shares / np.sum(shares, -1, keepdims=True))
+        u = u.reshape(*u.shape[:-1], *self.shape)
+        if self.support == "between":
+            low, high = self.edges
+            with np.errstate(over="ignore"):
+                return np.asarray(np.clip(low + (high - low) / (1.0 + np.exp(-u)), low, high))
+        return np.asarray(u if self.support == "real" else np.exp(u) if self.support == "positive" else -np.exp(u))
+
+    def coordinates_of(self, value: np.ndarray) -> np.ndarray:
+        """`coordinates` in NumPy: a value -> coordinates `(size,)`."""
+        if self.support == "simplex":
+            return np.asarray(np.log(value[:-1]) - np.log(value[-1]))
+        value = np.reshape(value, -1)
+        if self.support == "between":
+            low, high = self.edges
+            return np.asarray(np.log(value - low) - np.log(high - value))
+        return np.asarray(value if self.support == "real" else np.log(np.abs(value)))
+
     def coordinates(self, value: Any) -> Any:
         """Value -> coordinates `(size,)`: the inverse of `natural`."""
         value = jnp.asarray(value)

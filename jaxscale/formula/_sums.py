@@ -83,7 +83,13 @@ def kernel(law: Law, layout: Layout, rows: dict[str, Any], codes: dict[str, Any]
     """The kernel of a law on tables of this form; rows `(..., n)`, vectors `(..., n, k)`."""
     units = zip(law.columns, law.column_units, strict=True)
     widths = tuple((c, rows[c].shape[-1] if u.rank else 0) for c, u in units) + tuple((g, 0) for g in sorted(codes))
-    columns = {c: jax.ShapeDtypeStruct((k,) if k else (), jnp.int32 if c in codes else jnp.float64) for c, k in widths}
+    return kernel_of(law, layout, widths)
+
+
+def kernel_of(law: Law, layout: Layout, widths: tuple[tuple[str, int], ...]) -> Kernel:
+    """The kernel of a law on columns and group codes of these lengths, 0 for numbers."""
+    kinds = {c: jnp.float64 if c in law.columns else jnp.int32 for c, _ in widths}
+    columns = {c: jax.ShapeDtypeStruct((k,) if k else (), kinds[c]) for c, k in widths}
     free = {name: ((groups,) if groups else ()) + spec.shape for name, spec, groups, _ in layout.blocks}
     shapes = {**{k: np.shape(v) for k, v in law.fixed.items()}, **free}
     params = {k: jax.ShapeDtypeStruct(shape, jnp.float64) for k, shape in shapes.items()}
@@ -163,11 +169,13 @@ def sums(
     *,
     rows: int = ROWS,
     gram: bool = False,
+    count: Any = None,
 ) -> tuple[Any, ...]:
     """Value (T,), gradient (P, T), Hessian (P, P, T) at x (P, T); and with `gram` the matrix of the residuals' slopes.
 
     `table` and `target` are `(n, 1)` or, where lanes have tables of their own, `(n, T)`; weights (n, T); numbers of the
-    objective are scalars or (T,). `gram` (P, P, T) is sum w r_i r_j, from which identifiability is judged.
+    objective are scalars or (T,). `gram` (P, P, T) is sum w r_i r_j, from which identifiability is judged. With `count` the
+    first so many rows are summed, whose number is then no part of the program.
     """
     if not kernel.written:
         return _whole(kernel, x, unit, table, target, weights, objective, gram)
@@ -194,7 +202,15 @@ def sums(
     rows = rows if len(jaxpr.eqns) <= SHORT * len(shapes) else max(1, rows // 4)
     chunks = jax.tree.map(lambda v: v.reshape(-1, rows, v.shape[-1]), (table, target, weights))
     zero = {k: jnp.zeros(v.shape, v.dtype) for k, v in shapes.items()}
-    total, _ = jax.lax.scan(lambda so_far, chunk: ({k: v + so_far[k] for k, v in run(chunk).items()}, None), zero, chunks)
+
+    def added(so_far: Any, chunk: Any) -> Any:
+        return {k: v + so_far[k] for k, v in run(chunk).items()}
+
+    if count is None:
+        total, _ = jax.lax.scan(lambda so_far, chunk: (added(so_far, chunk), None), zero, chunks)
+    else:
+        last = (count + rows - 1) // rows
+        total = jax.lax.fori_loop(0, last, lambda i, so_far: added(so_far, jax.tree.map(lambda v: v[i], chunks)), zero)
     none = jnp.zeros(lanes, x.dtype)
 
     def square(name: str) -> Any:

@@ -61,8 +61,8 @@ def cholesky_solve(factor: Any, right: Any) -> Any:
 
 def solve_positive(matrix: Any, right: Any) -> Any:
     """Solutions (P, T); NaN in all of a lane whose matrix (P, P, T) is not positive definite."""
-    solved = cholesky_solve(cholesky(matrix), right)
-    return jnp.where(jnp.all(jnp.isfinite(solved), 0), solved, jnp.nan)
+    xp, solved = namespace(matrix), cholesky_solve(cholesky(matrix), right)
+    return xp.where(xp.all(xp.isfinite(solved), 0), solved, xp.nan)
 
 
 def _loop(count: int, body: Callable[[Any, Any], Any], state: Any) -> Any:

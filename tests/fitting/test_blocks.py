@@ -24,7 +24,7 @@ import pytest
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale.fitting import _blocks, _bootstrap, _job, _run, _store
+from jaxscale.fitting import _blocks, _bootstrap, _host, _job, _run, _store
 from jaxscale.fitting._lanes import begun, draw, solve_block
 from jaxscale.fitting._results import Problem
 
@@ -393,12 +393,11 @@ def taken(job, tile):
 def test_a_block_that_fails_is_heard_of_and_leaves_no_setting_behind(point, monkeypatch, place):
     calls = itertools.count()
 
-    def broken(job, tile, lane, x):
+    def broken(host, lane, x):
         assert jax.config.jax_enable_x64
-        if len(lane):  # not where it is only compiled
-            raise RuntimeError(f"device {next(calls)} was lost")
+        raise RuntimeError(f"device {next(calls)} was lost")
 
-    monkeypatch.setattr(_run, "judged", broken)
+    monkeypatch.setattr(_host.Host, "judged", broken)
     assert not jax.config.jax_enable_x64
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match=r"device \d was lost"):
         jsl.bootstrap(point, 96, executor=pool if place == "an executor" else None)

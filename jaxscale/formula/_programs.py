@@ -1,0 +1,121 @@
+"""What is compiled for a law: its sums over runs, and its values with slopes, whatever the table, the starts and the refits.
+
+A law is compiled with all of its parameters free. What a fit holds fixed or tied is data: a coordinate of the law is one of
+the fit's, or a number (`Embedding`). Lanes come in chunks of `WIDE` and rows in blocks of `TALL`; how many of them there are
+is data too, so that another table, another number of starts, `fix` and `tie` compile nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._coordinates import Layout, layout
+from ._law import Law
+from ._sums import Kernel, kernel_of, per_run, sums
+
+WIDE = 128  # lanes side by side: with 8 rows an intermediate fills 8 kB, and a few of them the first cache
+CHUNKS = 4  # of them in one call at most
+TALL = 512  # rows of one call
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A law with all parameters free, and where its coordinates (Q,) come from those of a fit (P,)."""
+
+    law: Law
+    layout: Layout
+    of: np.ndarray  # (Q,) the fit's coordinate, or -1
+    fixed: np.ndarray  # (Q,) the number that stands for it then
+    unit: np.ndarray  # (Q,) size of one coordinate
+
+    @property
+    def whole(self) -> bool:
+        """Whether the coordinates are the same."""
+        return bool(np.array_equal(self.of, np.arange(len(self.of))))
+
+    def into(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates (Q, T) of the law from those of the fit (P, T)."""
+        return x if self.whole else np.where(self.of[:, None] >= 0, x[self.of], self.fixed[:, None])
+
+    def back(self, slopes: np.ndarray, size: int, axes: int = 1) -> np.ndarray:
+        """Derivatives by the coordinates of the fit, from those by coordinates of the law on the first axes."""
+        if self.whole:
+            return slopes
+        live = np.flatnonzero(self.of >= 0)
+        for axis in range(axes):
+            own = np.moveaxis(slopes, axis, 0)
+            out = np.zeros((size, *own.shape[1:]))
+            np.add.at(out, self.of[live], own[live])
+            slopes = np.moveaxis(out, 0, axis)
+        return slopes
+
+
+def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
+    """The law without what is fixed and tied, for a fit of these coordinates; the law as it is where that cannot be."""
+    groups = dict(law.groups)
+    groups |= {k: groups[master] for k, master in law.ties if master in groups}
+    blocks = {name: (spec, count, start) for name, spec, count, start in own.blocks}
+    sizes = {groups[k]: blocks[k][1] if k in blocks else len(law.fixed[k]) for k in groups if k in blocks or k in law.fixed}
+    free = dataclasses.replace(law, fixed={}, ties=(), groups=tuple(sorted(groups.items())))
+    every = layout(free, sizes)
+    of, fixed = np.full(every.size, -1), np.zeros(every.size)
+    masters = dict(law.ties)
+    for name, spec, count, start in every.blocks:
+        here, source = slice(start, start + max(count, 1) * spec.size), masters.get(name, name)
+        if source in blocks:
+            of[here] = blocks[source][2] + np.arange(here.stop - start)
+            continue
+        values = np.asarray(law.fixed[source], np.float64)
+        if not spec.logarithmic and spec.support != "real":
+            edges = np.asarray(spec.edges if spec.support == "between" else (0.0, 1.0))
+            if np.any(np.isin(values, edges)):
+                return Embedding(law, own, np.arange(own.size), np.zeros(own.size), unit)
+        with np.errstate(divide="ignore"):
+            fixed[here] = np.concatenate([spec.coordinates_of(v) for v in (values if count else values[None])])
+    return Embedding(free, every, of, fixed, np.where(of >= 0, unit[of], 1.0))
+
+
+@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+def summed(
+    law: Law, unit: Any, x: Any, data: Any, objective: Any, counts: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
+) -> tuple[Any, Any, Any]:
+    """Sums of the first `counts[0]` chunks of lanes x (C, Q, WIDE) over the first `counts[1]` rows: value, slopes, curvature.
+
+    `data` are features, target and weights (C, TALL, WIDE); numbers of the objective are (C, WIDE).
+    """
+    own = kernel_of(law, layout, widths)
+    chunks, size, lanes = x.shape
+
+    def body(i: Any, out: Any) -> Any:
+        at, (features, target, weights), goal = jax.tree.map(lambda v: v[i], (x, data, objective))
+        new = sums(own, at, unit, features, target, weights, goal, count=counts[1])
+        return jax.tree.map(lambda old, v: old.at[i].set(v), out, new)
+
+    empty = tuple(jnp.zeros((chunks, *(size,) * order, lanes)) for order in range(3))
+    found: tuple[Any, Any, Any] = jax.lax.fori_loop(0, counts[0], body, empty)
+    return found
+
+
+@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+def looked(law: Law, unit: Any, x: Any, features: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]) -> tuple[Any, Any]:
+    """Values (TALL, WIDE) of lanes x (Q, WIDE) and their slopes (Q, TALL, WIDE); features (TALL, WIDE)."""
+    return per_run(kernel_of(law, layout, widths), x, unit, features)
+
+
+@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+def features_of(law: Law, rows: Any, codes: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]) -> list[Any]:
+    """What the columns alone decide, (TALL,) each."""
+    return kernel_of(law, layout, widths).table(rows, codes)
+
+
+def written(law: Law, layout: Layout, widths: tuple[tuple[str, int], ...]) -> Kernel | None:
+    """The kernel, where its sums are written out term by term."""
+    own = kernel_of(law, layout, widths)
+    return own if own.written else None
