@@ -37,7 +37,7 @@ OWNERS = {
     "tqdm": {"fitting"},
     "blackjax": {"uncertainty"},
     "narwhals": {"table"},
-    "scipy": {"fitting", "plans"},
+    "scipy": {"ground", "fitting", "plans"},
 }
 
 

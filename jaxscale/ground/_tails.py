@@ -7,7 +7,6 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-import jax
 import numpy as np
 
 
@@ -30,8 +29,9 @@ def student(probability: float, dof: float) -> float:
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
     """The regularised incomplete beta function I(x; a, b), from which tails of t and F are made."""
-    with jax.enable_x64(True):
-        return float(jax.scipy.special.betainc(np.float64(a), np.float64(b), np.float64(x)))
+    from scipy.special import betainc  # slow to import; JAX's takes longer still to compile
+
+    return float(betainc(a, b, x))
 
 
 def students(probability: float, dof: np.ndarray) -> np.ndarray:
