@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from ..formula._programs import CHUNKS, TALL, WIDE, Embedding, embedding, features_of, looked, summed, written
-from ..formula._sums import outer
+from ..formula._sums import ROWS, outer
 from ..solvers import advance, begin
 from ._lanes import LADDER, Job, numbers_of
 from ._resample import noised_lanes, reweighted_lanes, uniforms_of
@@ -64,9 +64,8 @@ class Host:
             for first in range(0, rows, TALL):
                 block = slice(first, min(first + TALL, rows))
                 own = [v[dataset[here], block].T for v in self.features]
-                parts = [*own, target[block, here], weights[block, here]]
-                tall = [_chunked(_tall(v, empty=i == len(parts) - 1)) for i, v in enumerate(parts)]
-                blocks.append(jax.device_put((tall[:-2], tall[-2], tall[-1])))
+                tall = [_stacked(v) for v in (*own, target[block, here])]
+                blocks.append(jax.device_put((tall[:-1], tall[-1], _stacked(weights[block, here], empty=True))))
             data.append(blocks)
         return data
 
@@ -253,12 +252,21 @@ def _wide(values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _tall(values: np.ndarray, empty: bool = False) -> np.ndarray:
-    """Rows (n, ...) in one block, the last of them repeated, or `empty`."""
-    out = np.zeros((TALL, *values.shape[1:]), values.dtype)
-    out[: len(values)] = values
-    if not empty:
-        out[len(values) :] = values[-1:]
+def _tall(values: np.ndarray) -> np.ndarray:
+    """Rows (n, ...) in one block, the last of them repeated."""
+    out = np.empty((TALL, *values.shape[1:]), values.dtype)
+    out[: len(values)], out[len(values) :] = values, values[-1:]
+    return out
+
+
+def _stacked(values: np.ndarray, *, empty: bool = False) -> np.ndarray:
+    """Rows and lanes (n, T) as (CHUNKS, TALL, WIDE): the last row repeated as far as it is read, or `empty`."""
+    rows, lanes = values.shape
+    out = np.zeros((CHUNKS, TALL, WIDE))
+    for i in range(lanes // WIDE):
+        out[i, :rows] = values[:, i * WIDE : (i + 1) * WIDE]
+        if not empty:
+            out[i, rows : -(-rows // ROWS) * ROWS] = out[i, rows - 1]
     return out
 
 
