@@ -1,0 +1,85 @@
+"""The walk of a plan on the host and inside a compiled program is the same walk; what is not asked for is not compiled."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxscale as jsl
+from jaxscale import costs, laws
+from jaxscale.plans import _lanes
+
+LAW = laws.chinchilla.published["besiroglu2024"]
+
+MIXTURE = laws.data_mixing.fix(c=1.6, k=1.0, t=[-1.5, -2.0, -0.4])
+
+
+def _second(r):
+    return r[1]
+
+
+def _memory(N):
+    return 2 * N
+
+
+def _gap(N, D):
+    return D - 20 * N
+
+
+QUESTIONS = {
+    "budgets": lambda: jsl.allocate(LAW, np.geomspace(1e20, 1e24, 5)),
+    "a target, a cap and a bound": lambda: jsl.allocate(
+        LAW, target=2.05, constraints={"memory": (_memory, 4e10)}, bounds={"D": (None, 2e12)}
+    ),
+    "a difference": lambda: jsl.allocate(LAW, 1e22, constraints={"ratio": (_gap, (None, 0.0))}, cost=costs.Lifetime(1e12)),
+    "shares": lambda: jsl.allocate(MIXTURE, constraints={"code": (_second, 0.3)}),
+    "choices": lambda: jsl.allocate(LAW, 1e22, over=("D",), choices={"N": [1e9, 4e9, 2e10]}),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_compiled_walk_finds_the_same_plan(name, monkeypatch):
+    walked = QUESTIONS[name]()
+    monkeypatch.setattr(_lanes, "BULK", 0)
+    compiled = QUESTIONS[name]()
+    np.testing.assert_array_equal(walked.status, compiled.status)
+    for column, values in compiled.columns.items():
+        np.testing.assert_allclose(walked[column], values, rtol=1e-8, atol=1e-10, err_msg=column)
+    for price, value in compiled.prices.items():
+        np.testing.assert_allclose(walked.prices[price], value, rtol=1e-6, err_msg=price)
+
+
+def test_plans_depend_on_no_neighbour():
+    budgets = np.geomspace(1e20, 1e24, 300)
+    many = jsl.allocate(LAW, budgets)
+    for i in (0, 150, 299):
+        alone = jsl.allocate(LAW, budgets[i])
+        np.testing.assert_allclose(alone["N"], many["N"][i], rtol=1e-12)
+
+
+def test_a_start_far_inside_its_target_moves():
+    """Where no limit is felt ln cost is a plane, and damping alone would never shorten a step that leaves the target."""
+    targets = np.linspace(1.9, 2.3, 64)
+    plan = jsl.allocate(LAW, target=targets, starts=1)
+    assert not np.any(plan.status)
+    np.testing.assert_allclose(plan.loss, targets, rtol=1e-9)
+
+
+def test_what_cannot_be_met_is_named_however_it_is_computed(monkeypatch):
+    def asked():
+        return jsl.allocate(LAW, 1e20, constraints={"least": (lambda loss: loss, 1.9)})
+
+    walked = asked()
+    monkeypatch.setattr(_lanes, "BULK", 0)
+    assert walked.remarks == asked().remarks
+    assert "no feasible point: budget stays over its limit by a factor of 83.2" in walked.remarks[0]
+
+
+def test_a_gradient_walks_on_the_host(monkeypatch):
+    def never(*arguments):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(_lanes, "_compiled", never)
+    with jax.enable_x64(True):
+        slope = jax.grad(lambda c: jsl.allocate(LAW, c).loss)(1e22)
+    low, high = (float(jsl.allocate(LAW, c).loss) for c in (1e22 * (1 - 1e-5), 1e22 * (1 + 1e-5)))
+    np.testing.assert_allclose(slope, (high - low) / 2e17, rtol=1e-5)
