@@ -54,8 +54,6 @@ class Tile:
 TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
-PLAN_TILE = 1024  # lanes that take steps together: half of them wait for the slowest in wider tiles
-FEW = 8  # a handful of plans has a tile of its own
 MEMORY = 2**30  # bytes that the slots of one worker may take unless the caller says otherwise
 _SHOW_AFTER = 2.0  # seconds before a progress bar appears
 
@@ -165,11 +163,6 @@ def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, lab
         on_device(lambda: task(0, 0))
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
     return jax.tree.unflatten(trees[0], [joined[str(i)] for i in range(len(joined))])
-
-
-def plan_tile_of(lanes: int) -> int:
-    """Lanes of one tile of plans."""
-    return FEW if lanes <= FEW else PLAN_TILE if jax.default_backend() == "cpu" else WIDE.slots
 
 
 def block_size(lanes: int, most: int, run: Run, few: int) -> int:

@@ -34,6 +34,11 @@ class Host:
     widths: tuple[tuple[str, int], ...]
     features: list[np.ndarray]
 
+    def bytes_of(self, lanes: int) -> int:
+        """What these many lanes take at once: features, target, weights and slopes over rows, and some copies of them."""
+        rows, lanes = -(-int(self.features[0].shape[1]) // TALL) * TALL, -(-lanes // WIDE) * WIDE
+        return 8 * rows * lanes * (len(self.features) + 3 * int(self.job.layout.size) + 8)
+
     # -- what depends on the law -------------------------------------------------------------------------------------
     def sums(self, data: list[Any], rows: int, lanes: int, x: np.ndarray, objective: Any) -> tuple[Any, Any, Any]:
         """Value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T), of lanes whose `data` were made by `loaded`."""
@@ -145,7 +150,7 @@ class Host:
                 again = begin(search.best, tx)._replace(steps=search.steps)
                 search = jax.tree.map(lambda new, old: np.where(up, new, old), again, search)  # noqa: B023
                 level, tried = level + up, np.where(up, 0, tried)
-            live = np.flatnonzero(~search.done)
+            live = _whole(np.flatnonzero(~search.done))
             if 4 * len(live) > 3 * len(on):
                 continue
             ends = search.done
@@ -153,7 +158,6 @@ class Host:
             value[at], steps[at] = search.best_value[ends], search.steps[ends]
             if not len(live):
                 return {"x": best, "value": value, "steps": steps, "paid": np.asarray(paid)}
-            live = _whole(live)
             on, level, tried, search = on[live], level[live], tried[live], jax.tree.map(lambda v: v[..., live], search)  # noqa: B023
             data = self.loaded(dataset[on], target[:, on], weights[:, on])
 
@@ -242,7 +246,7 @@ def host_of(job: Job) -> Host | None:
 
 def _whole(lanes: np.ndarray) -> np.ndarray:
     """Lanes in whole chunks, the last of them repeated."""
-    return np.concatenate([lanes, np.repeat(lanes[-1:], -len(lanes) % WIDE)])
+    return np.concatenate([lanes, np.repeat(lanes[-1:], -len(lanes) % WIDE)]) if len(lanes) else lanes
 
 
 def _wide(values: np.ndarray) -> np.ndarray:
@@ -262,7 +266,7 @@ def _tall(values: np.ndarray) -> np.ndarray:
 def _stacked(values: np.ndarray, *, empty: bool = False) -> np.ndarray:
     """Rows and lanes (n, T) as (CHUNKS, TALL, WIDE): the last row repeated as far as it is read, or `empty`."""
     rows, lanes = values.shape
-    out = np.zeros((CHUNKS, TALL, WIDE))
+    out = np.zeros((CHUNKS, TALL, WIDE), values.dtype)
     for i in range(lanes // WIDE):
         out[i, :rows] = values[:, i * WIDE : (i + 1) * WIDE]
         if not empty:

@@ -9,7 +9,6 @@ agreement is counted).
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -42,17 +41,10 @@ class Solve:
 
     job: Job
     tile: Tile
-    walks: bool = False  # on the host
-
-    @functools.cached_property
-    def host(self) -> Host:
-        """The job's lanes on the host, made once in every process."""
-        host = on_device(lambda: host_of(self.job))
-        assert isinstance(host, Host)
-        return host
+    host: Host | None = None  # where lanes walk on the host
 
     def __call__(self, first: int, count: int) -> Arrays:
-        if self.walks:
+        if self.host is not None:
             with np.errstate(all="ignore"):
                 out = self.host.solved(first, count)
                 spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("paid"))])
@@ -67,7 +59,7 @@ class Solve:
 
     def programs(self) -> list[Callable[[], Any]]:
         """Calls that do nothing but compile what a block needs."""
-        if self.walks:
+        if self.host is not None:
             return self.host.programs()
         size, job, tile = self.job.layout.size, self.job, self.tile
         drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
@@ -105,12 +97,13 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
             change="give the factory and its arguments: solvers.Optax(optax.adam, 1e-2)",
         )
     starts = int(job.starts)
-    tile, on_host = tile_for(_lane_bytes(job), run.memory), walks(job, resamples * starts, run)
+    tile, host = tile_for(_lane_bytes(job), run.memory), walker(job, resamples * starts, run.memory)
     most = tile.block // starts * starts or tile.block  # whole resamples where they fit
-    size = block_size(resamples * starts, most, run, FEW if on_host else 1)
-    key = {} if run.directory is None else described(job, tile, on_host)
-    task = Solve(job, tile, on_host)
-    programs = [*task.programs(), *(lambda call=call: call(job) for call in also)]
+    size = block_size(resamples * starts, most, run, 1 if host is None else FEW)
+    key = {} if run.directory is None else described(job, tile, host)
+    task = Solve(job, tile, host)
+    others = also if host is None else ()  # what else is asked of a fit uses the programs of its walk
+    programs = [*task.programs(), *(lambda call=call: call(job) for call in others)]
     parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k != "spent"}
     values = joined.pop("every").reshape(resamples, starts)
@@ -120,20 +113,16 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     return Solved(lanes, values, work)
 
 
-def walks(job: Job, lanes: int, run: Run) -> bool:
-    """Whether lanes walk on the host: a function of the job alone, so that a job that goes on has the bits that it had.
+def walker(job: Job, lanes: int, memory: int | None) -> Host | None:
+    """The job's lanes on the host, where they walk there: decided by the job, the memory it may take, and the kind of device.
 
     Many lanes, long tables and other solvers are worth a program of their own, and so is a device that is no CPU.
     """
     if not isinstance(job.solver, Newton) or lanes > BULK or jax.default_backend() != "cpu":
-        return False
-    own = job.table.target.shape[1] * (len(job.table.rows) + 8) * 8 * min(lanes, 2 * TILES["cpu"].block)
-    return own <= (MEMORY if run.memory is None else run.memory) and kernel_is_written(job)
-
-
-def kernel_is_written(job: Job) -> bool:
-    """Whether the law's sums are written out term by term."""
-    return kernel(job.law, job.layout, job.table.rows, job.table.codes).written
+        return None
+    host: Host | None = on_device(lambda: host_of(job))
+    fits = host is not None and host.bytes_of(min(lanes, TILES["cpu"].block)) <= (MEMORY if memory is None else memory)
+    return host if fits else None
 
 
 def _lane_bytes(job: Job) -> int:
@@ -153,9 +142,11 @@ def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
 
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
     """Residuals, slopes, scores and Hessian of every cell at its point x (cells, P); see `measured`."""
-    if jax.default_backend() == "cpu" and kernel_is_written(job):
+    host = on_device(lambda: host_of(job)) if jax.default_backend() == "cpu" else None
+    if host is not None and host.bytes_of(len(x)) <= MEMORY:
         with np.errstate(all="ignore"):
-            return on_device(lambda: host_of(job).measured(x.T, np.arange(len(x))))  # type: ignore[no-any-return, union-attr]
+            found: dict[str, np.ndarray] = on_device(lambda: host.measured(x.T, np.arange(len(x))))
+            return found
     width = 1 if len(x) == 1 else 64
     parts = []
     for first in range(0, len(x), width):
@@ -169,7 +160,7 @@ def ready(job: Job) -> None:
     measures(job, np.zeros((min(int(np.size(job.levels)), 2), job.layout.size)))
 
 
-def described(job: Job, tile: Tile, on_host: bool) -> dict[str, str]:
+def described(job: Job, tile: Tile, host: Host | None) -> dict[str, str]:
     """What decides the bits of a job, in words where it is short and as hashes where it is long."""
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
@@ -187,7 +178,7 @@ def described(job: Job, tile: Tile, on_host: bool) -> dict[str, str]:
         "starts": str(int(job.starts)),
         "resamples": str(int(job.resamples)),
         "kind of resample": (NOISY if job.noisy else WEIGHTED)[int(job.resample)],
-        "tile": "host" if on_host else f"{tile.slots} lanes, {tile.rows} rows",
+        "tile": "host" if host is not None else f"{tile.slots} lanes, {tile.rows} rows",
         "data and options": numbers.hexdigest()[:16],
     }
 

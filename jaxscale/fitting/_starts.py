@@ -56,7 +56,7 @@ def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
     xp = namespace(columns)
     length = xp.sqrt(xp.sum(weights * columns**2, 1))
     scaled = columns / xp.where(length > 0, length, 1.0)[:, None]
-    gram = xp.stack([xp.sum(weights * own * scaled, 1) for own in scaled])
+    gram = _gram(weights, scaled)
     right = xp.sum(weights * wanted * scaled, 1)
     eye = np.eye(len(columns))[:, :, None]
 
@@ -75,6 +75,13 @@ def _nonnegative(columns: Any, wanted: Any, weights: Any, free: Any) -> Any:
     least = _LEAST_SHARE * xp.sqrt(xp.sum(weights * wanted**2, 0))
     kept = xp.where(free, state[1], xp.maximum(state[1], least))
     return kept / xp.where(length > 0, length, xp.nan)
+
+
+def _gram(weights: Any, columns: Any) -> Any:
+    """Products (P, P, T) of columns (P, n, T): one by one in NumPy, which would write all of them down."""
+    if isinstance(columns, np.ndarray):
+        return np.stack([np.sum(weights * own * columns, 1) for own in columns])
+    return jnp.sum(weights * columns[:, None] * columns, 2)
 
 
 def amplitudes(kernel: Kernel) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ._coordinates import Layout, layout
 from ._law import Law
-from ._sums import Kernel, kernel_of, per_run, sums
+from ._sums import WRITTEN_OUT, kernel_of, per_run, sums
 
 WIDE = 128  # lanes side by side: with 8 rows an intermediate fills 8 kB, and a few of them the first cache
 CHUNKS = 4  # of them in one call at most
@@ -48,13 +48,14 @@ class Embedding:
         """Derivatives by the coordinates of the fit, from those by coordinates of the law on the first axes."""
         if self.whole:
             return slopes
-        live = np.flatnonzero(self.of >= 0)
         for axis in range(axes):
             own = np.moveaxis(slopes, axis, 0)
             out = np.zeros((size, *own.shape[1:]))
-            np.add.at(out, self.of[live], own[live])
+            for i, k in enumerate(self.of.tolist()):
+                if k >= 0:
+                    out[k] += own[i]
             slopes = np.moveaxis(out, 0, axis)
-        return slopes
+        return np.ascontiguousarray(slopes)
 
 
 def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
@@ -64,7 +65,9 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
     blocks = {name: (spec, count, start) for name, spec, count, start in own.blocks}
     sizes = {groups[k]: blocks[k][1] if k in blocks else len(law.fixed[k]) for k in groups if k in blocks or k in law.fixed}
     free = dataclasses.replace(law, fixed={}, ties=(), groups=tuple(sorted(groups.items())))
-    every = layout(free, sizes)
+    every, as_it_is = layout(free, sizes), Embedding(law, own, np.arange(own.size), np.zeros(own.size), unit)
+    if every.size > min(WRITTEN_OUT, 2 * own.size + 8):  # more is held than is free: its sums would be for nothing
+        return as_it_is
     of, fixed = np.full(every.size, -1), np.zeros(every.size)
     masters = dict(law.ties)
     for name, spec, count, start in every.blocks:
@@ -73,10 +76,8 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
             of[here] = blocks[source][2] + np.arange(here.stop - start)
             continue
         values = np.asarray(law.fixed[source], np.float64)
-        if not spec.logarithmic and spec.support != "real":
-            edges = np.asarray(spec.edges if spec.support == "between" else (0.0, 1.0))
-            if np.any(np.isin(values, edges)):
-                return Embedding(law, own, np.arange(own.size), np.zeros(own.size), unit)
+        if spec.support == "simplex" or (spec.support == "between" and np.any(np.isin(values, spec.edges))):
+            return as_it_is  # an edge has no coordinate, and shares would be made to add up to 1 exactly
         with np.errstate(divide="ignore"):
             fixed[here] = np.concatenate([spec.coordinates_of(v) for v in (values if count else values[None])])
     return Embedding(free, every, of, fixed, np.where(of >= 0, unit[of], 1.0))
@@ -115,7 +116,6 @@ def features_of(law: Law, rows: Any, codes: Any, *, layout: Layout, widths: tupl
     return kernel_of(law, layout, widths).table(rows, codes)
 
 
-def written(law: Law, layout: Layout, widths: tuple[tuple[str, int], ...]) -> Kernel | None:
-    """The kernel, where its sums are written out term by term."""
-    own = kernel_of(law, layout, widths)
-    return own if own.written else None
+def written(law: Law, layout: Layout, widths: tuple[tuple[str, int], ...]) -> bool:
+    """Whether the law's sums are written out term by term."""
+    return kernel_of(law, layout, widths).written

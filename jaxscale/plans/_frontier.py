@@ -42,12 +42,7 @@ class Optimal:
     def along(self, budgets: np.ndarray) -> Along:
         """The curve at budgets (T, K)."""
         found = _plans(self.fit, self.asked, budgets)
-        columns = found["columns"]
-        z = np.concatenate(
-            [np.reshape(columns[c], (*budgets.shape, size or 1)) for c, size, _ in self.asked.question.shape.slices], -1
-        )
-        log = np.asarray(self.asked.question.shape.log)
-        z = np.where(log, np.log(np.where(log, z, 1.0)), z).reshape(budgets.size, -1)
+        z = found["z"].reshape(budgets.size, -1)
         x = np.repeat(np.stack([e.x for e in self.at]), budgets.shape[1], 0)
         extra = bucket(len(z), 64) - len(z)
         z, x = (np.concatenate([v, np.repeat(v[:1], extra, 0)]) for v in (z, x))

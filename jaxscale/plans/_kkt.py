@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
-
 from ..fitting._results import Status
 from ..solvers import solve_positive
-from ._problem import TINY, Ask, Parts, yardstick
+from ._problem import TINY, Ask, Parts, over_sums, yardstick
 
 _KKT = 1e-6
 _ON = 1e-9  # a coordinate this close to its bound is at it
@@ -22,7 +19,7 @@ _ON = 1e-9  # a coordinate this close to its bound is at it
 
 def lagrangian(p: Parts, price: Any, equal: Any, ask: Ask, xp: Any) -> tuple[Any, Any]:
     """Slope (k, T) and curvature (k, k, T) of goal + price . excess + equal . miss."""
-    slope = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    slope = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + over_sums(ask, equal, xp)
     return slope, p.goal_curve + xp.sum(price[:, None, None] * p.curves, 0)
 
 
@@ -60,7 +57,7 @@ def closed(
 
     goal_slope, slopes, excess, miss = (p.goal_slope, p.slopes, p.excess, p.miss) if live is None else live
     own = xp.where(active, price, 0.0)
-    slope = goal_slope + xp.sum(own[:, None] * slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    slope = goal_slope + xp.sum(own[:, None] * slopes, 0) + over_sums(ask, equal, xp)
     rest = xp.where(holds, xp.concatenate([excess, miss]), 0.0)
     down = slope * free + xp.einsum("rkt,rt->kt", rows, stiff * rest)
     if count + sums:
@@ -86,15 +83,8 @@ def _diagonal(matrix: Any, xp: Any) -> Any:
 def _solve(matrix: Any, right: Any, xp: Any) -> Any:
     """Solutions (k, r, T) of positive definite systems (k, k, T); NaN in lanes where they are not."""
     k, r, lanes = right.shape
-    if xp is not np:
-        wide = jnp.broadcast_to(matrix[:, :, None], (k, k, r, lanes)).reshape(k, k, r * lanes)
-        return solve_positive(wide, right.reshape(k, r * lanes)).reshape(k, r, lanes)
-    left, sides = np.moveaxis(matrix, -1, 0), np.moveaxis(right, -1, 0)
-    usable = np.all(np.isfinite(left), (1, 2)) & np.all(np.isfinite(sides), (1, 2))
-    left = np.where(usable[:, None, None], left, np.eye(k))
-    usable &= np.linalg.eigvalsh(left)[:, 0] > 0
-    found = np.linalg.solve(np.where(usable[:, None, None], left, np.eye(k)), np.where(usable[:, None, None], sides, np.nan))
-    return np.moveaxis(found, 0, -1)
+    wide = xp.broadcast_to(matrix[:, :, None], (k, k, r, lanes)).reshape(k, k, r * lanes)
+    return solve_positive(wide, right.reshape(k, r * lanes)).reshape(k, r, lanes)
 
 
 def judged(ask: Ask, z: Any, p: Parts, multipliers: tuple[Any, Any], xp: Any) -> dict[str, Any]:

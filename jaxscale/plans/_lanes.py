@@ -7,13 +7,14 @@ program that is there. From `BULK` lanes on, which take as long as compiling, th
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._blocks import bucket, on_device, run_points
+from ..fitting._blocks import WIDE, bucket, on_device, run_points
 from ..ground._trees import to_numpy, traced
 from ..solvers import Newton
 from ._kkt import closed, judged
@@ -22,8 +23,8 @@ from ._problem import Ask, Parts, Question, parts
 from ._search import search, search_traced
 from ._starts import best_starts, points_of
 
-BULK = 2**20  # lanes: walking them takes as long as compiling a program of their own
-_TILE = 1024  # plans that take steps together in it
+BULK = 2**18  # lanes: walking them takes as long as compiling a program of their own
+_TILE = 1024  # plans that take steps together in it: half of them wait for the slowest in wider tiles
 _WORSE = 1e-7  # a plan that fails its conditions counts as worse by this share of its goal
 
 Own = tuple[dict[str, Any], dict[str, Any]]  # parameters of the law and columns that lanes have of their own, lanes last
@@ -34,10 +35,13 @@ def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
 
     `edges` are for lanes that look for the edge of a region: `start` and `direction` (k, n), with bounds `low` and `high`.
     """
-    plans = limits.shape[1]
-    if not isinstance(question.solver, Newton) or (plans * question.starts > BULK and not edges):
+    plans, newton = limits.shape[1], isinstance(question.solver, Newton)
+    if edges and not newton:  # optax knows no bounds
+        question = dataclasses.replace(question, solver=Newton(max_steps=60))
+    elif not newton or plans * question.starts > BULK or jax.default_backend() != "cpu":
         return _bulk(question, own, limits)
-    per = max(1, lanes_at_once(question.oracle) // (1 if edges else question.starts))
+    points = 1 if edges else points_of(question, np).shape[1]  # of each plan, looked at side by side
+    per = max(1, lanes_at_once(question.oracle) // points)
     found = []
     for first in range(0, plans, per):
         here = slice(first, min(first + per, plans))
@@ -137,10 +141,10 @@ def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equa
     live = parts(question.ask(limits), z, (v, j, jax.lax.stop_gradient(h)), jnp)
     ask, p = jax.lax.stop_gradient((question.ask(limits), live))
     through = (live.goal_slope, live.slopes, live.excess, live.miss)
+    said = judged(ask, z, p, (price, equal), jnp)
     moved, price, equal = closed(ask, z, p, (price, equal), jnp, through)
     step, (j, h) = moved - z, jax.lax.stop_gradient((j, h))
     v = v + jnp.einsum("qkt,kt->qt", j, step) + 0.5 * jnp.einsum("qijt,it,jt->qt", h, step, step)
-    said = judged(ask, z, p, jax.lax.stop_gradient((price, equal)), jnp)
     return _described(question, question.ask(limits), moved, p, (price, equal), said, v, jnp)
 
 
@@ -199,7 +203,7 @@ def _described(
 def _bulk(question: Question, own: Own, limits: np.ndarray) -> dict[str, np.ndarray]:
     """All plans by one program, in tiles on all cores and devices."""
     plans = limits.shape[1]
-    size = 8 if plans <= 8 else _TILE
+    size = 8 if plans <= 8 else _TILE if jax.default_backend() == "cpu" else WIDE.slots
     wide = jax.tree.map(lambda v: _padded(np.moveaxis(v, -1, 0), bucket(plans, size)), (*own, limits))
     return run_points(_bulk_tile, (question, wide), plans, label="plans", tile=size)  # type: ignore[no-any-return]
 

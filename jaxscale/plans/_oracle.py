@@ -138,7 +138,7 @@ def evaluated(oracle: Oracle, own: tuple[dict[str, Any], dict[str, Any]], z: np.
         here = [chunked(v[..., first : first + most], most // width, width) for v in (z, *jax.tree.leaves(own))]
         count = -(-min(most, lanes - first) // width)
         found = _chunks(oracle, jax.tree.unflatten(jax.tree.structure(own), here[1:]), here[0], np.int32(count))
-        parts.append([joined(v, min(most, lanes - first)) for v in found])
+        parts.append([joined(np.asarray(v)[:count], min(most, lanes - first)) for v in found])
     v, j, h = (np.concatenate(part, -1) if len(parts) > 1 else part[0] for part in zip(*parts, strict=True))
     return v, j, h
 
@@ -151,9 +151,9 @@ def chunked(values: np.ndarray, count: int, width: int) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(wide.reshape(*values.shape[:-1], count, width), -2, 0))
 
 
-def joined(chunks: Any, lanes: int) -> np.ndarray:
+def joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
     """The reverse of `chunked`."""
-    values = np.moveaxis(np.asarray(chunks), 0, -2)
+    values = np.moveaxis(chunks, 0, -2)
     whole: np.ndarray = values.reshape(*values.shape[:-2], -1)[..., :lanes]
     return whole
 

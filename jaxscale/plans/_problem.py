@@ -127,7 +127,7 @@ def parts(ask: Ask, z: Any, numbers: tuple[Any, Any, Any], xp: Any) -> Parts:
     slopes = j / size[:, None]
     bent = xp.where((log & above)[:, None, None], slopes[:, :, None] * slopes[:, None], 0.0)
     curves = ask.side[:, None, None] * (h / size[:, None, None] - bent)
-    miss = xp.tensordot(xp.asarray(ask.sums), z, 1) - 1.0
+    miss = xp.sum(ask.sums[:, :, None] * z, 1) - 1.0
     return Parts(goal, slope, curve, excess, ask.side[:, None] * slopes, curves, miss)
 
 
@@ -135,6 +135,11 @@ def relative(ask: Ask, excess: Any, xp: Any) -> Any:
     """Excess by ratio; of limits that are compared by difference, against the size of both sides."""
     size = xp.abs(ask.limits) + xp.abs(ask.limits + ask.side * excess) + TINY
     return excess / xp.where(ask.log, 1.0, size)
+
+
+def over_sums(ask: Ask, values: Any, xp: Any) -> Any:
+    """By coordinate (k, T), what belongs to each sum (e, T): lane by lane, where a product of matrices would mix them."""
+    return xp.sum(ask.sums[:, :, None] * values[:, None], 0)
 
 
 def yardstick(ask: Ask, steepest: Any, xp: Any) -> Any:

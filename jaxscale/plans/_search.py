@@ -21,7 +21,7 @@ import numpy as np
 
 from ..solvers import Newton, Search, advance, begin, namespace
 from ._kkt import closed
-from ._problem import TINY, Ask, Parts, parts
+from ._problem import TINY, Ask, Parts, over_sums, parts
 
 # weight of the goal, stiffness of the limits, and the step at which a round ends: feasibility first, then both
 _ROUNDS = np.array([[0.0, 1.0, 1e-3], [1.0, 10.0, 1e-2], *[[1.0, 1e2, 1e-4]] * 2, *[[1.0, 1e3, 1e-5]] * 6])
@@ -78,7 +78,7 @@ def pressed(ask: Ask, p: Parts, rules: Rules, xp: Any) -> tuple[Any, Any, Any]:
     value = goal + xp.sum(press, 0) + xp.sum((equal + 0.5 * stiff_equal * p.miss) * p.miss, 0)
     force, bend = xp.where(felt, push, 0.0), xp.where(felt, stiff, 0.0)
     sums = xp.asarray(ask.sums)
-    slope = xp.where(weight > 0, p.goal_slope, 0.0) + xp.sum(force[:, None] * p.slopes, 0) + xp.tensordot(sums.T, pull, 1)
+    slope = xp.where(weight > 0, p.goal_slope, 0.0) + xp.sum(force[:, None] * p.slopes, 0) + over_sums(ask, pull, xp)
     curve = xp.where(weight > 0, p.goal_curve, 0.0) + xp.sum(force[:, None, None] * p.curves, 0)
     curve = curve + xp.einsum("mt,mit,mjt->ijt", bend, p.slopes, p.slopes)
     curve = curve + xp.einsum("et,ei,ej->ijt", stiff_equal, sums, sums)
@@ -97,7 +97,7 @@ def turned(ask: Ask, walk: Walk, p: Parts, xp: Any) -> tuple[Walk, Any]:
     far = xp.where(price > 0, xp.abs(p.excess), xp.maximum(p.excess, 0.0)) / steepest
     off = xp.maximum(xp.max(far, 0, initial=0.0), xp.max(xp.abs(p.miss), 0, initial=0.0))
     settled = xp.all(xp.abs(price - rules.price) <= _SETTLED * xp.max(price, 0, initial=0.0), 0)
-    left = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + xp.tensordot(xp.asarray(ask.sums).T, equal, 1)
+    left = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + over_sums(ask, equal, xp)
     held = ((walk.z <= low) & (left >= 0)) | ((walk.z >= high) & (left <= 0))
     sloping = xp.any(xp.where(held, 0.0, xp.abs(left)) > _STEEP * steep, 0)
     more = (off > _CLOSE) | ~settled | sloping | (walk.round < 2)
@@ -162,9 +162,10 @@ def _closing(ask: Ask, walk: Walk, p: Parts, closes: Any, xp: Any) -> tuple[Any,
 
 def search(ask: Ask, asking: Callable[[np.ndarray], Any], z: np.ndarray, solver: Newton) -> Walk:
     """Ends of lanes from their starts z (k, T), on the host; `asking(lanes)(z)` asks the oracle about some lanes."""
-    walk, lanes, tx = begun(ask, z, np), np.arange(z.shape[1]), solver.build(None)
-    end: Walk = jax.tree.map(np.copy, walk)
-    state, evaluate = begin(z, tx), asking(lanes)
+    end: Walk = jax.tree.map(np.copy, begun(ask, z, np))
+    lanes, tx = np.arange(max(z.shape[1], 2)) % z.shape[1], solver.build(None)  # NumPy sums a lone column otherwise than many
+    ask, z = ask.of(lanes), z[:, lanes]
+    walk, state, evaluate = begun(ask, z, np), begin(z, tx), asking(lanes)
 
     def newton(walk: Walk, begins: Any, at: tuple[Any, ...]) -> tuple[Any, ...]:
         nonlocal state
@@ -175,10 +176,12 @@ def search(ask: Ask, asking: Callable[[np.ndarray], Any], z: np.ndarray, solver:
         while len(lanes):
             walk = stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), np), newton, solver.max_steps, np)
             on = np.flatnonzero(walk.doing < ENDED)
-            if len(on) == 0 or 2 * len(on) <= len(lanes):  # lanes that have ended cost no more
+            if len(on) == 0 or (2 * len(on) <= len(lanes) and len(lanes) > 2):  # lanes that have ended cost no more
                 for into, values in zip(jax.tree.leaves(end), jax.tree.leaves(walk), strict=True):
                     into[..., lanes] = values
-                lanes, ask, (walk, state) = lanes[on], ask.of(on), jax.tree.map(lambda v: v[..., on], (walk, state))  # noqa: B023
+                on = np.repeat(on, 2) if len(on) == 1 else on
+                kept = jax.tree.map(lambda v: np.ascontiguousarray(v[..., on]), (walk, state))  # noqa: B023
+                lanes, ask, (walk, state) = lanes[on], ask.of(on), kept
                 evaluate = asking(lanes)
     return end
 

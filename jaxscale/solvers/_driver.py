@@ -1,13 +1,10 @@
 """One driver for every solver and every problem: fits, refits and plans.
 
 A solver is an optax transformation with lanes last; the driver is what stands around it. `begin` makes the state of
-lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, move. A lane
-stops when its gradient is negligible against its value, or when the solver proposes to move nowhere (a converged Newton
-step, or damping that found no descent). Both tests are free of the scale of the objective. Whether the point is an
-optimum is not decided here: the certificate looks at the best point again.
-
-Both take NumPy arrays as well, for lanes that are not worth
-a program.
+lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, move. A lane stops when its
+gradient is negligible against its value, or when the solver proposes to move nowhere (a converged Newton step, or damping
+that found no descent). Both tests are free of the scale of the objective. Whether the point is an optimum is not decided
+here: the certificate looks at the best point again. Both take NumPy arrays as well, for lanes that are not worth a program.
 
 `minimise` advances a fixed set of lanes until all have stopped; a block of fits fills the slots of finished lanes with
 waiting ones instead (`fitting/_lanes`), and plans do other things between trials (`plans/_search`).

@@ -97,3 +97,45 @@ def test_tables_longer_than_a_block_of_rows():
     np.testing.assert_allclose(half.value, fit.value / 2, rtol=1e-10)
     own = fit.problem.objective(fit.law(N, D), runs["loss"])
     np.testing.assert_allclose(fit.value, np.sum(np.asarray(own, float)), rtol=1e-4)
+
+
+@jsl.law
+def gated(
+    N: jsl.units.Params,
+    D: jsl.units.Tokens,
+    U: jsl.units.Tokens,
+    *,
+    E=jsl.positive(0.5, 3),
+    A=jsl.positive(1, 1e5),
+    B=jsl.positive(1, 1e5),
+    alpha=jsl.positive(0.05, 1.5),
+    beta=jsl.positive(0.05, 1.5),
+) -> jsl.units.Nats:
+    """With a flag that columns alone decide."""
+    return E + A * N**-alpha + jnp.where(D > U, B * D**-beta, 0.0)
+
+
+def test_flags_of_columns_stay_flags():
+    table = noisy("chinchilla", 0.01)
+    runs = jsl.Runs.from_columns(N=table["N"], D=table["D"], U=table["D"] / 2, loss=table["loss"])
+    fit, plain = jsl.fit(gated, runs, starts=16), jsl.fit(chinchilla, table, starts=16)
+    np.testing.assert_allclose(fit.value, plain.value, rtol=1e-9)
+
+
+def test_more_is_tied_than_can_be_written_out():
+    """Fourteen groups of alpha, and beta tied to each: 17 free coordinates of a law that has 31."""
+    rng = np.random.default_rng(0)
+    N, D, group = 10 ** rng.uniform(7.5, 10, 84), 10 ** rng.uniform(9, 11.5, 84), np.arange(84) % 14
+    runs = jsl.simulate(chinchilla.fix(E=1.7, A=400.0, B=400.0, alpha=0.33, beta=0.33), {"N": N, "D": D}, noise=0.01)
+    runs = jsl.Runs.from_columns(N=N, D=D, loss=runs["loss"], groups={"g": [f"g{i}" for i in group]})
+    fit = jsl.fit(chinchilla.per(alpha="g").tie(beta="alpha"), runs, starts=8)
+    assert fit.ok
+    np.testing.assert_array_equal(fit.params["alpha"], fit.params["beta"])
+
+
+def test_a_long_table_with_little_memory_is_compiled():
+    rng = np.random.default_rng(0)
+    N, D = 10 ** rng.uniform(7.5, 10, 700), 10 ** rng.uniform(9, 11.5, 700)
+    runs = jsl.simulate(chinchilla.published["besiroglu2024"], {"N": N, "D": D}, noise=0.01)
+    few, many = jsl.fit(chinchilla, runs, starts=8, memory=2**21), jsl.fit(chinchilla, runs, starts=8)
+    np.testing.assert_allclose(few.value, many.value, rtol=1e-12)

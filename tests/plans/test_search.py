@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 import jaxscale as jsl
@@ -83,3 +84,19 @@ def test_a_gradient_walks_on_the_host(monkeypatch):
         slope = jax.grad(lambda c: jsl.allocate(LAW, c).loss)(1e22)
     low, high = (float(jsl.allocate(LAW, c).loss) for c in (1e22 * (1 - 1e-5), 1e22 * (1 + 1e-5)))
     np.testing.assert_allclose(slope, (high - low) / 2e17, rtol=1e-5)
+
+
+def test_the_region_of_a_plan_by_another_solver():
+    plan = jsl.allocate(LAW, 1e22, solver=jsl.solvers.Optax(optax.lbfgs))
+    own, other = jsl.near_optimal(jsl.allocate(LAW, 1e22), loss=0.001), jsl.near_optimal(plan, loss=0.001)
+    for side in (0, 1):
+        np.testing.assert_allclose(other["N"][side], own["N"][side], rtol=1e-6)
+
+
+def test_a_plan_of_many_shares_has_the_same_bits_alone():
+    """Sixteen shares: NumPy sums eight numbers and more in another order where they are a single column."""
+    law = laws.data_mixing.sized(t=16).fix(c=1.6, k=1.0, t=np.linspace(-2.0, -0.2, 16))
+    limits = np.linspace(0.1, 0.3, 5)
+    many = jsl.allocate(law, constraints={"code": (_second, limits)}, starts=1)
+    alone = jsl.allocate(law, constraints={"code": (_second, limits[3])}, starts=1)
+    np.testing.assert_array_equal(many["r"][3], alone["r"])
