@@ -9,7 +9,6 @@ on another checkout, in turn, and prints the ratio. The machine's load stands be
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import secrets
@@ -19,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _common import commit
+from _common import arguments, place
 
 HERE = Path(__file__).resolve().parent.parent
 LAW = """
@@ -154,26 +153,27 @@ def measured(name: str, before: str, timed: str, trees: list[Path], repeats: int
         for own, tree in zip(runs, trees, strict=True):
             own.append(seconds(tree, before, timed, cache))
     middle = [[statistics.median(v) for v in zip(*own, strict=True)] for own in runs]
-    line: dict[str, object] = {"benchmark": "first_answer", "line": name, "wall": middle[0][0], "cpu": middle[0][1], "load": load}
+    line: dict[str, object] = {"method": name, "wall": middle[0][0], "cpu": middle[0][1], "load": load, "repeats": repeats}
     if len(trees) > 1:
         line |= {"beside_wall": middle[1][0], "beside_cpu": middle[1][1], "ratio": middle[0][1] / middle[1][1]}
     return line
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--beside", type=Path, help="another checkout, such as that of the commit before")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lines", help="comma-separated; all by default")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args()
+    if options.smoke:
+        options.lines, options.repeats = "import,first fit", 1
     trees = [HERE] + ([options.beside.resolve()] if options.beside else [])
     wanted = options.lines.split(",") if options.lines else [*LINES, *OTHERS]
     for name in wanted:
         every = name in LINES
         before, timed = (LINES if every else OTHERS)[name]
-        line = measured(name, before, timed, trees if every else trees[:1], options.repeats) | {"commit": commit()}
-        shown = {k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}
+        line = measured(name, before, timed, trees if every else trees[:1], options.repeats)
+        shown = {k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()} | place("float64")
         print(json.dumps(shown), flush=True)
         if options.output:
             with options.output.open("a") as file:

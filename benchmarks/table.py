@@ -111,6 +111,15 @@ TABLES = {
             f"reached {percent(r['reached_share'])}, excess {short(r['excess'])}, refits OK {percent(r['ok_share'])}"
         ),
     ),
+    "first_answer": Columns(
+        about="Seconds of wall and, in brackets, of CPU, medians of cold processes. Ratio: CPU seconds to those of the commit "
+        "before first answers were made short (d01859a), taken in turn.",
+        figure=lambda r, _: f"{seconds(r['wall'])} ({seconds(r['cpu'])})",
+        ratio=lambda r, _: NONE if "ratio" not in r else short(r["ratio"]),
+        quality=lambda r, _: (
+            NONE if "beside_cpu" not in r else f"before: {seconds(r['beside_wall'])} ({seconds(r['beside_cpu'])})"
+        ),
+    ),
     "starts": Columns(
         about="Ratio: seconds per start to those of jaxscale's first line for the same table. Reached: the share of starts "
         "in the best optimum known. Elsewhere: fits that say OK (of scipy: the share that reports success) away from it.",
