@@ -60,8 +60,8 @@ LINES = {
     "another question": (PLAN, "jsl.allocate(boot, target=2.1)"),
     "near_optimal": (PLAN, "jsl.near_optimal(plan, loss=0.001)"),
     "regret": (PLAN, "jsl.regret(plan)"),
-    "compare of three": (LAW, "jsl.compare([NAME, NAME.tie(beta='alpha'), jsl.laws.kaplan], runs)"),
-    "compare_recipes": (LAW + TWO, "jsl.compare_recipes(a, b)"),
+    "compare of three": (LAW, "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, runs)"),
+    "compare_recipes": (LAW + TWO, "jsl.compare_recipes(a, b, budget=1e22)"),
     "report": (PLAN, "str(jsl.report(boot, plan=plan))"),
     "Optax(lbfgs)": (LAW + "import optax", "jsl.fit(NAME, runs, solver=jsl.solvers.Optax(optax.lbfgs), starts=16)"),
     "grad of allocate": (

@@ -51,7 +51,9 @@ class Host:
             chunks = (here.stop - here.start) // WIDE
             for b, block in enumerate(blocks):
                 counts = np.array([chunks, min(TALL, rows - b * TALL)], np.int32)
-                calls.append((k, summed(own.law, own.unit, at, block, goal, counts, layout=own.layout, widths=self.widths)))
+                calls.append(
+                    (k, summed(own.law, (own.unit, own.held), at, block, goal, counts, layout=own.layout, widths=self.widths))
+                )
         parts: list[Any] = [None] * len(data)
         for k, out in calls:
             part = [np.asarray(v) for v in out]
@@ -86,7 +88,9 @@ class Host:
             for first in range(0, rows, TALL):
                 block = slice(first, min(first + TALL, rows))
                 features = [_wide(_tall(v[dataset[here], block].T)) for v in self.features]
-                found = looked(own.law, own.unit, _wide(wide[:, here]), features, layout=own.layout, widths=self.widths)
+                found = looked(
+                    own.law, (own.unit, own.held), _wide(wide[:, here]), features, layout=own.layout, widths=self.widths
+                )
                 value, slope = (np.asarray(v) for v in found)
                 values[block, here] = value[: block.stop - first, :count]
                 slopes[:, block, here] = own.back(slope[:, : block.stop - first, :count], size)

@@ -32,7 +32,8 @@ class Embedding:
     law: Law
     layout: Layout
     of: np.ndarray  # (Q,) the fit's coordinate, or -1
-    fixed: np.ndarray  # (Q,) the number that stands for it then
+    fixed: np.ndarray  # (Q,) the coordinate that stands for it then
+    held: np.ndarray  # (Q,) and the number itself, NaN for the fit's own
     unit: np.ndarray  # (Q,) size of one coordinate
 
     @property
@@ -65,10 +66,10 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
     blocks = {name: (spec, count, start) for name, spec, count, start in own.blocks}
     sizes = {groups[k]: blocks[k][1] if k in blocks else len(law.fixed[k]) for k in groups if k in blocks or k in law.fixed}
     free = dataclasses.replace(law, fixed={}, ties=(), groups=tuple(sorted(groups.items())))
-    every, as_it_is = layout(free, sizes), Embedding(law, own, np.arange(own.size), np.zeros(own.size), unit)
+    every, as_it_is = layout(free, sizes), _as_it_is(law, own, unit)
     if every.size > min(WRITTEN_OUT, 2 * own.size + 8):  # more is held than is free: its sums would be for nothing
         return as_it_is
-    of, fixed = np.full(every.size, -1), np.zeros(every.size)
+    of, fixed, held = np.full(every.size, -1), np.zeros(every.size), np.full(every.size, np.nan)
     masters = dict(law.ties)
     for name, spec, count, start in every.blocks:
         here, source = slice(start, start + max(count, 1) * spec.size), masters.get(name, name)
@@ -80,23 +81,29 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
             return as_it_is  # an edge has no coordinate, and shares would be made to add up to 1 exactly
         with np.errstate(divide="ignore"):
             fixed[here] = np.concatenate([spec.coordinates_of(v) for v in (values if count else values[None])])
-    return Embedding(free, every, of, fixed, np.where(of >= 0, unit[of], 1.0))
+        held[here] = values.ravel()
+    return Embedding(free, every, of, fixed, held, np.where(of >= 0, unit[of], 1.0))
+
+
+def _as_it_is(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
+    return Embedding(law, own, np.arange(own.size), np.zeros(own.size), np.full(own.size, np.nan), unit)
 
 
 @functools.partial(jax.jit, static_argnames=("layout", "widths"))
 def summed(
-    law: Law, unit: Any, x: Any, data: Any, objective: Any, counts: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
+    law: Law, sizes: Any, x: Any, data: Any, objective: Any, counts: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
 ) -> tuple[Any, Any, Any]:
     """Sums of the first `counts[0]` chunks of lanes x (C, Q, WIDE) over the first `counts[1]` rows: value, slopes, curvature.
 
-    `data` are features, target and weights (C, TALL, WIDE); numbers of the objective are (C, WIDE).
+    `sizes` are the unit of each coordinate and the numbers that are held (Q,); `data` features, target and weights (C, TALL,
+    WIDE); numbers of the objective are (C, WIDE).
     """
-    own = kernel_of(law, layout, widths)
+    own, (unit, held) = kernel_of(law, layout, widths), sizes
     chunks, size, lanes = x.shape
 
     def body(i: Any, out: Any) -> Any:
         at, (features, target, weights), goal = jax.tree.map(lambda v: v[i], (x, data, objective))
-        new = sums(own, at, unit, features, target, weights, goal, count=counts[1])
+        new = sums(own, at, unit, features, target, weights, goal, count=counts[1], held=held)
         return jax.tree.map(lambda old, v: old.at[i].set(v), out, new)
 
     empty = tuple(jnp.zeros((chunks, *(size,) * order, lanes)) for order in range(3))
@@ -105,9 +112,11 @@ def summed(
 
 
 @functools.partial(jax.jit, static_argnames=("layout", "widths"))
-def looked(law: Law, unit: Any, x: Any, features: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]) -> tuple[Any, Any]:
+def looked(
+    law: Law, sizes: Any, x: Any, features: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
+) -> tuple[Any, Any]:
     """Values (TALL, WIDE) of lanes x (Q, WIDE) and their slopes (Q, TALL, WIDE); features (TALL, WIDE)."""
-    return per_run(kernel_of(law, layout, widths), x, unit, features)
+    return per_run(kernel_of(law, layout, widths), x, sizes[0], features, sizes[1])
 
 
 @functools.partial(jax.jit, static_argnames=("layout", "widths"))

@@ -72,10 +72,13 @@ class Kernel:
             found[name] = jnp.stack(values, -1) if size else values[0]
         return {c: found[c] for c in self.law.columns}, {k: v for k, v in found.items() if k not in self.law.columns}
 
-    def jet(self, x: Any, unit: Any, table: list[Any]) -> Jet:
-        """The law's value with derivatives by coordinate; x (P, T), table entries `(R, 1)` or `(R, T)`."""
+    def jet(self, x: Any, unit: Any, table: list[Any], held: Any = None) -> Jet:
+        """The law's value with derivatives by coordinate; x (P, T), table entries `(R, 1)` or `(R, T)`.
+
+        `held` (P,) has numbers that stand for elements of parameters whatever their coordinates, NaN for the others.
+        """
         assert self.formula is not None
-        params = {k: _constants(v) for k, v in self.law.fixed.items()} | seeds(self.layout, x, unit)
+        params = {k: _constants(v) for k, v in self.law.fixed.items()} | seeds(self.layout, x, unit, held)
         return self.formula(table, self.formula.of_params(params))
 
 
@@ -118,13 +121,18 @@ def _constants(value: Any) -> np.ndarray:
     return out
 
 
-def seeds(layout: Layout, x: Any, unit: Any) -> dict[str, np.ndarray]:
+def seeds(layout: Layout, x: Any, unit: Any, held: Any = None) -> dict[str, np.ndarray]:
     """Natural parameters as jets in the coordinates x (P, T): object arrays of the parameters' shapes."""
     out = {}
     for name, spec, groups, start in layout.blocks:
         shape = ((groups,) if groups else ()) + spec.shape
         first = range(start, start + max(groups, 1) * spec.size, spec.size)
         flat = [jet for i in first for jet in _seeds(spec, x[i : i + spec.size], unit[i : i + spec.size], i)]
+        if held is not None and spec.support != "simplex":  # exp(ln v) need not be v, and a step in a law may hang on it
+            places = [i + k for i in first for k in range(spec.size)]
+            flat = [
+                Jet(jnp.where(jnp.isnan(held[k]), j.value, held[k]), j.first, j.second) for k, j in zip(places, flat, strict=True)
+            ]
         out[name] = np.empty(len(flat), object)
         out[name][:] = flat
         out[name] = out[name].reshape(shape)
@@ -170,12 +178,13 @@ def sums(
     rows: int = ROWS,
     gram: bool = False,
     count: Any = None,
+    held: Any = None,
 ) -> tuple[Any, ...]:
     """Value (T,), gradient (P, T), Hessian (P, P, T) at x (P, T); and with `gram` the matrix of the residuals' slopes.
 
     `table` and `target` are `(n, 1)` or, where lanes have tables of their own, `(n, T)`; weights (n, T); numbers of the
     objective are scalars or (T,). `gram` (P, P, T) is sum w r_i r_j, from which identifiability is judged. With `count` the
-    first so many rows are summed, whose number is then no part of the program.
+    first so many rows are summed, whose number is then no part of the program; `held` is that of `Kernel.jet`.
     """
     if not kernel.written:
         return _whole(kernel, x, unit, table, target, weights, objective, gram)
@@ -183,7 +192,7 @@ def sums(
 
     def run(chunk: Any) -> dict[Any, Any]:
         features, y, w = chunk
-        p = kernel.jet(x, unit, features)
+        p = kernel.jet(x, unit, features, held)
         loss, psi, curved = outer(objective.loss, objective.residual(p.value, y))
         # ln p has slope 1 / p and curvature -1 / p^2. Written so that a division comes last: XLA keeps its results,
         # where it would do sums and products again in each of the sums below.
@@ -221,7 +230,7 @@ def sums(
     return total["value", 0, 0], gradient, square("curve"), *([square("gram")] if gram else [])
 
 
-def per_run(kernel: Kernel, x: Any, unit: Any, table: list[Any]) -> tuple[Any, Any]:
+def per_run(kernel: Kernel, x: Any, unit: Any, table: list[Any], held: Any = None) -> tuple[Any, Any]:
     """The law's values (n, T) at x (P, T) and their slopes (P, n, T); table entries `(n, T)`."""
     if not kernel.written:
 
@@ -233,7 +242,7 @@ def per_run(kernel: Kernel, x: Any, unit: Any, table: list[Any]) -> tuple[Any, A
             return jax.vmap(function, in_axes=-1, out_axes=-1)(x, table)
 
         return lanes(predicted), jnp.moveaxis(lanes(jax.jacfwd(predicted)), 1, 0)
-    p, shape = kernel.jet(x, unit, table), table[0].shape
+    p, shape = kernel.jet(x, unit, table, held), table[0].shape
     none = jnp.zeros(shape)
     slopes = [jnp.broadcast_to(p.first.get(i, none), shape) for i in range(len(x))]
     return jnp.broadcast_to(p.value, shape), jnp.stack(slopes)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fitting._blocks import WIDE, bucket, on_device, run_points
+from ..fitting._room import make_room
 from ..ground._trees import to_numpy, traced
 from ..solvers import Newton
 from ._kkt import closed, judged
@@ -35,6 +36,7 @@ def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
 
     `edges` are for lanes that look for the edge of a region: `start` and `direction` (k, n), with bounds `low` and `high`.
     """
+    make_room()
     plans, newton = limits.shape[1], isinstance(question.solver, Newton)
     if edges and not newton:  # optax knows no bounds
         question = dataclasses.replace(question, solver=Newton(max_steps=60))
@@ -99,6 +101,7 @@ def _found(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]:
     if traced(question, own, limits) or not isinstance(question.solver, Newton):
         found: tuple[Any, Any, Any] = _compiled(question, own, limits)
         return found
+    make_room()
     own_numbers, question = to_numpy(own), to_numpy(question)
     with np.errstate(all="ignore"):
         ends = on_device(lambda: _ends(question, own_numbers, np.asarray(limits)))

@@ -139,3 +139,21 @@ def test_a_long_table_with_little_memory_is_compiled():
     runs = jsl.simulate(chinchilla.published["besiroglu2024"], {"N": N, "D": D}, noise=0.01)
     few, many = jsl.fit(chinchilla, runs, starts=8, memory=2**21), jsl.fit(chinchilla, runs, starts=8)
     np.testing.assert_allclose(few.value, many.value, rtol=1e-12)
+
+
+@jsl.law
+def stepped(
+    x: jsl.units.Number, *, a=jsl.real(-2, 2), b=jsl.positive(0.1, 10), k=jsl.positive(1, 40), s=jsl.between(0.0, 50.0)
+) -> jsl.units.Number:
+    return a + b * x * jnp.floor(k) + 0.0 * jnp.floor(s)
+
+
+@pytest.mark.parametrize("whole", [7.0, 8.0, 20.0, 39.0])
+def test_what_is_fixed_is_that_number(whole):
+    """exp(ln 7) lies below 7, and the law has a step there."""
+    x = np.linspace(-2, 4, 40)
+    units = {"x": jsl.units.Number, "y": jsl.units.Number}
+    runs = jsl.Runs.from_columns(x=x, y=1 + 2 * x, target="y", units=units)
+    fit = jsl.fit(stepped.fix(k=whole, s=3.0), runs, objective=jsl.objectives.Squared(), starts=4)
+    np.testing.assert_allclose(fit.params["b"] * whole, 2.0, rtol=1e-8)
+    np.testing.assert_allclose(fit.law(x), runs["y"], atol=1e-7)

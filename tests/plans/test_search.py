@@ -100,3 +100,13 @@ def test_a_plan_of_many_shares_has_the_same_bits_alone():
     many = jsl.allocate(law, constraints={"code": (_second, limits)}, starts=1)
     alone = jsl.allocate(law, constraints={"code": (_second, limits[3])}, starts=1)
     np.testing.assert_array_equal(many["r"][3], alone["r"])
+
+
+def test_plans_make_room_for_their_programs(monkeypatch):
+    """A cost of its own in every turn of a loop would run a process out of memory maps."""
+    calls = []
+    monkeypatch.setattr(_lanes, "make_room", lambda: calls.append(1))
+    jsl.allocate(LAW, 1e22)
+    with jax.enable_x64(True):
+        jax.grad(lambda c: jsl.allocate(LAW, c).loss)(1e22)
+    assert len(calls) == 2
