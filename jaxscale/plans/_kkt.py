@@ -25,8 +25,8 @@ def lagrangian(p: Parts, price: Any, equal: Any, ask: Ask, xp: Any) -> tuple[Any
 
 def closed(
     ask: Ask, z: Any, p: Parts, multipliers: tuple[Any, Any], xp: Any, live: tuple[Any, ...] | None = None
-) -> tuple[Any, Any, Any]:
-    """One Newton step on the KKT conditions with the active limits as equations: coordinates and multipliers.
+) -> tuple[Any, Any, Any, Any]:
+    """One Newton step on the KKT conditions with the active limits as equations: coordinates, multipliers, whether it was taken.
 
     The matrix is [H R'; R 0]. Adding a multiple of R'R to H changes nothing where R dz = -rest, and makes it positive
     definite at an optimum: two Cholesky factors do. Derivatives pass through `live`: slopes of the goal and of the limits,
@@ -73,7 +73,7 @@ def closed(
     move, change = xp.where(ok, move, 0.0), xp.where(ok & holds, change, 0.0)
     inside = xp.clip(z + move, ask.low, ask.high)
     z = xp.where(at_low, ask.low, xp.where(at_high, ask.high, inside))
-    return z, xp.where(active, price + change[:count], 0.0), equal + change[count:]
+    return z, xp.where(active, price + change[:count], 0.0), equal + change[count:], ok
 
 
 def _diagonal(matrix: Any, xp: Any) -> Any:

@@ -145,7 +145,7 @@ def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equa
     ask, p = jax.lax.stop_gradient((question.ask(limits), live))
     through = (live.goal_slope, live.slopes, live.excess, live.miss)
     said = judged(ask, z, p, (price, equal), jnp)
-    moved, price, equal = closed(ask, z, p, (price, equal), jnp, through)
+    moved, price, equal, _ = closed(ask, z, p, (price, equal), jnp, through)
     step, (j, h) = moved - z, jax.lax.stop_gradient((j, h))
     v = v + jnp.einsum("qkt,kt->qt", j, step) + 0.5 * jnp.einsum("qijt,it,jt->qt", h, step, step)
     return _described(question, question.ask(limits), moved, p, (price, equal), said, v, jnp)

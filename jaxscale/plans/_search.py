@@ -31,6 +31,7 @@ _SETTLED = 0.2  # and so are prices that change by less than this share of the l
 _STEEP = 1e-2  # and so is this share of the slope
 _BENT = 1e-2  # of the slope: the least curvature of what is pressed; none at its minimum
 _CLOSED, _CLOSING = 1e-7, 8  # closing steps: how small the last one is, and how many there are at most
+_TOO_FAR = -1  # stands for the trials of a lane that a closing step could not be taken in
 WALKS, TURNS, CLOSES, ENDED = 0, 1, 2, 3  # what a lane does with what the oracle says of its point
 
 
@@ -100,7 +101,7 @@ def turned(ask: Ask, walk: Walk, p: Parts, xp: Any) -> tuple[Walk, Any]:
     left = p.goal_slope + xp.sum(price[:, None] * p.slopes, 0) + over_sums(ask, equal, xp)
     held = ((walk.z <= low) & (left >= 0)) | ((walk.z >= high) & (left <= 0))
     sloping = xp.any(xp.where(held, 0.0, xp.abs(left)) > _STEEP * steep, 0)
-    more = (off > _CLOSE) | ~settled | sloping | (walk.round < 2)
+    more = (off > _CLOSE) | ~settled | sloping | (walk.round < 2) | (walk.tried == _TOO_FAR)
     on = walk.round + 1
     begins = (walk.doing == TURNS) & more & (on < len(_ROUNDS))
 
@@ -138,25 +139,29 @@ def stepped(ask: Ask, walk: Walk, p: Parts, newton: Newtons, most: int, xp: Any)
     walks, closes = walk.doing == WALKS, walk.doing == CLOSES
     tried = walk.tried + xp.where(walks | closes, 1, 0)
     over = walks & (done | (tried >= most))
-    z, price, equal = _closing(ask, walk, p, closes, xp)
-    ended = closes & ((xp.max(xp.abs(z - walk.z), 0) <= _CLOSED) | (tried >= _CLOSING))
+    z, price, equal, taken = _closing(ask, walk, p, closes, xp)
+    again = closes & ~taken & (walk.round + 1 < len(_ROUNDS))  # too far for a closing step: another round
+    ended = closes & ~again & ((xp.max(xp.abs(z - walk.z), 0) <= _CLOSED) | (tried >= _CLOSING))
     z = xp.where(closes, z, xp.where(over, best, xp.where(walks, trial, walk.z)))
-    doing = xp.where(over, TURNS, xp.where(ended, ENDED, walk.doing))
-    return Walk(z, doing, walk.round, tried, walk.near, walk.rules._replace(price=price, equal=equal))
+    doing = xp.where(over | again, TURNS, xp.where(ended, ENDED, walk.doing))
+    return Walk(z, doing, walk.round, xp.where(again, _TOO_FAR, tried), walk.near, walk.rules._replace(price=price, equal=equal))
 
 
-def _closing(ask: Ask, walk: Walk, p: Parts, closes: Any, xp: Any) -> tuple[Any, Any, Any]:
-    """Coordinates and multipliers after a closing step of the lanes that are there; on the host others take none."""
+def _closing(ask: Ask, walk: Walk, p: Parts, closes: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
+    """Coordinates and multipliers after a closing step of the lanes that are there, and whether it was taken; on the host others
+    take none.
+    """
     old = (walk.z, walk.rules.price, walk.rules.equal)
     if xp is not np:
-        z, price, equal = (xp.where(closes, a, b) for a, b in zip(closed(ask, walk.z, p, old[1:], xp), old, strict=True))
-        return z, price, equal
-    lanes, moved = np.flatnonzero(closes), (old[0].copy(), old[1].copy(), old[2].copy())
+        found = closed(ask, walk.z, p, old[1:], xp)
+        z, price, equal = (xp.where(closes, a, b) for a, b in zip(found[:3], old, strict=True))
+        return z, price, equal, found[3]
+    lanes, moved = np.flatnonzero(closes), (old[0].copy(), old[1].copy(), old[2].copy(), np.ones(closes.shape, bool))
     if len(lanes):
         own = Parts(*(v[..., lanes] for v in p))
         new = closed(ask.of(lanes), walk.z[:, lanes], own, (old[1][:, lanes], old[2][:, lanes]), np)
         for into, values in zip(moved, new, strict=True):
-            into[:, lanes] = values
+            into[..., lanes] = values
     return moved
 
 

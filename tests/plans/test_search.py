@@ -110,3 +110,24 @@ def test_plans_make_room_for_their_programs(monkeypatch):
     with jax.enable_x64(True):
         jax.grad(lambda c: jsl.allocate(LAW, c).loss)(1e22)
     assert len(calls) == 2
+
+
+def _active(N, D, S):
+    return 6.0 * N * (1.0 - S) * D
+
+
+def test_a_plan_too_far_for_a_closing_step_is_searched_on():
+    """The budget is steep in S: close to it there, the end of the rounds is far from it in N and D (one of the 50 problems)."""
+    numbers = {"e": 0.98687, "a": 16767.45, "alpha": 0.611677, "b": 5557.81, "beta": 0.40088, "c": 0.477866, "lambda_": -0.171256}
+    law = laws.sparse_moe.fix(**numbers, d=16.84732, delta=0.154177, gamma=0.154846)
+
+    def asked(memory):
+        limit = {"memory": (_memory, memory)}
+        return jsl.allocate(law, 2.97295e24, cost=_active, constraints=limit, bounds={"S": (0.0, 0.98)})
+
+    plan = asked(1.0951079e12)
+    with jax.enable_x64(True):  # a limit that is traced is compared by difference
+        loss, slope = jax.value_and_grad(lambda memory: asked(memory).loss)(1.0951079e12)
+    assert plan.status == 0
+    np.testing.assert_allclose(loss, plan.loss, rtol=1e-10)
+    np.testing.assert_allclose(-slope, plan.prices["memory"], rtol=1e-6)
