@@ -9,8 +9,9 @@ rung, because a ladder leads all that climb it into one basin, which need not be
 runs is not). Lanes never see each other: a lane's bits depend neither on its slot nor on its neighbours. Whether a best
 point is an optimum is not decided here (`_status`).
 
-`solve_block` is the one compiled program of `fit` and `bootstrap`, which differ only in numbers. Starts come from a
-program of their own, compiled in a hurry: it runs once per lane and would be a third of what there is to compile.
+`solve_block` is the program of jobs that are worth compiling whole (`_run.walker`): very many lanes, long tables, other
+solvers and devices. The others take the same steps on the host (`_host`). Starts of a block come from a program of their
+own, compiled in a hurry: it runs once per lane and would be a third of what there is to compile.
 """
 
 from __future__ import annotations

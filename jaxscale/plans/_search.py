@@ -35,7 +35,8 @@ _TOO_FAR = -1  # stands for the trials of a lane that a closing step could not b
 WALKS, TURNS, CLOSES, ENDED = 0, 1, 2, 3  # what a lane does with what the oracle says of its point
 
 
-Newtons = Callable[["Walk", Any, tuple[Any, ...]], tuple[Any, ...]]  # trial, best point, and whether it has stopped
+# (walk, lanes that begin a round, value with slope and curvature) -> next trial, best point, and whether a lane has stopped
+Newtons = Callable[["Walk", Any, tuple[Any, ...]], tuple[Any, ...]]
 
 
 class Rules(NamedTuple):
