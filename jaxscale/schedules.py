@@ -11,12 +11,12 @@ A law has a few numbers per run and not 20,000 steps, so a schedule is reduced o
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from .ground._compiled import compiled
 from .laws._rule import rule
 from .laws._shapes import decrements_to
 
@@ -195,7 +195,7 @@ def annealing(eta: Any, at: Any, *, momentum: Any = 0.999, warm_up: int = 0) -> 
     return {"S1": S1[at], "S2": S2[at]}
 
 
-@jax.jit
+@compiled
 def _annealing(eta: Any, momentum: Any, warm_up: Any) -> Any:
     eta = jnp.where(jnp.arange(len(eta)) < warm_up, eta[warm_up], eta)
     drops = jnp.concatenate([eta[:1], eta[:-1]]) - eta
@@ -238,7 +238,7 @@ def decrements(
     return {"S1": area + jnp.reshape(S1, jnp.shape(at)), **dict(zip(("drop", "eta", "S"), columns, strict=True))}, error
 
 
-@functools.partial(jax.jit, static_argnames=("bins", "convention"))
+@compiled
 def _decrements(eta: Any, at: Any, warm_up: Any, *, bins: int, convention: str) -> Any:
     def one(t: Any) -> Any:
         drops, S = decrements_to(eta, t, warm_up, convention)

@@ -21,13 +21,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="JAXSCALE_DATA_DIR is not set: no real tables here"))
 
 
-def pytest_runtest_teardown(item):
-    """Programs that tests compile themselves count too: see `fitting/_room`."""
-    from jaxscale.fitting import _room
-
-    _room.make_room()
-
-
 _skipped: list[str] = []
 
 

@@ -22,6 +22,7 @@ from ..fitting._results import Fit
 from ..formula._joint import converted
 from ..formula._law import Law
 from ..formula._params import Param
+from ..ground._compiled import compiled
 from ..ground._interval import Interval
 from ..ground._tails import student
 from ..ground._trees import node, static
@@ -68,11 +69,11 @@ def _on_scales(frame: Frame, x: Any, stages: Stages, values: Any, k: int) -> Any
     return stages.on_scales([*(values[j] for j in range(k)), *stages.onward(first, k)])
 
 
-_at = jax.jit(_on_scales, static_argnames="k")
-_by_coordinate = jax.jit(jax.jacfwd(_on_scales, argnums=1), static_argnames="k")  # slopes (stages, ..., P)
+_at = compiled(_on_scales)
+_by_coordinate = compiled(jax.jacfwd(_on_scales, argnums=1))  # slopes (stages, ..., P)
 
 
-@jax.jit
+@compiled
 def _by_value(stages: Stages, values: Any) -> Any:
     """Slope of the last value by the value of each stage (stages, ...)."""
     ones = jnp.ones_like(values[0])
@@ -201,7 +202,7 @@ def drawn(stages: Stages, ensembles: Sequence[Fit]) -> list[np.ndarray]:
     return [np.asarray(v).reshape(1 + count, n, *np.shape(v)[1:]) for v in found]
 
 
-@jax.jit
+@compiled
 def _drawn(index: Any, given: Any) -> Any:
     places, params, stages = given
 

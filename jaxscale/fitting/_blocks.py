@@ -32,7 +32,6 @@ import numpy as np
 
 from ..formula._law import by_value
 from ..ground._errors import refuse
-from ._room import make_room
 from ._store import Store, decode, encode
 
 Arrays = dict[str, np.ndarray]
@@ -120,7 +119,6 @@ def run_blocks(
     `key` describes the job (see `Store`). `programs` are calls that compile what the task needs: they run first and side
     by side, so that no thread compiles what another one does already.
     """
-    make_room()
     run = run or Run()
     blocks = [(first, min(size, lanes - first)) for first in range(0, lanes, size)]
     mine = blocks[jax.process_index() :: jax.process_count()]
@@ -256,21 +254,6 @@ def workers() -> int:
     """Blocks that run at once in this process: the cores of a CPU, or the devices of the host."""
     devices = jax.local_devices()
     return max(_cores(), len(devices)) if devices[0].platform == "cpu" else len(devices)
-
-
-def hurried(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """`jax.jit` for programs that take little of a job's time: compiled with LLVM's level 1 where the device is a CPU.
-
-    Measured with jax 0.10: 30 % less to compile, 5 to 20 % slower to run. Other devices compile as always.
-    """
-    quick = jax.jit(function, compiler_options={"xla_backend_optimization_level": 1}, **options)
-    plain = jax.jit(function, **options)
-
-    @functools.wraps(function)
-    def call(*arguments: Any) -> Any:
-        return (quick if jax.local_devices()[0].platform == "cpu" else plain)(*arguments)
-
-    return call
 
 
 def device_kind() -> str:

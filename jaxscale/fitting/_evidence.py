@@ -18,6 +18,7 @@ import numpy as np
 
 from ..formula._coordinates import Layout
 from ..formula._law import Law
+from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse
 from ..ground._trees import node, static
 from ..table._anchors import helpers
@@ -211,4 +212,4 @@ def _slopes(index: Any, given: tuple[Frame, Any], of: Quantity) -> Any:
     return jax.vmap(lambda i: (one(x[i]), jax.jacfwd(one)(x[i])))(index)
 
 
-_traced_once = jax.jit(_slopes, static_argnames="of")
+_traced_once = compiled(_slopes)

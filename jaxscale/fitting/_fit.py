@@ -9,7 +9,6 @@ of their own. `_bootstrap` puts the same parts together for resamples.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -21,6 +20,7 @@ import numpy as np
 from .. import objectives as obj
 from ..formula._coordinates import Layout
 from ..formula._law import Law
+from ..ground._compiled import compiled
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
 from ._blocks import Run
@@ -164,12 +164,12 @@ def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
     """Coordinates (L, P) of parameters (L, ...)."""
     with jax.enable_x64(True):
         free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
-        packed: np.ndarray = np.asarray(_packed(job.layout, free)) / job.unit
+        packed: np.ndarray = np.asarray(_packed(free, layout=job.layout)) / job.unit
         return packed
 
 
-@functools.partial(jax.jit, static_argnames="layout")  # of one layout: looking at a fit compiles nothing anew
-def _packed(layout: Layout, free: dict[str, Any]) -> Any:
+@compiled  # of one layout: looking at a fit compiles nothing anew
+def _packed(free: dict[str, Any], *, layout: Layout) -> Any:
     return jax.vmap(layout.pack)(free)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..formula._programs import CHUNKS, TALL, WIDE, Embedding, embedding, features_of, looked, summed, written
 from ..formula._sums import ROWS, outer
+from ..ground._compiled import compiled
 from ..solvers import advance, begin
 from ._lanes import LADDER, Job, numbers_of
 from ._resample import noised_lanes, reweighted_lanes, uniforms_of
@@ -305,7 +306,7 @@ def _by_run(objective: Any, predicted: np.ndarray, target: np.ndarray) -> tuple[
     return tuple(out)
 
 
-@jax.jit
+@compiled
 def _derived(objective: Any, predicted: Any, target: Any) -> tuple[Any, ...]:
     residual = objective.residual(predicted, target)
     return residual, *outer(objective.loss, residual)[1:]

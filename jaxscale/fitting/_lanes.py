@@ -17,7 +17,6 @@ own, compiled in a hurry: it runs once per lane and would be a third of what the
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,9 +27,10 @@ import numpy as np
 from ..formula._coordinates import Layout
 from ..formula._law import Law
 from ..formula._sums import Kernel, kernel, per_run, sums
+from ..ground._compiled import compiled
 from ..ground._trees import node, static
 from ..solvers import Search, advance, begin
-from ._blocks import Tile, hurried
+from ._blocks import Tile
 from ._resample import Sampler, noised, reweighted, uniforms
 from ._starts import Ranges, projected_starts
 
@@ -102,7 +102,7 @@ def begun(first: int, count: int, job: Job, tile: Tile) -> np.ndarray:
     return x
 
 
-@hurried
+@compiled(hurried=True)
 def draw(lane: Any, job: Job) -> Any:
     """Starts (P, T) of lanes (T,): uniform in their ranges, amplitudes by projection on the lane's own weights."""
     weights, target, dataset, _ = resample_of(job, lane)
@@ -119,8 +119,8 @@ def draw(lane: Any, job: Job) -> Any:
     return projected_starts(x, at, target, weights, job.ladder.log, job.ranges)
 
 
-@functools.partial(jax.jit, static_argnames="tile")
-def solve_block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> dict[str, Any]:
+@compiled
+def solve_block(first: Any, count: Any, x: Any, job: Job, *, tile: Tile) -> dict[str, Any]:
     """Solve lanes `first` to `first + count - 1` from x (P, tile.block): best points, lanes first."""
     block = _block(first, count, x, job, tile)
     state = block.retired(jax.lax.while_loop(block.going, block.step, block.empty()))

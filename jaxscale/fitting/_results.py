@@ -18,6 +18,7 @@ import numpy as np
 
 from ..formula._form import arguments, broadcast
 from ..formula._law import Law
+from ..ground._compiled import compiled
 from ..ground._trees import node, static, traced
 from ..table._runs import Runs
 
@@ -194,7 +195,7 @@ def predict(fit: Fit, columns: tuple[Any, ...], named: dict[str, Any]) -> np.nda
     return found.reshape(*np.shape(fit.value), *found.shape[1:])
 
 
-@jax.jit
+@compiled
 def _predict(law: Law, params: dict[str, Any], rows: dict[str, Any], codes: dict[str, Any]) -> Any:
     free = {k: v for k, v in params.items() if k in law.free}
     return jax.vmap(lambda own: broadcast(law, rows, own, codes))(free)

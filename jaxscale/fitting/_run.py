@@ -51,7 +51,7 @@ class Solve:
                 best = _best(out | {"lane": first + np.arange(count)}, int(self.job.starts))
                 return {"every": out["value"], "spent": spent, **best, **self.host.judged(best["lane"], best["x"])}
         x = begun(first, count, self.job, self.tile)
-        out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, self.tile))
+        out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, tile=self.tile))
         spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("rounds")) * self.tile.slots])
         lanes = {k: v[:count] for k, v in out.items()} | {"lane": first + np.arange(count)}
         best = _best(lanes, int(self.job.starts))
@@ -64,7 +64,7 @@ class Solve:
         size, job, tile = self.job.layout.size, self.job, self.tile
         drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
         return [
-            lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile),
+            lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile=tile),
             lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))),
             *drawing,
         ]

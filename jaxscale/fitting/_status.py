@@ -7,7 +7,6 @@ several threads a batched LAPACK call of JAX 0.10 can wait for ever. Only the be
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import jax
@@ -15,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula._sums import kernel, outer, per_run, sums
-from ._blocks import Tile, hurried
+from ..ground._compiled import compiled
+from ._blocks import Tile
 from ._lanes import Job, resample_of
 from ._results import Status
 from ._starts import Ranges
@@ -30,14 +30,14 @@ def judged(job: Job, tile: Tile, lane: np.ndarray, x: np.ndarray) -> dict[str, n
     for first in range(0, max(len(lane), 1), tile.slots):
         here = np.minimum(np.arange(first, first + tile.slots), max(len(lane) - 1, 0))
         own = (lane[here], x[here].T) if len(lane) else (np.zeros(tile.slots), np.zeros((x.shape[1], tile.slots)))
-        parts.append(jax.device_get(_again(own[0].astype(np.int32), own[1], job, tile)))
+        parts.append(jax.device_get(_again(own[0].astype(np.int32), own[1], job, tile=tile)))
     found = {k: np.concatenate([p[k] for p in parts])[: len(lane)] for k in parts[0]}
     sizes = {k: found.pop(k) for k in ("value", "slope", "curve", "gram")}  # large, and of no use once they were looked at
     return {**found, **diagnose(x, **sizes, ranges=job.ranges)}
 
 
-@functools.partial(hurried, static_argnums=3)
-def _again(lane: Any, x: Any, job: Job, tile: Tile) -> dict[str, Any]:
+@compiled(hurried=True)
+def _again(lane: Any, x: Any, job: Job, *, tile: Tile) -> dict[str, Any]:
     """The sums of lanes (T,) at x (P, T), lanes first, and their parameters."""
     weights, target, dataset, cell = resample_of(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
@@ -101,7 +101,7 @@ def _spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.eigh(np.where(usable[:, None, None], matrix, 0.0))
 
 
-@hurried
+@compiled(hurried=True)
 def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     """For the covariances of the certificate, cells (T,) at x (P, T): leaves with the cell first.
 

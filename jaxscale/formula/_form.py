@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
@@ -197,7 +198,7 @@ def broadcast(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: di
     return jnp.reshape(out, shape)
 
 
-broadcast_jit = jax.jit(broadcast)
+broadcast_jit = compiled(broadcast)
 
 
 def to_numpy64(tree: Any) -> Any:

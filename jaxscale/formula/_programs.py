@@ -8,7 +8,6 @@ is data too, so that another table, another number of starts, `fix` and `tie` co
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..ground._compiled import compiled
 from ._coordinates import Layout, layout
 from ._law import Law
 from ._sums import WRITTEN_OUT, kernel_of, per_run, sums
@@ -89,7 +89,7 @@ def _as_it_is(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
     return Embedding(law, own, np.arange(own.size), np.zeros(own.size), np.full(own.size, np.nan), unit)
 
 
-@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+@compiled
 def summed(
     law: Law, sizes: Any, x: Any, data: Any, objective: Any, counts: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
 ) -> tuple[Any, Any, Any]:
@@ -111,7 +111,7 @@ def summed(
     return found
 
 
-@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+@compiled
 def looked(
     law: Law, sizes: Any, x: Any, features: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]
 ) -> tuple[Any, Any]:
@@ -119,7 +119,7 @@ def looked(
     return per_run(kernel_of(law, layout, widths), x, sizes[0], features, sizes[1])
 
 
-@functools.partial(jax.jit, static_argnames=("layout", "widths"))
+@compiled
 def features_of(law: Law, rows: Any, codes: Any, *, layout: Layout, widths: tuple[tuple[str, int], ...]) -> list[Any]:
     """What the columns alone decide, (TALL,) each."""
     return kernel_of(law, layout, widths).table(rows, codes)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fitting._blocks import WIDE, bucket, on_device, run_points
-from ..fitting._room import make_room
+from ..ground._compiled import compiled
 from ..ground._trees import to_numpy, traced
 from ..solvers import Newton
 from ._kkt import closed, judged
@@ -36,7 +36,6 @@ def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
 
     `edges` are for lanes that look for the edge of a region: `start` and `direction` (k, n), with bounds `low` and `high`.
     """
-    make_room()
     plans, newton = limits.shape[1], isinstance(question.solver, Newton)
     if edges and not newton:  # optax knows no bounds
         question = dataclasses.replace(question, solver=Newton(max_steps=60))
@@ -101,7 +100,6 @@ def _found(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]:
     if traced(question, own, limits) or not isinstance(question.solver, Newton):
         found: tuple[Any, Any, Any] = _compiled(question, own, limits)
         return found
-    make_room()
     own_numbers, question = to_numpy(own), to_numpy(question)
     with np.errstate(all="ignore"):
         ends = on_device(lambda: _ends(question, own_numbers, np.asarray(limits)))
@@ -114,7 +112,7 @@ def _not_differentiated(primals: Any, tangents: Any) -> Any:
     return found, jax.tree.map(jnp.zeros_like, found)
 
 
-@jax.jit
+@compiled
 def _compiled(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]:
     """What `_ends` finds, by one program."""
     lanes, starts, points = limits.shape[1], question.starts, points_of(question, jnp)
@@ -137,7 +135,7 @@ def _compiled(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]
     return walk.z[:, best], multipliers[0][:, best], multipliers[1][:, best]
 
 
-@jax.jit
+@compiled
 def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equal: Any) -> dict[str, Any]:
     """Plans from where the search ended."""
     v, j, h = _over(_curves(question), own)(z)
@@ -215,7 +213,7 @@ def _padded(values: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([values, np.repeat(values[:1], length - len(values), axis=0)])
 
 
-@jax.jit
+@compiled
 def _bulk_tile(index: Any, job: Any) -> dict[str, Any]:
     question, wide = job
     law, columns, limits = jax.tree.map(lambda v: jnp.moveaxis(v[index], 0, -1), wide)

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..formula._form import complete, evaluate
 from ..formula._law import Law
+from ..ground._compiled import compiled
 from ..ground._trees import node, static
 
 CHUNK = 128  # lanes that are evaluated side by side, so that intermediates stay in the first cache
@@ -158,7 +159,7 @@ def joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
     return whole
 
 
-@jax.jit
+@compiled
 def _chunks(oracle: Oracle, own: Any, z: Any, count: Any) -> tuple[Any, Any, Any]:
     """The oracle at the first `count` chunks z (C, k, width): one program whatever their number."""
     chunks, k, lanes = z.shape

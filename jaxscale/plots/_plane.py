@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..ground._compiled import compiled
 from ..plans._problem import Question, parts
 from ..plans._question import Put
 from ..table._runs import Runs
@@ -22,7 +23,7 @@ from ..table._runs import Runs
 GRID = 200
 
 
-@jax.jit
+@compiled
 def _values(question: Question, points: Any) -> dict[str, Any]:
     def one(z: Any) -> dict[str, Any]:
         v = question.oracle.values(z)[:, None]

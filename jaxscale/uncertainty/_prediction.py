@@ -9,7 +9,6 @@ A noise that was measured apart has degrees of freedom of its own; those of the 
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Frame, evidence
 from ..fitting._results import Fit
 from ..formula._form import arguments
+from ..ground._compiled import compiled
 from ..ground._interval import Interval
 from ..ground._tails import student, students
 from ..ground._trees import to_numpy
@@ -148,7 +148,7 @@ def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom
         return np.where(known, (curve + own) ** 2 / (curve**2 / dof + own**2 / freedom), dof)
 
 
-@functools.partial(jax.jit, static_argnames="log")
+@compiled
 def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], log: bool) -> tuple[Any, Any]:
     """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
 

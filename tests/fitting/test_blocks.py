@@ -335,7 +335,7 @@ def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
 
     def lanes(first, count, tile=blocks_job.SMALL):
         x = _blocks.on_device(lambda: begun(first, count, job, tile))
-        out = _blocks.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile)))
+        out = _blocks.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile=tile)))
         return out["x"][:count], out["value"][:count], out["steps"][:count]
 
     whole = [np.concatenate(v) for v in zip(lanes(0, 32), lanes(32, 32), lanes(64, 32), strict=True)]

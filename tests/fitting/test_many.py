@@ -7,7 +7,7 @@ import pytest
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale.fitting import _fit, _room
+from jaxscale.fitting import _fit
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared
 
@@ -110,18 +110,3 @@ def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_
     long = [[dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))], problem[1]]
     assert _fit.jobs_of(long, 10) == [([0, 1], [0])]
     assert _fit.jobs_of(long, 10**9) == [([1], [0]), ([0], [0])]
-
-
-@pytest.mark.skipif(not _room._MAPS.exists(), reason="only Linux limits the maps of a process")
-def test_a_process_that_fits_many_laws_keeps_room_for_the_next(monkeypatch, tmp_path):
-    """Compiled programs are forgotten before the limit of memory maps is reached, and the next fit is the same fit."""
-    monkeypatch.setattr(_room, "_EVERY", 1)
-    before = jsl.fit(chinchilla, SWEEPS[0], starts=8)
-    assert not _room.make_room()
-    full = len(_room._MAPS.read_text().splitlines())
-    (tmp_path / "limit").write_text(str(full))  # more than half of them are taken
-    monkeypatch.setattr(_room, "_LIMIT", tmp_path / "limit")
-    assert _room.make_room()
-    assert len(_room._MAPS.read_text().splitlines()) < full - 500
-    after = jsl.fit(chinchilla, SWEEPS[0], starts=8)
-    assert before.value == after.value

@@ -102,16 +102,6 @@ def test_a_plan_of_many_shares_has_the_same_bits_alone():
     np.testing.assert_array_equal(many["r"][3], alone["r"])
 
 
-def test_plans_make_room_for_their_programs(monkeypatch):
-    """A cost of its own in every turn of a loop would run a process out of memory maps."""
-    calls = []
-    monkeypatch.setattr(_lanes, "make_room", lambda: calls.append(1))
-    jsl.allocate(LAW, 1e22)
-    with jax.enable_x64(True):
-        jax.grad(lambda c: jsl.allocate(LAW, c).loss)(1e22)
-    assert len(calls) == 2
-
-
 def _active(N, D, S):
     return 6.0 * N * (1.0 - S) * D
 
