@@ -21,7 +21,7 @@ from typing import Any
 import jax
 import numpy as np
 
-MOST = 192  # programs that are kept: a law that was fitted and planned has about five
+MOST = 128  # programs that are kept, of some ten megabytes: a law that was fitted and planned has about five
 FEW = 32  # and so many however crowded the process is: what others have compiled is no reason to compile again and again
 _SHARE = 0.5  # of the memory maps that a process may have
 _MAPS, _LIMIT = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # only Linux has such a limit

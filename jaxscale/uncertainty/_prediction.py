@@ -117,7 +117,7 @@ def predictive(
     rows, _, codes = arguments(point.law, columns, named)
     with jax.enable_x64(True):
         rows = {c: np.asarray(v, np.float64) for c, v in rows.items()}
-        value, slopes = to_numpy(on_device(lambda: _there(at.frame, at.x, rows, codes, bool(objective.log))))
+        value, slopes = to_numpy(on_device(lambda: _there(at.frame, at.x, rows, codes, log=bool(objective.log))))
     kind = kind or ("percentile" if fit.point is not None else default_kind(at, by))
     draws = None
     if kind == "percentile":
@@ -149,7 +149,7 @@ def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom
 
 
 @compiled
-def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], log: bool) -> tuple[Any, Any]:
+def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], *, log: bool) -> tuple[Any, Any]:
     """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
 
     def one(u: Any) -> Any:
