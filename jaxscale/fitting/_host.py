@@ -201,8 +201,9 @@ class Host:
         target, weights = table.target[dataset].T, table.weights[dataset].T
         objective = jax.tree.map(lambda v: v[cell[on], -1], job.ladder)
         predicted, slopes = self.look(at, dataset)
-        hessian = self.sums(self.loaded(dataset, target, weights), len(weights), len(on), at, objective)[2]
-        residual, psi, bend = _by_run(objective, predicted, target)
+        value, _, hessian = self.sums(self.loaded(dataset, target, weights), len(weights), len(on), at, objective)
+        residual, loss, psi, bend = _by_run(objective, predicted, target)
+        _confirm(value, weights, loss, psi * np.maximum(1.0, np.abs(target)))
         if job.ladder.log:
             slopes, size = slopes / predicted, np.ones(())
         else:
@@ -292,10 +293,27 @@ def _joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
     return np.concatenate([chunks[i] for i in range(lanes // WIDE)], -1)
 
 
+def _confirm(value: np.ndarray, weights: np.ndarray, loss: np.ndarray, slope: np.ndarray) -> None:
+    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong program must not fit.
+
+    It was seen once: a process that had compiled hundreds of programs, and cleared JAX's caches, got those of a Huber loss for
+    absolute differences. Nothing was found that would explain it; `ground/_compiled` no longer shares those caches.
+    """
+    size = np.sum(weights * np.abs(loss), 0)
+    off = np.abs(np.sum(weights * loss, 0) - value) > 1e-6 * size + 1e-12 * np.sum(weights * np.abs(slope), 0)
+    if np.any(off & np.isfinite(value) & np.isfinite(size)):
+        said, found = (float(v[off][0]) for v in (value, np.sum(weights * loss, 0)))
+        raise RuntimeError(
+            f"the compiled sums of this law are {said:.8g} where its runs add up to {found:.8g}\n"
+            "  Usually: a fault of the compiler or of its cache on disk, not of your data\n"
+            "  Change: run it again in a new process, without JAX_COMPILATION_CACHE_DIR; if it stays, report it with the law"
+        )
+
+
 def _by_run(objective: Any, predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Residuals (n, T) and the two derivatives of each run's loss by its residual."""
+    """Residuals (n, T), each run's loss and its two derivatives by the residual."""
     rows, lanes = predicted.shape
-    out = [np.empty((rows, lanes)) for _ in range(3)]
+    out = [np.empty((rows, lanes)) for _ in range(4)]
     for first in range(0, rows, TALL):
         for k in range(0, lanes, WIDE):
             here = slice(first, min(first + TALL, rows)), slice(k, k + WIDE)
@@ -309,4 +327,4 @@ def _by_run(objective: Any, predicted: np.ndarray, target: np.ndarray) -> tuple[
 @compiled
 def _derived(objective: Any, predicted: Any, target: Any) -> tuple[Any, ...]:
     residual = objective.residual(predicted, target)
-    return residual, *outer(objective.loss, residual)[1:]
+    return residual, *outer(objective.loss, residual)

@@ -7,7 +7,8 @@ import pytest
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale.fitting import _fit
+from jaxscale.fitting import _fit, _host
+from jaxscale.ground import _compiled
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared
 
@@ -110,3 +111,26 @@ def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_
     long = [[dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))], problem[1]]
     assert _fit.jobs_of(long, 10) == [([0, 1], [0])]
     assert _fit.jobs_of(long, 10**9) == [([1], [0]), ([0], [0])]
+
+
+def test_programs_that_were_forgotten_are_compiled_to_the_same_bits():
+    before = jsl.fit(chinchilla, SWEEPS[0], starts=8)
+    for key in list(_compiled._kept):
+        _compiled._kept.pop(key, None)
+    after = jsl.fit(chinchilla, SWEEPS[0], starts=8)
+    assert before.value == after.value
+    for k, v in before.params.items():
+        assert v == after.params[k]
+
+
+def test_sums_of_another_objective_are_no_fit(monkeypatch):
+    """What a wrong program gives does not pass as a fit: the sums are held against each run's own loss."""
+    real = _host.summed
+    other = jsl.objectives.LogHuber(1e-6)
+
+    def wrong(law, sizes, x, data, objective, counts, **form):
+        return real(law, sizes, x, data, type(other)(objective.smoothing), counts, **form)
+
+    monkeypatch.setattr(_host, "summed", wrong)
+    with pytest.raises(RuntimeError, match=r"the compiled sums of this law are 1\.39\d*e-07 where its runs add up to 0\.139"):
+        jsl.fit(chinchilla, SWEEPS[0], objective=jsl.objectives.LogAbs(), starts=4)
