@@ -56,7 +56,7 @@ class Bench:
 
     def lines(self) -> dict[str, tuple[float, Line]]:
         """Name: the share of the budget after which the line does not begin any more, and the line."""
-        widths = (32, 128, 256) if self.smoke else (_blocks.WIDE.slots, 1024, 32768)
+        widths = (32, 256) if self.smoke else (_blocks.WIDE.slots, 1024, 32768)
         tiles = {f"tile of {w:,} lanes": (0.6, lambda w=w: self.tile(w)) for w in widths}
         return {
             "fit": (1.0, self.fitted),
