@@ -175,6 +175,7 @@ def one(i, start):
 p = one(np.arange(60), START)
 told(p, np.array([one(rng.integers(0, 60, 60), p) for _ in range(REFITS)]))
 """
+TIGHT = "5000, ftol=1e-12, xtol=1e-12, gtol=1e-12)"
 OPTIMISTIX = """
 import jax, jax.numpy as jnp, optimistix
 jax.config.update("jax_enable_x64", True)
@@ -205,6 +206,7 @@ PEERS = {
     "peer: scipy curve_fit, 1,000 refits": ("scipy", ROWS + CURVE_FIT),
     "peer: scipy least_squares huber, 1,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "1000")),
     "peer: scipy least_squares huber, 4,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "4000")),
+    "peer: the same, tolerances 1e-12, 1,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "1000").replace("5000)", TIGHT)),
     "peer: lmfit, profile of alpha": ("lmfit", ROWS + LMFIT),
     "peer: iminuit, minos of alpha": ("iminuit", ROWS + IMINUIT),
     "peer: optimistix, 64 starts, 1,000 refits": ("optimistix", ROWS + OPTIMISTIX),
