@@ -12,7 +12,13 @@ seconds times threads.
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,13 +26,15 @@ import jax.numpy as jnp
 import numpy as np
 import optimistix as optx
 from _common import cores, place, timed
-from _epoch import DELTA, HOFFMANN
+from _epoch import DELTA, HOFFMANN, gathered
+from _least_squares import TIGHT, by_start, solved
 from scipy.optimize import minimize
 
 import jaxscale as jsl
 from jaxscale.fitting._job import prepare
 from jaxscale.fitting._resample import WEIGHTED, reweighted, root_key, uniforms
 
+LEAST_SQUARES = 'scipy least_squares(loss="huber")'
 SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
 TILE = 250  # lanes of a tile of the batched peer
 
@@ -172,6 +180,14 @@ def as_published(work: Work, sample: int) -> Outcome:
     return one_by_one("scipy as in Epoch's script", every, note)
 
 
+def with_least_squares(work: Work, sample: int, exact: bool = True, tight: bool = False) -> Outcome:
+    """One call of scipy's `least_squares` for each resample, from the full-data optimum like the others."""
+    drawn = [tuple(np.log(v) for v in gathered(w, work.n, work.d, work.loss)) for w in work.weights[:sample]]
+    method = LEAST_SQUARES + ("" if exact else ", 2-point Jacobian") + (f", tolerances {TIGHT:g}" if tight else "")
+    note = "f_scale=1e-3, x_scale='jac', on residuals of ln L in ln A, ln B, ln E, alpha, beta; no drawing in the time"
+    return one_by_one(method, lambda: [solved(work.optimum, rows, exact, tight) for rows in drawn], note)
+
+
 def one_by_one(method: str, every: Any, note: str) -> Outcome:
     """Nothing compiles, so one run is the time."""
     ends, seconds, _ = timed(every, 1)
@@ -211,6 +227,68 @@ def record(work: Work, outcome: Outcome, gaps: np.ndarray, ours: Outcome) -> dic
         "rows": len(work.log_n),
         "note": outcome.note,
     }
+
+
+def told_of_starts(work: Work, records: list[dict[str, Any]], starts: int) -> None:
+    """What lines of `least_squares` reach from one start of the full table; the others have 256 and a certificate."""
+    for line in records:
+        if str(line["method"]).startswith(LEAST_SQUARES) and "2-point" not in line["method"]:
+            rows = (work.log_n, work.log_d, work.log_l)
+            line |= by_start(rows, float(work.fit.value), work.optimum, starts, "tolerances" in line["method"])
+
+
+COLD = """
+import jaxscale as jsl
+fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load({name!r}), objective=jsl.objectives.LogHuber({delta!r}))
+jsl.bootstrap(fit, {refits}, by="rows")
+"""
+
+
+def break_even(work: Work, ours: dict[str, Any], theirs: dict[str, Any], repeats: int) -> dict[str, Any]:
+    """From how many refits on a new process with jaxscale is done before one with scipy's `least_squares`.
+
+    Both pay for Python, imports, compiling and the fit of the table (256 starts, or one); medians of processes, in turn.
+    """
+    refits = len(work.weights)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "table.npz")
+        np.savez(table, N=work.n, D=work.d, loss=work.loss, refits=0)
+        scipy = [sys.executable, str(Path(__file__).with_name("_least_squares.py")), str(table)]
+        code = COLD.format(name=work.name, delta=DELTA, refits=refits)
+        pairs = [(_wall([sys.executable, "-c", code]), _wall(scipy)) for _ in range(repeats)]
+    cold, begun = (float(np.median(v)) for v in zip(*pairs, strict=True))
+    each, their = ours["seconds_per_refit"], theirs["seconds_per_refit"]
+
+    def even(own: float) -> int | None:
+        return int(np.ceil((cold - refits * each - begun) / (own - each))) if own > each else None
+
+    return {
+        "method": f"cold process beside {LEAST_SQUARES}",
+        "resamples": refits,
+        "seconds": cold,
+        "compile_seconds": max(0.0, cold - ours["seconds"]),
+        "before_refits_seconds": max(0.0, cold - refits * each),
+        "scipy_before_refits_seconds": begun,
+        "scipy_seconds": begun + refits * their,
+        "scipy_seconds_per_refit": their,
+        "break_even": even(their),
+        "break_even_all_cores": even(their / ours["threads"]),
+        "repeats": repeats,
+        "worst_gap": None,
+        "threads": ours["threads"],
+        **place(np.dtype(np.float64)),
+        "table": work.name,
+        "rows": len(work.log_n),
+        "note": "jaxscale's fit has 256 starts and a certificate, scipy's one start; all cores: as if its refits were shared out",
+    }
+
+
+def _wall(command: list[str]) -> float:
+    """Seconds of a new process in which JAX's compilation cache is off."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))}
+    begin = time.perf_counter()
+    subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
+    return time.perf_counter() - begin
 
 
 def found_every_optimum(records: list[dict[str, Any]]) -> None:

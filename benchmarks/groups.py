@@ -55,6 +55,7 @@ def ours(runs: jsl.Runs, objective: Any) -> dict[str, Any]:
         "rows": len(runs),
         "parameters": 2 * len(tables) + 1,
         "warm_s": warm,
+        "first_s": warm + compiling,
         "compile_s": compiling,
         "gap": gap,
         "exponent": float(fit.params["beta"]),

@@ -133,6 +133,11 @@ class Program:
         self.times.append(time.perf_counter() - begin)
 
     @property
+    def first_s(self) -> float:
+        """Seconds until the first answer."""
+        return self.compile_seconds + self.times[0]
+
+    @property
     def ns(self) -> float:
         """Per lane and run."""
         return 1e9 * min(self.times) / (self.turns * LANES * ROWS)
@@ -253,6 +258,7 @@ def record(name: str, own: dict[str, Any], repeats: int, pinned: bool) -> dict[s
         "logarithms": logarithms,
         "parameters": size,
         "sums": 1 + size + size * (size + 1) // 2,
+        "first_s": written.first_s,
         "compile_seconds": written.compile_seconds,
         "whole_compile_seconds": whole.compile_seconds,
         "spread": statistics.median(written.times) / min(written.times),

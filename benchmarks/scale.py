@@ -6,7 +6,8 @@ grows with their number. Each size runs in a process of its own, because the lar
 measured twice. `peak_memory_mb` is that (`ru_maxrss`, with Python, JAX and the programs in it), and
 `memory_above_small_mb` what it has more than the smallest size. LLVM takes more memory to compile the programs than
 they take to run, which would hide all growth; so two processes compile them first, and the others read them from JAX's
-compilation cache. `compile_seconds` and `memory_with_compiler_mb` are those of the processes that compiled.
+compilation cache. `compile_seconds`, `memory_with_compiler_mb` and `first_s`, the seconds of the first fit and the first 200
+refits together, are those of the processes that compiled.
 
 Lanes are pure functions of their number, so the first refits are the same in every size, tile and memory budget:
 `first_apart` is the largest relative difference of their objective from that in the smallest size, and must be rounding.
@@ -103,6 +104,7 @@ def measured(lanes: int, starts: int = 1, memory: int | None = None, repeats: in
         "starts": starts,
         "seconds": min(seconds),
         "compile_seconds": max(0.0, cold - warm + first - again),
+        "first_s": cold + first,
         "microseconds_per_lane": 1e6 * min(seconds) / lanes,
         "core_microseconds_per_lane": 1e6 * min(seconds) * work.workers / lanes,
         "peak_memory_mb": after,
@@ -135,7 +137,8 @@ def compared(lines: list[dict[str, Any]], compiled: dict[Any, dict[str, Any]]) -
     reference = np.array(lines[0]["first"])
     for line in lines:
         compiling = compiled.get(line["memory_budget"], line)  # a toy compiles for itself
-        line["compile_seconds"], line["memory_with_compiler_mb"] = compiling["compile_seconds"], compiling["peak_memory_mb"]
+        line |= {"compile_seconds": compiling["compile_seconds"], "first_s": compiling["first_s"]}
+        line["memory_with_compiler_mb"] = compiling["peak_memory_mb"]
         line["memory_above_small_mb"] = line["peak_memory_mb"] - small
         apart = np.array(line.pop("first")) / reference - 1
         line["first_apart"] = float(np.max(np.abs(apart if line["starts"] == 1 else np.maximum(apart, 0.0))))

@@ -117,6 +117,21 @@ def test_the_benchmark_of_plans():
     assert json.loads(done.stdout.splitlines()[0])["worst_gap"] < 1e-8
 
 
+def test_the_benchmark_of_accelerators(tmp_path):
+    """All its lines, by the programs that accelerators use; a run that has no time for a line says so and keeps the others."""
+    command, output = [sys.executable, "benchmarks/accelerator.py", "--smoke", "--output"], tmp_path / "lines.jsonl"
+    done = subprocess.run([*command, str(output)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    late = [*command, str(output), "--budget", "0", "--only", "plans"]
+    subprocess.run(late, cwd=ROOT, capture_output=True, check=True, timeout=300)
+    records = {r["method"]: r for r in map(json.loads, output.read_text().splitlines())}
+    assert {"fit", "refits", "plans", "agreement with the CPU", "starts x resamples"} < set(records)
+    assert "skipped" in records.pop("plans")
+    assert all("wall" in r and "device" in r and "skipped" not in r for r in records.values())
+    assert records["agreement with the CPU"]["agrees"]
+    assert all(max(r["apart"].values()) < 1e-10 for name, r in records.items() if name.startswith("tile"))
+
+
 def test_the_demo(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "200", "--output", str(tmp_path)],
