@@ -19,6 +19,8 @@ from typing import Any
 
 import jax
 
+from jaxscale.ground import _compiled
+
 
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -54,6 +56,7 @@ def place(dtype: Any) -> dict[str, Any]:
 def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
     """Result of `call`, seconds of its fastest warm run, and the seconds that its first run took beyond that."""
     jax.clear_caches()  # an earlier call may have compiled the same program
+    _compiled._kept.clear()
     _, first = _once(call)
     runs = [_once(call) for _ in range(repeats)]
     warm = min(seconds for _, seconds in runs)
