@@ -181,16 +181,8 @@ class Host:
             sizes = [value, slope, curve, gram]
             parts.append([np.moveaxis(v, -1, 0)[: len(own)] for v in sizes])
         value, slope, curve, gram = (np.concatenate(v) for v in zip(*parts, strict=True))
-        natural = {f"params/{k}": v for k, v in self.natural(x).items()}
+        natural = {f"params/{k}": v for k, v in self.job.layout.natural(x * self.job.unit).items()}
         return {**natural, **diagnose(x, value, slope, curve, gram, self.job.ranges)}
-
-    def natural(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Parameters (L, ...) at coordinates x (L, P)."""
-        at, found = x * self.job.unit, {}
-        for name, spec, groups, start in self.job.layout.blocks:
-            block = at[:, start : start + max(groups, 1) * spec.size].reshape(len(x), *[groups] * (groups > 0), spec.size)
-            found[name] = spec.natural_of(block)
-        return found
 
     def measured(self, x: np.ndarray, cell: np.ndarray) -> dict[str, np.ndarray]:
         """What `_status.measured` says of cells (T,) at x (P, T), cells first."""
