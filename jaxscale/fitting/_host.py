@@ -184,6 +184,19 @@ class Host:
         natural = {f"params/{k}": v for k, v in self.job.layout.natural(x * self.job.unit).items()}
         return {**natural, **diagnose(x, value, slope, curve, gram, self.job.ranges)}
 
+    def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:
+        """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+        table, on = self.job.table, _whole(np.arange(len(cell)))
+        dataset, objective = (cell // self.job.objectives)[on], jax.tree.map(lambda v: v[cell[on], -1], self.job.ladder)
+        weights, count = table.weights[dataset].T, len(cell)
+        data = self.loaded(dataset, table.target[dataset].T, weights)
+
+        def ask(x: np.ndarray) -> tuple[Any, Any, Any]:
+            v, g, h = self.sums(data, len(weights), len(on), x[:, on], objective)
+            return v[:count], g[:, :count], h[..., :count]
+
+        return ask
+
     def measured(self, x: np.ndarray, cell: np.ndarray) -> dict[str, np.ndarray]:
         """What `_status.measured` says of cells (T,) at x (P, T), cells first."""
         job, table = self.job, self.job.table
@@ -192,7 +205,7 @@ class Host:
         target, weights = table.target[dataset].T, table.weights[dataset].T
         objective = jax.tree.map(lambda v: v[cell[on], -1], job.ladder)
         predicted, slopes = self.look(at, dataset)
-        hessian = self.sums(self.loaded(dataset, target, weights), len(weights), len(on), at, objective)[2]
+        hessian = self.asking(cell)(x)[2]
         residual, psi, bend = _by_run(objective, predicted, target)
         if job.ladder.log:
             slopes, size = slopes / predicted, np.ones(())

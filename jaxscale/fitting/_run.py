@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 from ..formula._law import Law
-from ..formula._sums import kernel
+from ..formula._sums import kernel, sums
 from ..ground._errors import refuse
 from ..ground._version import __version__
 from ..solvers import Newton
@@ -140,10 +140,33 @@ def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
     return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
 
 
+def looking(job: Job, lanes: int) -> Host | None:
+    """The host that looks at so many points of a job, where it can."""
+    host: Host | None = on_device(lambda: host_of(job)) if jax.default_backend() == "cpu" else None
+    return host if host is not None and host.bytes_of(lanes) <= MEMORY else None
+
+
+def asking(job: Job, cell: np.ndarray) -> Callable[[np.ndarray], Any]:
+    """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+    host = looking(job, len(cell))
+    if host is not None:
+        return on_device(lambda: host.asking(cell))  # type: ignore[no-any-return]
+    return lambda x: on_device(lambda: jax.device_get(_asked(job, x, cell.astype(np.int32))))
+
+
+@jax.jit
+def _asked(job: Job, x: Any, cell: Any) -> tuple[Any, ...]:
+    dataset = cell // job.objectives
+    law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
+    features = [v[dataset].T for v in law_kernel.table(job.table.rows, job.table.codes)]
+    target, weights = job.table.target[dataset].T, job.table.weights[dataset].T
+    return sums(law_kernel, x, job.unit, features, target, weights, jax.tree.map(lambda v: v[cell, -1], job.ladder))
+
+
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
     """Residuals, slopes, scores and Hessian of every cell at its point x (cells, P); see `measured`."""
-    host = on_device(lambda: host_of(job)) if jax.default_backend() == "cpu" else None
-    if host is not None and host.bytes_of(len(x)) <= MEMORY:
+    host = looking(job, len(x))
+    if host is not None:
         with np.errstate(all="ignore"):
             found: dict[str, np.ndarray] = on_device(lambda: host.measured(x.T, np.arange(len(x))))
             return found
