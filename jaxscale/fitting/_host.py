@@ -182,16 +182,21 @@ class Host:
             sizes = [value, slope, curve, gram]
             parts.append([np.moveaxis(v, -1, 0)[: len(own)] for v in sizes])
         value, slope, curve, gram = (np.concatenate(v) for v in zip(*parts, strict=True))
-        natural = {f"params/{k}": v for k, v in self.natural(x).items()}
+        natural = {f"params/{k}": v for k, v in self.job.layout.natural(x * self.job.unit).items()}
         return {**natural, **diagnose(x, value, slope, curve, gram, self.job.ranges)}
 
-    def natural(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Parameters (L, ...) at coordinates x (L, P)."""
-        at, found = x * self.job.unit, {}
-        for name, spec, groups, start in self.job.layout.blocks:
-            block = at[:, start : start + max(groups, 1) * spec.size].reshape(len(x), *[groups] * (groups > 0), spec.size)
-            found[name] = spec.natural_of(block)
-        return found
+    def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:
+        """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+        table, on = self.job.table, _whole(np.arange(len(cell)))
+        dataset, objective = (cell // self.job.objectives)[on], jax.tree.map(lambda v: v[cell[on], -1], self.job.ladder)
+        weights, count = table.weights[dataset].T, len(cell)
+        data = self.loaded(dataset, table.target[dataset].T, weights)
+
+        def ask(x: np.ndarray) -> tuple[Any, Any, Any]:
+            v, g, h = self.sums(data, len(weights), len(on), x[:, on], objective)
+            return v[:count], g[:, :count], h[..., :count]
+
+        return ask
 
     def measured(self, x: np.ndarray, cell: np.ndarray) -> dict[str, np.ndarray]:
         """What `_status.measured` says of cells (T,) at x (P, T), cells first."""
@@ -201,9 +206,9 @@ class Host:
         target, weights = table.target[dataset].T, table.weights[dataset].T
         objective = jax.tree.map(lambda v: v[cell[on], -1], job.ladder)
         predicted, slopes = self.look(at, dataset)
-        value, _, hessian = self.sums(self.loaded(dataset, target, weights), len(weights), len(on), at, objective)
+        value, _, hessian = self.asking(cell)(x)
         residual, loss, psi, bend = _by_run(objective, predicted, target)
-        _confirm(value, weights, loss, psi * np.maximum(1.0, np.abs(target)))
+        _confirm(value, *(v[:, : len(cell)] for v in (weights, loss, psi * np.maximum(1.0, np.abs(target)))))
         if job.ladder.log:
             slopes, size = slopes / predicted, np.ones(())
         else:

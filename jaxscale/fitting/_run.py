@@ -19,7 +19,8 @@ import jax
 import numpy as np
 
 from ..formula._law import Law
-from ..formula._sums import kernel
+from ..formula._sums import kernel, sums
+from ..ground._compiled import compiled
 from ..ground._errors import refuse
 from ..ground._version import __version__
 from ..solvers import Newton
@@ -41,33 +42,50 @@ class Solve:
 
     job: Job
     tile: Tile
-    host: Host | None = None  # where lanes walk on the host
+    host: Host | None = None  # where lanes begin and are judged on the host, and walk there by `Newton`
+
+    @property
+    def walks(self) -> bool:
+        """Whether lanes walk on the host."""
+        return self.host is not None and isinstance(self.job.solver, Newton)
 
     def __call__(self, first: int, count: int) -> Arrays:
-        if self.host is not None:
+        host = self.host
+        if host is not None and self.walks:
             with np.errstate(all="ignore"):
-                out = self.host.solved(first, count)
+                out = host.solved(first, count)
                 spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("paid"))])
                 best = _best(out | {"lane": first + np.arange(count)}, int(self.job.starts))
-                return {"every": out["value"], "spent": spent, **best, **self.host.judged(best["lane"], best["x"])}
-        x = begun(first, count, self.job, self.tile)
+                return {"every": out["value"], "spent": spent, **best, **host.judged(best["lane"], best["x"])}
+        x = begun(first, count, self.job, self.tile) if host is None else self.placed(host, first, count)
         out = jax.device_get(solve_block(np.int32(first), np.int32(count), x, self.job, tile=self.tile))
         spent = np.asarray([np.sum(out["steps"], dtype=np.int64), int(out.pop("rounds")) * self.tile.slots])
         lanes = {k: v[:count] for k, v in out.items()} | {"lane": first + np.arange(count)}
         best = _best(lanes, int(self.job.starts))
-        return {"every": lanes["value"], "spent": spent, **best, **judged(self.job, self.tile, best["lane"], best["x"])}
+        if host is None:
+            return {"every": lanes["value"], "spent": spent, **best, **judged(self.job, self.tile, best["lane"], best["x"])}
+        with np.errstate(all="ignore"):
+            return {"every": lanes["value"], "spent": spent, **best, **host.judged(best["lane"], best["x"])}
+
+    def placed(self, host: Host, first: int, count: int) -> np.ndarray:
+        """Starts (P, tile.block) by the host; those after `count` begin nothing."""
+        x, lane = np.zeros((self.job.layout.size, self.tile.block)), first + np.arange(count)
+        weights, target, *_ = host.resampled(lane)
+        with np.errstate(all="ignore"):
+            x[:, :count] = host.begun(lane, weights, target)
+        return x
 
     def programs(self) -> list[Callable[[], Any]]:
         """Calls that do nothing but compile what a block needs."""
-        if self.host is not None:
-            return self.host.programs()
+        host = [] if self.host is None else self.host.programs()
+        if self.walks:
+            return host
         size, job, tile = self.job.layout.size, self.job, self.tile
+        block = [lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile=tile)]
+        if host:
+            return block + host
         drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
-        return [
-            lambda: solve_block(np.int32(0), np.int32(0), np.zeros((size, tile.block)), job, tile=tile),
-            lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))),
-            *drawing,
-        ]
+        return [*block, lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))), *drawing]
 
 
 def _best(lanes: Arrays, starts: int) -> Arrays:
@@ -99,9 +117,9 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     starts = int(job.starts)
     tile, host = tile_for(_lane_bytes(job), run.memory), walker(job, resamples * starts, run.memory)
     most = tile.block // starts * starts or tile.block  # whole resamples where they fit
-    size = block_size(resamples * starts, most, run, 1 if host is None else FEW)
-    key = {} if run.directory is None else described(job, tile, host)
     task = Solve(job, tile, host)
+    size = block_size(resamples * starts, most, run, FEW if task.walks else 1)
+    key = {} if run.directory is None else described(task)
     others = also if host is None else ()  # what else is asked of a fit uses the programs of its walk
     programs = [*task.programs(), *(lambda call=call: call(job) for call in others)]
     parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
@@ -114,11 +132,11 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
 
 
 def walker(job: Job, lanes: int, memory: int | None) -> Host | None:
-    """The job's lanes on the host, where they walk there: decided by the job, the memory it may take, and the kind of device.
+    """The job's lanes on the host, where it does for them: decided by the job, the memory it may take, and the kind of device.
 
-    Many lanes, long tables and other solvers are worth a program of their own, and so is a device that is no CPU.
+    Many lanes and long tables are worth programs of their own, and so is a device that is no CPU.
     """
-    if not isinstance(job.solver, Newton) or lanes > BULK or jax.default_backend() != "cpu":
+    if lanes > BULK or jax.default_backend() != "cpu":
         return None
     host: Host | None = on_device(lambda: host_of(job))
     fits = host is not None and host.bytes_of(min(lanes, TILES["cpu"].block)) <= (MEMORY if memory is None else memory)
@@ -140,10 +158,33 @@ def free_params(lanes: dict[str, Any]) -> dict[str, Any]:
     return {k.removeprefix("params/"): v for k, v in lanes.items() if k.startswith("params/")}
 
 
+def looking(job: Job, lanes: int) -> Host | None:
+    """The host that looks at so many points of a job, where it can."""
+    host: Host | None = on_device(lambda: host_of(job)) if jax.default_backend() == "cpu" else None
+    return host if host is not None and host.bytes_of(lanes) <= MEMORY else None
+
+
+def asking(job: Job, cell: np.ndarray) -> Callable[[np.ndarray], Any]:
+    """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+    host = looking(job, len(cell))
+    if host is not None:
+        return on_device(lambda: host.asking(cell))  # type: ignore[no-any-return]
+    return lambda x: on_device(lambda: jax.device_get(_asked(job, x, cell.astype(np.int32))))
+
+
+@compiled
+def _asked(job: Job, x: Any, cell: Any) -> tuple[Any, ...]:
+    dataset = cell // job.objectives
+    law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
+    features = [v[dataset].T for v in law_kernel.table(job.table.rows, job.table.codes)]
+    target, weights = job.table.target[dataset].T, job.table.weights[dataset].T
+    return sums(law_kernel, x, job.unit, features, target, weights, jax.tree.map(lambda v: v[cell, -1], job.ladder))
+
+
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:
     """Residuals, slopes, scores and Hessian of every cell at its point x (cells, P); see `measured`."""
-    host = on_device(lambda: host_of(job)) if jax.default_backend() == "cpu" else None
-    if host is not None and host.bytes_of(len(x)) <= MEMORY:
+    host = looking(job, len(x))
+    if host is not None:
         with np.errstate(all="ignore"):
             found: dict[str, np.ndarray] = on_device(lambda: host.measured(x.T, np.arange(len(x))))
             return found
@@ -160,8 +201,10 @@ def ready(job: Job) -> None:
     measures(job, np.zeros((min(int(np.size(job.levels)), 2), job.layout.size)))
 
 
-def described(job: Job, tile: Tile, host: Host | None) -> dict[str, str]:
+def described(task: Solve) -> dict[str, str]:
     """What decides the bits of a job, in words where it is short and as hashes where it is long."""
+    job, tile = task.job, task.tile
+    walks = f"{tile.slots} lanes, {tile.rows} rows"
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
     for leaf in jax.tree.leaves(dataclasses.replace(job, law=law, key=(), starts=(), resamples=())):  # these are said in words
@@ -178,7 +221,7 @@ def described(job: Job, tile: Tile, host: Host | None) -> dict[str, str]:
         "starts": str(int(job.starts)),
         "resamples": str(int(job.resamples)),
         "kind of resample": (NOISY if job.noisy else WEIGHTED)[int(job.resample)],
-        "tile": "host" if host is not None else f"{tile.slots} lanes, {tile.rows} rows",
+        "tile": "host" if task.walks else walks if task.host is None else f"{walks}, from the host",
         "data and options": numbers.hexdigest()[:16],
     }
 

@@ -31,6 +31,14 @@ class Layout:
             params[name] = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)]) if groups else spec.natural(block)
         return params
 
+    def natural(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """`unpack` in NumPy, for many: coordinates (L, P) -> natural values (L, ...) by name."""
+        found = {}
+        for name, spec, groups, start in self.blocks:
+            block = x[:, start : start + max(groups, 1) * spec.size].reshape(len(x), *[groups] * (groups > 0), spec.size)
+            found[name] = spec.natural_of(block)
+        return found
+
     def pack(self, params: dict[str, Any]) -> Any:
         """Natural values by name -> coordinates (P,)."""
         parts = []

@@ -47,10 +47,11 @@ class Program:
         key = self.function, form, jax.config.jax_enable_x64, _device()  # type: ignore[attr-defined]
         program = _found(key)
         if program is None:
-            program = _built(key, lambda: self._lowered(arguments, static), self.options)
+            program = _built(key, lambda: self.lower(*arguments, **static), self.options)
         return program(*arguments)
 
-    def _lowered(self, arguments: Any, static: dict[str, Any]) -> Any:
+    def lower(self, *arguments: Any, **static: Any) -> Any:
+        """What `jax.jit` lowers: to look at a program, or to compile it elsewhere."""
         return jax.jit(functools.partial(self.function, **static)).lower(*arguments)
 
 

@@ -22,6 +22,7 @@ from ..fitting._blocks import bucket, run_points
 from ..fitting._evidence import Evidence, Frame
 from ..fitting._results import Fit, Status
 from ..formula._law import Law
+from ..ground._compiled import compiled
 from ..ground._errors import refuse
 from ..ground._trees import to_numpy
 from ._allocate import first_law, solved
@@ -128,7 +129,7 @@ def _feasible(found: dict[str, Any]) -> np.ndarray:
     return np.asarray(found["status"] & (Status.NON_FINITE | Status.MAX_STEPS).value == 0)
 
 
-@jax.jit
+@compiled
 def _slopes(index: Any, job: Any) -> Any:
     """Slopes (L, P) of ln of the law's value by coordinates x (L, P), at the columns z (L, k)."""
     oracle, frame, x, z = job

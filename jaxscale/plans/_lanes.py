@@ -25,6 +25,7 @@ from ._search import search, search_traced
 from ._starts import best_starts, points_of
 
 BULK = 2**18  # lanes: walking them takes as long as compiling a program of their own
+_WALKED = 256  # chunks of the points that a walk begins with: with fewer, NumPy's calls take longer than what they do
 _TILE = 1024  # plans that take steps together in it: half of them wait for the slowest in wider tiles
 _WORSE = 1e-7  # a plan that fails its conditions counts as worse by this share of its goal
 
@@ -42,7 +43,7 @@ def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
     elif not newton or plans * question.starts > BULK or jax.default_backend() != "cpu":
         return _bulk(question, own, limits)
     points = 1 if edges else points_of(question, np).shape[1]  # of each plan, looked at side by side
-    per = max(1, lanes_at_once(question.oracle) // points)
+    per = max(1, lanes_at_once(question.oracle, _WALKED) // points)
     found = []
     for first in range(0, plans, per):
         here = slice(first, min(first + per, plans))

@@ -124,11 +124,11 @@ def value_of(function: Function, known: dict[str, Any]) -> Any:
     return jnp.asarray(function.function(**{name: known[name] for name in function.reads}), float)
 
 
-def lanes_at_once(oracle: Oracle) -> int:
-    """How many lanes `evaluated` takes in one call."""
+def lanes_at_once(oracle: Oracle, most: int = _CHUNKS) -> int:
+    """How many lanes `evaluated` takes in one call, or so many as fit into `most` chunks."""
     k = len(oracle.shape.log)
     width = oracle.side_by_side
-    return width * max(1, min(_CHUNKS, _NUMBERS // (width * len(oracle.functions) * max(k, 1) ** 2)))
+    return width * max(1, min(most, _NUMBERS // (width * len(oracle.functions) * max(k, 1) ** 2)))
 
 
 def evaluated(oracle: Oracle, own: tuple[dict[str, Any], dict[str, Any]], z: np.ndarray) -> tuple[Any, Any, Any]:

@@ -17,7 +17,7 @@ from ..ground._interval import Interval
 from ..ground._roots import halved
 from ..ground._tails import students
 from ..plans._frontier import Along, Sides, losses
-from ._multiplier import by_draws, by_inversion, quantiles
+from ._multiplier import both_ways, by_inversion, percentiles, quantiles
 from ._pairs import Joint
 
 _DRAWS = 4000  # of linearised curves
@@ -93,9 +93,9 @@ def _changing(draws: np.ndarray) -> float:
 
 def by_refits(sides: Sides, draws: tuple[Fit, Fit], grid: np.ndarray, level: float) -> tuple[Curves, float]:
     """Both curves with percentiles, and the share of refits whose curves cross; `difference.failed` refits lack a curve."""
-    point = [losses(s.fit, s.asked, grid) for s in sides]
-    each = [losses(d, s.asked, np.broadcast_to(grid, (len(d), len(grid)))) for d, s in zip(draws, sides, strict=True)]
-    multiplier = by_draws(sides, draws, grid, True, level)["multiplier"]
+    at_point, at_each = both_ways(sides, draws, grid, True)
+    multiplier = percentiles(at_point, at_each, True, level)["multiplier"]
+    point, each = at_point["losses"], at_each["losses"]
 
     def band(drawn: np.ndarray, middle: np.ndarray) -> Interval:
         low, high = quantiles(drawn, level)

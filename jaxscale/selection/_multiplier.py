@@ -108,8 +108,17 @@ def _ends(z: Callable[[np.ndarray], Any], middle: np.ndarray, wide: np.ndarray) 
 # -- from refits ------------------------------------------------------------------------------------------------------
 def by_draws(sides: Sides, draws: tuple[Fit, Fit], where: np.ndarray, budgets: bool, level: float) -> dict[str, Any]:
     """Percentiles of the multipliers of paired refits, infinite ones included."""
-    point = multipliers([s.fit for s in sides], sides, where, budgets)
-    each = multipliers(list(draws), sides, np.broadcast_to(where, (len(draws[0]), len(where))), budgets)
+    return percentiles(*both_ways(sides, draws, where, budgets), budgets, level)
+
+
+def both_ways(sides: Sides, draws: tuple[Fit, Fit], where: np.ndarray, budgets: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`multipliers` of the fits and of their paired refits."""
+    wide = np.broadcast_to(where, (len(draws[0]), len(where)))
+    return multipliers([s.fit for s in sides], sides, where, budgets), multipliers(list(draws), sides, wide, budgets)
+
+
+def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, level: float) -> dict[str, Any]:
+    """Percentiles of the multipliers of refits, infinite ones included."""
     if np.isnan(each["ln_m"]).all():
         raise ValueError("compare_recipes: no refit has a plan; look at the status of the fits")
     low, high = quantiles(each["ln_m"], level)
@@ -123,14 +132,15 @@ def by_draws(sides: Sides, draws: tuple[Fit, Fit], where: np.ndarray, budgets: b
 
 
 def multipliers(fits: list[Fit], sides: Sides, where: np.ndarray, budgets: bool) -> dict[str, Any]:
-    """ln of the multiplier, and the difference of losses at budgets, (..., K) for every lane of two fits or ensembles."""
+    """ln of the multiplier, and both losses at budgets with their difference (..., K), of every lane of two fits or ensembles."""
     base, other = fits
     if not budgets:
         with np.errstate(invalid="ignore"):
             return {"ln_m": np.log(costs(base, sides[0].aimed, where)) - np.log(costs(other, sides[1].aimed, where))}
     loss = losses(other, sides[1].asked, where)
     ln_m = np.log(costs(base, sides[0].aimed, loss)) - np.log(where)
-    return {"ln_m": ln_m, "difference": loss - losses(base, sides[0].asked, where)}
+    own = losses(base, sides[0].asked, where)
+    return {"ln_m": ln_m, "difference": loss - own, "losses": (own, loss)}
 
 
 def quantiles(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from ..fitting._lanes import Job, resample_of
 from ..fitting._resample import NOISY
 from ..fitting._results import Fit
 from ..formula._sums import kernel, outer, per_run, sums
+from ..ground._compiled import compiled
 from ..ground._interval import Interval
 
 KINDS = ("percentile", "bca", "studentised")
@@ -100,7 +101,7 @@ def _sandwiches(job: Job, x: np.ndarray, at: Evidence) -> np.ndarray:
     return out
 
 
-@jax.jit
+@compiled
 def _bread_and_meat(lane: Any, job: Job, x: Any) -> tuple[Any, Any]:
     """Hessian, and the sum of squared scores of the units that were drawn, (T, P, P) of lanes at x (P, T)."""
     weights, target, _, _ = resample_of(job, lane)

@@ -10,9 +10,9 @@ ridge a hundred times longer than wide, cost it no more than independent paramet
 from __future__ import annotations
 
 import dataclasses
-import functools
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,11 +23,13 @@ from ..fitting._evidence import Evidence, evidence
 from ..fitting._fit import everything
 from ..fitting._results import Fit
 from ..formula._form import evaluate
+from ..ground._compiled import compiled
 from ..ground._errors import warn
 from ._covariance import noise_scale
 
 WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
 FREEDOM = 4.0  # of Student's t
+WANTED = 0.8  # share of steps that are accepted
 NOISES = ("student", "laplace", "normal")
 
 
@@ -77,8 +79,9 @@ def posterior(
     if at.clusters(None) is not None:
         warn("posterior(): rows of a run count as independent, and intervals come out too narrow; use interval(fit) by clusters")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
+    import_module("blackjax")  # where nothing is traced: it computes constants
     given = Given.of(at, scale)
-    found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
+    found = on_device(lambda: jax.device_get(_chains(at.job.law, keys, given, layout=at.job.layout, noise=noise, draws=draws)))
     return _ensemble(at, found, chains)
 
 
@@ -158,13 +161,16 @@ def log_density(law: Any, layout: Any, noise: str, x: Any, given: Given) -> Any:
     return total
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2, 3))
-def _chains(law: Any, layout: Any, noise: str, draws: int, keys: Any, given: Given) -> tuple[Any, Any]:
+@compiled
+def _chains(law: Any, keys: Any, given: Given, *, layout: Any, noise: str, draws: int) -> tuple[Any, Any]:
     return jax.vmap(lambda key: chain(law, layout, noise, draws, key, given))(keys)
 
 
 def chain(law: Any, layout: Any, noise: str, draws: int, key: Any, given: Given) -> tuple[Any, Any]:
-    """One chain: draws (draws, P + 1) and whether each diverged, after half as many steps of warming up."""
+    """One chain: draws (draws, P + 1) and whether each diverged, after half as many steps of warming up.
+
+    Steps of warming up and draws are turns of one loop, so that the law is compiled into one sampler.
+    """
     import blackjax
 
     def density(z: Any) -> Any:
@@ -173,16 +179,87 @@ def chain(law: Any, layout: Any, noise: str, draws: int, key: Any, given: Given)
 
     first, second, third = jax.random.split(jax.random.wrap_key_data(key), 3)
     start = 0.5 * jax.random.normal(first, given.centre.shape, given.centre.dtype)
-    adapt = blackjax.window_adaptation(blackjax.nuts, density)
-    (state, parameters), _ = adapt.run(second, start, num_steps=max(draws // 2, 200))
-    step = blackjax.nuts(density, **parameters).step
+    warming = max(draws // 2, 200)
+    keys = jnp.concatenate([jax.random.split(second, warming), jax.random.split(third, draws)])
+    counts, ends = windows(warming, draws)
+    turns = (np.arange(warming + draws) < warming, counts, ends)
+    move = blackjax.nuts.build_kernel()
 
-    def one(state: Any, key: Any) -> Any:
-        state, info = step(key, state)
-        return state, (state.position, info.is_divergent)
+    def one(state: tuple[Any, Warming], turn: tuple[Any, Any]) -> Any:
+        (at, warm), (key, (warms, counts, ends)) = state, turn
+        step = jnp.exp(jnp.where(warms, warm.step, warm.mean_step))
+        at, info = move(key, at, density, step, warm.mass)
+        warm = jax.tree.map(lambda new, old: jnp.where(warms, new, old), warm.after(at.position, info, counts, ends), warm)
+        return (at, warm), (at.position, info.is_divergent)
 
-    _, (z, diverged) = jax.lax.scan(one, state, jax.random.split(third, draws))
-    return given.centre + z @ given.root.T, diverged
+    begin = blackjax.nuts.init(start, density), Warming.at(start)
+    _, (z, diverged) = jax.lax.scan(one, begin, (keys, turns))
+    return given.centre + z[warming:] @ given.root.T, diverged[warming:]
+
+
+def windows(warming: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which turns count in a window of warming up, and which end one: windows double, the last takes what is left."""
+    counts, ends = np.zeros((2, warming + draws), bool)
+    first, last, size = 75, warming - 50, 25
+    counts[first:last] = True
+    while first < last:
+        first = last if first + 3 * size > last else first + size
+        ends[first - 1], size = True, 2 * size
+    return counts, ends
+
+
+class Warming(NamedTuple):
+    """Length of a step and the inverse mass matrix's diagonal (P,), while both are learned as Stan does."""
+
+    step: Any  # ln
+    mean_step: Any  # ln
+    miss: Any  # mean of how far acceptance lies below what is wanted
+    anchor: Any  # ln of the step that miss 0 would take
+    count: Any  # steps since the last window
+    mass: Any
+    places: Any  # that are counted, their mean (P,) and sum of squares about it (P,)
+    mean: Any
+    squares: Any
+
+    @classmethod
+    def at(cls, z: Any) -> Warming:
+        """Steps of length one, nothing learned."""
+        zero, none = jnp.zeros((), z.dtype), jnp.zeros_like(z)
+        return cls(zero, zero, zero, zero + np.log(10.0), zero + 1.0, jnp.ones_like(z), zero, none, none)
+
+    def after(self, z: Any, info: Any, counts: Any, ends: Any) -> Warming:
+        """With one more step: z `counts` in the window, which `ends` or not (dual averaging; variances by Welford)."""
+        n, places = self.count, self.places + counts
+        miss = self.miss + (WANTED - info.acceptance_rate - self.miss) / (n + 10.0)
+        mean_step = n**-0.75 * self.step + (1.0 - n**-0.75) * self.mean_step
+        step = self.anchor - jnp.sqrt(n) / 0.05 * miss
+        mean = self.mean + jnp.where(counts, z - self.mean, 0.0) / jnp.maximum(places, 1.0)
+        squares = self.squares + jnp.where(counts, (z - self.mean) * (z - mean), 0.0)
+        on = Warming(step, mean_step, miss, self.anchor, n + 1.0, self.mass, places, mean, squares)
+        mass = (places * squares / jnp.maximum(places - 1.0, 1.0) + 5e-3) / (places + 5.0)
+        again = Warming.at(z)._replace(step=mean_step, anchor=mean_step + np.log(10.0), mass=mass)
+        return Warming(*(jnp.where(ends, new, old) for new, old in zip(again, on, strict=True)))
+
+
+def effective_draws(x: np.ndarray) -> np.ndarray:
+    """Effective number (P,) of the draws of chains (chains, draws, P): Geyer's initial monotone sequence."""
+    chains, draws, size = x.shape
+    wave = np.fft.rfft(x - x.mean(1, keepdims=True), 2 * draws, axis=1)
+    lags = np.fft.irfft(np.abs(wave) ** 2, axis=1)[:, :draws].mean(0) / draws  # autocovariance (draws, P)
+    within = lags[0] * draws / (draws - 1.0)
+    total = lags[0] + (x.mean(1).var(0, ddof=1) if chains > 1 else 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rho = 1.0 - (within - lags) / total
+    rho[0] = 1.0
+    pairs = rho[: draws - draws % 2].reshape(-1, 2, size)
+    out = np.zeros(size)
+    for k in np.flatnonzero(total > 0):
+        both = pairs[:, :, k].sum(1)
+        last = len(both) if np.all(both > 0) else int(np.argmin(both > 0))
+        more = max(float(pairs[last, 0, k]), 0.0) if 0 < last < len(both) else 0.0  # the first of the next pair still counts
+        time = -1.0 + 2.0 * np.sum(np.minimum.accumulate(both[:last])) + more
+        out[k] = chains * draws / max(time, 1.0 / np.log10(chains * draws))
+    return np.where(np.isnan(total), np.nan, out)
 
 
 def split_rhat(x: np.ndarray) -> np.ndarray:
@@ -194,15 +271,10 @@ def split_rhat(x: np.ndarray) -> np.ndarray:
 
 
 def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
-    from blackjax.diagnostics import effective_sample_size
-
     x, diverged = found
-    names = [*at.names, "ln scale"]
-    with jax.enable_x64(True):
-        effective = np.asarray(effective_sample_size(x))
-        flat = x.reshape(-1, x.shape[-1])
-        natural = jax.device_get(jax.jit(jax.vmap(at.job.layout.unpack))(flat[:, :-1] * at.job.unit))
-    rhat, bad = split_rhat(x), int(np.sum(diverged))
+    names, flat = [*at.names, "ln scale"], x.reshape(-1, x.shape[-1])
+    natural = at.job.layout.natural(flat[:, :-1] * at.job.unit)
+    rhat, effective, bad = split_rhat(x), effective_draws(x), int(np.sum(diverged))
     work = Sampling(
         dict(zip(names, rhat.tolist(), strict=True)),
         dict(zip(names, effective.tolist(), strict=True)),

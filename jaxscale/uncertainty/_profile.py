@@ -1,9 +1,10 @@
 """`profile_likelihood`: the best objective for each value of a parameter, or of anything computed from the law.
 
 Where an interval from a covariance is a parabola's, the profile is the objective's own: lopsided where the data are, and
-flat where they say nothing. All values of a grid are lanes of one program. Each lane adds a stiff spring that pulls the
-quantity to its value; wherever the lane comes to rest is a point of the profile, exactly, for the value it has there, so
-that the spring needs no sharpening. Lanes start along the tangent at the optimum and again from their neighbours.
+flat where they say nothing. All values of a grid are lanes of one walk on the law's sums. Each lane adds a stiff spring
+that pulls the quantity to its value; wherever the lane comes to rest is a point of the profile, exactly, for the value it
+has there, so that the spring needs no sharpening. Lanes start along the tangent at the optimum and again from their
+neighbours.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..fitting._blocks import on_device
-from ..fitting._evidence import Evidence, evidence, slopes_of
+from ..fitting._evidence import Evidence, Frame, evidence, slopes_of
 from ..fitting._results import Fit
-from ..formula._form import evaluate
+from ..fitting._run import asking
 from ..formula._law import Law
+from ..formula._params import Param
+from ..ground._compiled import compiled
 from ..ground._errors import nearest, warn
 from ..ground._interval import Interval
 from ..ground._tails import student
-from ..solvers import Newton, minimise
+from ..solvers import Newton, advance, begin, derivatives
 from ._covariance import inverse_hessian, noise_scale
 from ._scale import linked, unlinked
 
@@ -44,6 +47,18 @@ class Profile:
     objective: np.ndarray
     distance: np.ndarray
     interval: Interval
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter on its scale; equal by value, so that one program serves all calls."""
+
+    name: str
+    spec: Param
+    traced_once = True
+
+    def __call__(self, law: Law) -> Any:
+        return linked(self.spec, law.params[self.name])
 
 
 def profile_likelihood(
@@ -110,38 +125,54 @@ def _quantity(law: Law, of: str | Callable[[Law], Any], log: bool) -> tuple[Call
     if of not in law.free:
         raise TypeError(f"profile_likelihood(): {law.name} has no free parameter {of!r}.{nearest(of, law.free)}")
     spec = law.free[of]
-    return (lambda own: linked(spec, own.params[of])), lambda value: unlinked(spec, value)
+    return Parameter(of, spec), lambda value: unlinked(spec, value)
 
 
 def _solved(
     at: Evidence, quantity: Callable[[Law], Any], shift: np.ndarray, centre: float, tangent: np.ndarray, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The quantity and the objective (points,) where lanes with springs at `centre + shift` come to rest."""
-    given = at.frame, at.table, at.objective, at.x, shift, centre, tangent, reach
-    found, least = on_device(lambda: jax.device_get(_rested(given, quantity)))
+    total, tx = asking(at.job, np.full(len(shift), at.cell)), Newton().build(None)
+    # a function of the user may read what has changed since it was last traced
+    own = isinstance(quantity, Parameter)
+    curves = functools.partial(_traced_once, quantity=quantity) if own else jax.jit(functools.partial(_curves, quantity=quantity))
+    stiff = _STIFF / reach**2
+
+    def numbers(x: np.ndarray) -> tuple[Any, Any]:
+        return total(x), jax.tree.map(np.asarray, curves(x, at.frame))
+
+    def pulled(x: np.ndarray) -> tuple[Any, Any, Any]:
+        (v, g, h), (q, slope, curve) = numbers(x)
+        off = q - centre - shift
+        return v + 0.5 * stiff * off**2, g + stiff * off * slope, h + stiff * (off * curve + slope[:, None] * slope)
+
+    def rested() -> tuple[np.ndarray, np.ndarray]:
+        x = at.x[:, None] + tangent[:, None] * shift
+        for _ in range(4):
+            search, newton = begin(x, tx), Newton()
+            for _ in range(newton.max_steps):
+                search = advance(search, pulled, tx, None)
+                if np.all(search.done):
+                    break
+            x = search.best
+            # a neighbour's resting place, moved along the tangent, is often the better start far from the optimum
+            sides = [np.roll(x, k, 1) + tangent[:, None] * (shift - np.roll(shift, k)) for k in (1, -1)]
+            starts = np.stack([x, *sides])
+            values = np.stack([pulled(s)[0] for s in starts])
+            best = np.argmin(np.where(np.isfinite(values), values, np.inf), 0)
+            x = np.take_along_axis(starts, best[None, None], 0)[0]
+        (least, *_), (found, *_) = numbers(x)
+        return found, least
+
+    with np.errstate(all="ignore"):
+        found, least = on_device(rested)
     order = np.argsort(found)
     return found[order], least[order]
 
 
-@functools.partial(jax.jit, static_argnames="quantity")
-def _rested(given: Any, quantity: Callable[[Law], Any]) -> Any:
-    frame, table, objective, at, shift, centre, tangent, reach = given
+def _curves(x: Any, frame: Frame, quantity: Callable[[Law], Any]) -> Any:
+    """The quantity (T,) with its slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+    return jax.vmap(lambda u: derivatives(lambda v: quantity(frame(v)), u), -1, -1)(x)
 
-    def total(x: Any) -> Any:
-        predicted = evaluate(frame.law, table.rows, frame.layout.unpack(x * frame.unit), table.codes)
-        return jnp.sum(table.weights * objective(predicted, table.target))
 
-    def pulled(x: Any, own: Any) -> Any:
-        return total(x) + 0.5 * _STIFF * ((quantity(frame(x)) - centre - own) / reach) ** 2
-
-    def round_(_: int, x: Any) -> Any:
-        x = minimise(pulled, x, shift, Newton()).x
-        # a neighbour's resting place, moved along the tangent, is often the better start far from the optimum
-        sides = [jnp.roll(x, k, 1) + tangent[:, None] * (shift - jnp.roll(shift, k)) for k in (1, -1)]
-        starts = jnp.stack([x, *sides])
-        values = jnp.stack([jax.vmap(pulled, (1, 0))(s, shift) for s in starts])
-        best = jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf), 0)
-        return jnp.take_along_axis(starts, best[None, None], 0)[0]
-
-    x = jax.lax.fori_loop(0, 4, round_, at[:, None] + tangent[:, None] * shift)
-    return jax.vmap(lambda u: (quantity(frame(u)), total(u)), 1)(x)
+_traced_once = compiled(_curves)

@@ -385,7 +385,7 @@ def long_job(rows, sets, groups, solver):
 def taken(job, tile):
     """Bytes of intermediate results of the compiled program."""
     x = np.zeros((job.layout.size, tile.block))
-    program = _blocks.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile).compile())
+    program = _blocks.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile=tile).compile())
     return program.memory_analysis().temp_size_in_bytes
 
 
@@ -411,8 +411,8 @@ def test_nothing_in_a_tile_calls_lapack():
     )
     with jax.enable_x64(True):
         job, tile = _job.prepare([[problem]], 4), _blocks.TILES["cpu"]
-        text = solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile).as_text()
-        text += jax.jit(draw.__wrapped__).lower(np.zeros(tile.slots, np.int32), job).as_text()
+        text = solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile=tile).as_text()
+        text += draw.lower(np.zeros(tile.slots, np.int32), job).as_text()
     assert "lapack" not in text
     for collective in ("all_reduce", "all-reduce", "all_gather", "all-gather", "collective_permute"):
         assert collective not in text

@@ -7,6 +7,7 @@ from scipy import stats
 
 import jaxscale as jsl
 from jaxscale import positive, real, unit
+from jaxscale.fitting import _run
 from jaxscale.fitting._bootstrap import leave_out
 from jaxscale.fitting._noise import leverage, spread
 from jaxscale.fitting._resample import NOISY, WEIGHTED, noised, reweighted, sampler
@@ -253,6 +254,15 @@ def test_influence_on_the_240_rows(objective, least, gap):
     for k in step.change:
         assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= least, k
         assert np.max(np.abs(step.change[k] - exact.change[k])) <= gap * np.max(np.abs(exact.change[k])), k
+
+
+def test_a_profile_where_sums_are_compiled_whole_is_the_same(straight, monkeypatch):
+    """On accelerators, and for laws whose sums are not written out, the objective is a program of its own."""
+    own = jsl.profile_likelihood(straight, "b", points=5)
+    monkeypatch.setattr(_run, "looking", lambda job, lanes: None)
+    whole = jsl.profile_likelihood(straight, "b", points=5)
+    np.testing.assert_allclose(whole.objective, own.objective, rtol=1e-12)
+    np.testing.assert_allclose(whole.values, own.values, rtol=1e-9)
 
 
 def test_profile_is_the_objective_of_fits_with_the_value_fixed(squared):
