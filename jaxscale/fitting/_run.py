@@ -9,6 +9,7 @@ agreement is counted).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -69,6 +70,11 @@ class Solve:
             *drawing,
         ]
 
+    def compiled(self, label: str) -> str:
+        """What these programs are, in words."""
+        name = self.job.law.name
+        return f"the sums of {name}" if self.host is not None else f"programs for the {label} of {name}"
+
 
 def _best(lanes: Arrays, starts: int) -> Arrays:
     """The best lane of each resample, which has `starts` consecutive ones; the first of those that are equal."""
@@ -104,7 +110,9 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     task = Solve(job, tile, host)
     others = also if host is None else ()  # what else is asked of a fit uses the programs of its walk
     programs = [*task.programs(), *(lambda call=call: call(job) for call in others)]
-    parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
+    each, compiled = 1 if label == "starts" else starts, task.compiled(label)
+    said = functools.partial(run_blocks, label=label, compiled=compiled, each=each)
+    parts, resumed = said(task, resamples * starts, size, run=run, key=key, programs=programs)
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k != "spent"}
     values = joined.pop("every").reshape(resamples, starts)
     lanes = _best(joined, starts)

@@ -24,6 +24,7 @@ from ..fitting._fit import everything
 from ..fitting._results import Fit
 from ..formula._form import evaluate
 from ..ground._errors import warn
+from ..ground._life import saying
 from ._covariance import noise_scale
 
 WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
@@ -78,7 +79,8 @@ def posterior(
         warn("posterior(): rows of a run count as independent, and intervals come out too narrow; use interval(fit) by clusters")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     given = Given.of(at, scale)
-    found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
+    with saying(f"posterior of {at.job.law.name}: one program, compiled, then {draws} draws in {chains} chains"):
+        found = on_device(lambda: jax.device_get(_chains(at.job.law, at.job.layout, noise, draws, keys, given)))
     return _ensemble(at, found, chains)
 
 

@@ -24,6 +24,7 @@ from ..formula._form import evaluate
 from ..formula._law import Law
 from ..ground._errors import nearest, warn
 from ..ground._interval import Interval
+from ..ground._life import saying
 from ..ground._tails import student
 from ..solvers import Newton, minimise
 from ._covariance import inverse_hessian, noise_scale
@@ -118,7 +119,8 @@ def _solved(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The quantity and the objective (points,) where lanes with springs at `centre + shift` come to rest."""
     given = at.frame, at.table, at.objective, at.x, shift, centre, tangent, reach
-    found, least = on_device(lambda: jax.device_get(_rested(given, quantity)))
+    with saying(f"profile of {at.job.law.name}: one program, compiled, then {len(shift)} points"):
+        found, least = on_device(lambda: jax.device_get(_rested(given, quantity)))
     order = np.argsort(found)
     return found[order], least[order]
 
