@@ -16,6 +16,7 @@ import contextvars
 import logging
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -90,8 +91,10 @@ class Saying:
 
     def _draw(self, now: float) -> None:
         if self.bar is None:
-            shape = {} if self.total else {"bar_format": "{desc}: {elapsed}"}
-            self.bar = _tqdm()(total=self.total, desc=self.text, unit=self.unit, leave=False, dynamic_ncols=True, **shape)
+            shape: dict[str, Any] = {} if self.total else {"bar_format": "{desc}: {elapsed}"}
+            wide, tall = shutil.get_terminal_size()  # 80 by 24 where a terminal says 0 by 0, to which tqdm writes nothing
+            shape |= {} if _notebook() else {"ncols": wide - 1, "nrows": tall}
+            self.bar = _tqdm()(total=self.total, desc=self.text, unit=self.unit, leave=False, **shape)
             self.bar.start_t -= now - self.begin
         self.bar.n = self.done
         self.bar.refresh()
@@ -249,11 +252,14 @@ def _serve(calls: queue.SimpleQueue[Any], begin: Callable[[], None] | None) -> N
 # -- where it is said ------------------------------------------------------------------------------------------------
 def _seen() -> bool:
     """Whether somebody looks at a line: on a terminal or in a notebook."""
-    if "IPython" in sys.modules and "ipykernel" in sys.modules:
-        shell = sys.modules["IPython"].get_ipython()
-        if shell is not None and "IPKernelApp" in shell.config:
-            return True
-    return sys.stderr is not None and sys.stderr.isatty()
+    return _notebook() or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def _notebook() -> bool:
+    if "IPython" not in sys.modules or "ipykernel" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 def _tqdm() -> Any:
