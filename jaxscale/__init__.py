@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .formula._params import real as real
     from .formula._params import simplex as simplex
     from .formula._params import unit as unit
+    from .ground._cache import cache as cache
     from .ground._errors import InputError as InputError
     from .ground._errors import JaxscaleWarning as JaxscaleWarning
     from .ground._interval import Interval as Interval
@@ -124,6 +125,7 @@ else:
         "real": "formula._params",
         "simplex": "formula._params",
         "unit": "formula._params",
+        "cache": "ground._cache",
         "InputError": "ground._errors",
         "JaxscaleWarning": "ground._errors",
         "Interval": "ground._interval",

@@ -27,6 +27,10 @@ def demo(output: str, resamples: int, budget: float) -> None:
     import jaxscale as jsl
 
     begin = time.perf_counter()
+    try:
+        jsl.cache()
+    except jsl.InputError as error:
+        click.echo(f"programs are compiled anew each time: {error}\n")
     name, why = "hoffmann2022", ""
     try:
         runs = jsl.datasets.load(name)

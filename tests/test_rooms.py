@@ -34,7 +34,7 @@ OWNERS = {
     "matplotlib": {"plots"},
     "click": {"cli"},
     "pooch": {"datasets"},
-    "tqdm": {"fitting"},
+    "tqdm": {"ground"},
     "blackjax": {"uncertainty"},
     "narwhals": {"table"},
     "scipy": {"ground", "fitting", "plans"},

@@ -5,7 +5,8 @@ is one call of one compiled program on one device, and what is dispatched, store
 tile of a fixed number of slots (`_lanes`). The sizes are constants of the device kind, so that the same version, device
 kind, tile and seed give the same bits on any number of cores, devices, processes or restarts: a lane does not see where
 its block ends. Threads dispatch blocks; JAX releases the interpreter while a program runs, so all cores of a CPU are
-busy without anybody setting anything, and every device of the host gets threads of its own.
+busy without anybody setting anything, and every device of the host gets threads of its own. Whoever called waits for them
+(`ground/_life`), so that Ctrl-C ends a call while something compiles.
 
 Beyond one process existing engines do the work: `executor` is any `concurrent.futures.Executor`, and under
 `jax.distributed` process p of P takes blocks p, p + P, ... With `directory` each block is stored as soon as it is done.
@@ -19,10 +20,9 @@ import hashlib
 import itertools
 import os
 import pickle
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ import numpy as np
 
 from ..formula._law import by_value
 from ..ground._errors import refuse
+from ..ground._life import Threads, finished, saying, waited
 from ._store import Store, decode, encode
 
 Arrays = dict[str, np.ndarray]
@@ -54,7 +55,6 @@ TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
 MEMORY = 2**30  # bytes that the slots of one worker may take unless the caller says otherwise
-_SHOW_AFTER = 2.0  # seconds before a progress bar appears
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,14 @@ def run_blocks(
     key: dict[str, str] | None = None,
     programs: Sequence[Callable[[], Any]] = (),
     label: str = "",
+    needs: str = "",
+    each: int = 1,
 ) -> tuple[list[Arrays], int]:
     """`task` for all lanes, in blocks of `size`: results in order, and how many lanes were read from a store.
 
     `key` describes the job (see `Store`). `programs` are calls that compile what the task needs: they run first and side
-    by side, so that no thread compiles what another one does already.
+    by side, so that no thread compiles what another one does already. `label` and `needs` say what is done and compiled;
+    `each` lanes count as one of what the label names.
     """
     run = run or Run()
     blocks = [(first, min(size, lanes - first)) for first in range(0, lanes, size)]
@@ -129,12 +132,18 @@ def run_blocks(
         done = {first: out for first, _ in mine if (out := store.read(first // size)) is not None}
     resumed = sum(count for first, count in mine if first in done)
     todo = [b for b in mine if b[0] not in done]
-    with _pool(run.executor, task, min(workers(), max(1, len(todo))), programs if todo else ()) as submit:
+    needs, left = needs or f"what the {label} need", sum(count for _, count in todo)
+    threads = min(workers(), max(1, len(todo)))
+    with (
+        _pool(run.executor, task, threads, programs if todo else (), needs) as submit,
+        saying(label, left // each, label.partition(" ")[0].removesuffix("s"), each) as said,
+    ):
         futures = {submit(*b): b for b in todo}
         try:
-            for future in _progress(as_completed(futures), len(todo), label):
-                first, _ = futures[future]
+            for future in finished(futures):
+                first, count = futures[future]
                 done[first] = future.result()
+                said.reached(first, count)
                 if store:
                     store.write(first // size, done[first])
         except BaseException:  # Ctrl-C too: blocks that still wait do not start; what is stored stays
@@ -174,13 +183,19 @@ def block_size(lanes: int, most: int, run: Run, few: int) -> int:
 
 
 def on_device(call: Callable[[], Any], device: Any = None) -> Any:
-    """`call()` in 64 bits on one device of this process, the first by default; both settings belong to a thread."""
-    with jax.enable_x64(True), jax.default_device(device or jax.local_devices()[0]):
-        return call()
+    """`call()` in 64 bits on one device of this process, the first by default, on a thread that Ctrl-C need not wait for."""
+
+    def here() -> Any:
+        with jax.enable_x64(True), jax.default_device(device or jax.local_devices()[0]):  # settings of a thread
+            return call()
+
+    return waited(here)
 
 
 @contextlib.contextmanager
-def _pool(executor: Executor | None, task: Task, threads: int, programs: Sequence[Callable[[], Any]]) -> Iterator[Submit]:
+def _pool(
+    executor: Executor | None, task: Task, threads: int, programs: Sequence[Callable[[], Any]], needs: str
+) -> Iterator[Submit]:
     """A function that submits a block, to threads of this process or to somebody else's executor."""
     if executor is not None:
         payload = _pickled(task)
@@ -188,8 +203,10 @@ def _pool(executor: Executor | None, task: Task, threads: int, programs: Sequenc
         yield lambda first, count: executor.submit(_elsewhere, payload, digest, first, count)
         return
     if programs:
-        with ThreadPoolExecutor(len(programs)) as pool:
-            list(pool.map(on_device, programs))
+        with saying(f"compiling {needs}", len(programs), "program") as said, Threads(len(programs)) as pool:
+            for future in finished([pool.submit(on_device, program) for program in programs]):
+                future.result()
+                said.update()
     turn, own = itertools.cycle(jax.local_devices()), threading.local()
 
     def begin() -> None:
@@ -199,7 +216,7 @@ def _pool(executor: Executor | None, task: Task, threads: int, programs: Sequenc
         out: Arrays = on_device(lambda: task(first, count), own.device)
         return out
 
-    with ThreadPoolExecutor(threads, initializer=begin) as pool:
+    with Threads(threads, begin) as pool:
         yield lambda first, count: pool.submit(here, first, count)
 
 
@@ -263,11 +280,3 @@ def device_kind() -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _progress(iterable: Any, total: int, label: str) -> Any:
-    if total < 4 or not sys.stderr.isatty():
-        return iterable
-    from tqdm import tqdm
-
-    return tqdm(iterable, total=total, desc=label, unit="block", delay=_SHOW_AFTER, leave=False)

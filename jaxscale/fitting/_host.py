@@ -17,6 +17,7 @@ import numpy as np
 from ..formula._programs import CHUNKS, TALL, WIDE, Embedding, embedding, features_of, looked, summed, written
 from ..formula._sums import ROWS, outer
 from ..ground._compiled import compiled
+from ..ground._life import reached
 from ..solvers import advance, begin
 from ._lanes import LADDER, Job, numbers_of
 from ._resample import noised_lanes, reweighted_lanes, uniforms_of
@@ -144,6 +145,7 @@ class Host:
         tried, paid, data = np.zeros(len(on), int), 0, self.loaded(dataset[on], target[:, on], weights[:, on])
         best, value, steps = np.empty((count, len(search.x))), np.empty(count), np.empty(count, np.int32)
         while True:
+            reached(first, max(0, count - len(on)))
             objective = jax.tree.map(lambda v: v[cell[on], level], job.ladder)  # noqa: B023
             found = self.sums(data, len(weights), len(on), search.x, objective)
             paid, tried = paid + len(on), tried + 1

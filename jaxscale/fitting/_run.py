@@ -87,6 +87,11 @@ class Solve:
         drawing = [lambda: draw(np.zeros(tile.slots, np.int32), job)] if job.starts > job.known else []
         return [*block, lambda: judged(job, tile, np.zeros(0, np.int64), np.zeros((0, size))), *drawing]
 
+    def named(self, label: str) -> str:
+        """What these programs are, in words."""
+        name = self.job.law.name
+        return f"the sums of {name}" if self.host is not None else f"programs for the {label} of {name}"
+
 
 def _best(lanes: Arrays, starts: int) -> Arrays:
     """The best lane of each resample, which has `starts` consecutive ones; the first of those that are equal."""
@@ -122,7 +127,8 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     key = {} if run.directory is None else described(task)
     others = also if host is None else ()  # what else is asked of a fit uses the programs of its walk
     programs = [*task.programs(), *(lambda call=call: call(job) for call in others)]
-    parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, label=label)
+    said: dict[str, Any] = {"label": label, "needs": task.named(label), "each": 1 if label == "starts" else starts}
+    parts, resumed = run_blocks(task, resamples * starts, size, run=run, key=key, programs=programs, **said)
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0] if k != "spent"}
     values = joined.pop("every").reshape(resamples, starts)
     lanes = _best(joined, starts)

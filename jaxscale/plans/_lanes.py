@@ -16,6 +16,7 @@ import numpy as np
 
 from ..fitting._blocks import WIDE, bucket, on_device, run_points
 from ..ground._compiled import compiled
+from ..ground._life import saying
 from ..ground._trees import to_numpy, traced
 from ..solvers import Newton
 from ._kkt import closed, judged
@@ -45,10 +46,12 @@ def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
     points = 1 if edges else points_of(question, np).shape[1]  # of each plan, looked at side by side
     per = max(1, lanes_at_once(question.oracle, _WALKED) // points)
     found = []
-    for first in range(0, plans, per):
-        here = slice(first, min(first + per, plans))
-        some = [{k: v[..., here] for k, v in part.items()} for part in (*own, edges)]
-        found.append(on_device(lambda: _walked(question, (some[0], some[1]), limits[:, here], **some[2])))  # noqa: B023
+    with saying("plans", plans, "plan") as said:
+        for first in range(0, plans, per):
+            here = slice(first, min(first + per, plans))
+            some = [{k: v[..., here] for k, v in part.items()} for part in (*own, edges)]
+            found.append(on_device(lambda: _walked(question, (some[0], some[1]), limits[:, here], **some[2])))  # noqa: B023
+            said.update(here.stop - here.start)
     return jax.tree.map(lambda *v: np.concatenate(v) if len(v) > 1 else v[0], *found)  # type: ignore[no-any-return]
 
 

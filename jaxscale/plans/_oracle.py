@@ -20,6 +20,7 @@ import numpy as np
 from ..formula._form import complete, evaluate
 from ..formula._law import Law
 from ..ground._compiled import compiled
+from ..ground._life import saying
 from ..ground._trees import node, static
 
 CHUNK = 128  # lanes that are evaluated side by side, so that intermediates stay in the first cache
@@ -134,11 +135,12 @@ def lanes_at_once(oracle: Oracle, most: int = _CHUNKS) -> int:
 def evaluated(oracle: Oracle, own: tuple[dict[str, Any], dict[str, Any]], z: np.ndarray) -> tuple[Any, Any, Any]:
     """Values (q, T), slopes (q, k, T) and curvature (q, k, k, T) of lanes at z (k, T), each with its `own` law and columns."""
     lanes, most, width = z.shape[-1], lanes_at_once(oracle), oracle.side_by_side
-    parts = []
+    parts, text = [], f"loss, cost and limits of {oracle.law.name}, compiled when first asked"
     for first in range(0, lanes, most):
         here = [chunked(v[..., first : first + most], most // width, width) for v in (z, *jax.tree.leaves(own))]
         count = -(-min(most, lanes - first) // width)
-        found = _chunks(oracle, jax.tree.unflatten(jax.tree.structure(own), here[1:]), here[0], np.int32(count))
+        with saying(text):  # takes milliseconds once it is compiled
+            found = _chunks(oracle, jax.tree.unflatten(jax.tree.structure(own), here[1:]), here[0], np.int32(count))
         parts.append([joined(np.asarray(v)[:count], min(most, lanes - first)) for v in found])
     v, j, h = (np.concatenate(part, -1) if len(parts) > 1 else part[0] for part in zip(*parts, strict=True))
     return v, j, h

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..ground._life import alive
 from ..solvers import Newton, Search, advance, begin, namespace
 from ._kkt import closed
 from ._problem import TINY, Ask, Parts, over_sums, parts
@@ -180,6 +181,7 @@ def search(ask: Ask, asking: Callable[[np.ndarray], Any], z: np.ndarray, solver:
 
     with np.errstate(all="ignore"):
         while len(lanes):
+            alive()
             walk = stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), np), newton, solver.max_steps, np)
             on = np.flatnonzero(walk.doing < ENDED)
             if len(on) == 0 or (2 * len(on) <= len(lanes) and len(lanes) > 2):  # lanes that have ended cost no more

@@ -23,6 +23,7 @@ from ..fitting._fit import fit
 from ..fitting._results import Fit, Status
 from ..formula._law import Law
 from ..ground._errors import InputError, JaxscaleWarning
+from ..ground._life import saying
 from ..table._rules import live
 from ..table._runs import Runs
 from ._folds import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, scale_of, stacked
@@ -141,18 +142,20 @@ def compare(
     folds, remarks = folds_of(tables, scales, sorted(set(ratios)), int(np.ceil(1.5 * most)))
     fits, predicted, drawn, failed = dict[str, Fit](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
     whole = list[list[Fit]]()
-    for name, law in named.items():
-        try:
-            own = fit(law, [*(f.train for f in folds), *tables], objective=objective, starts=starts, seed=seed)
-        except InputError as error:
-            error.add_note(f"  In compare(), law {name!r}")
-            raise
-        boots = _resampled(own, resamples, seed)
-        fits[name] = own
-        predicted.append([_at(own[i], tables[f.table], f.test) for i, f in enumerate(folds)])
-        drawn.append([_at(boots[i], tables[f.table], f.test) for i, f in enumerate(folds)])
-        failed.append(int(np.sum(np.asarray(own.status)[: len(folds)] != Status.OK)))
-        whole.append([own[len(folds) + t] for t in range(len(tables))])
+    with saying("laws compared", len(named), "law") as said:
+        for name, law in named.items():
+            try:
+                own = fit(law, [*(f.train for f in folds), *tables], objective=objective, starts=starts, seed=seed)
+            except InputError as error:
+                error.add_note(f"  In compare(), law {name!r}")
+                raise
+            boots = _resampled(own, resamples, seed)
+            fits[name] = own
+            predicted.append([_at(own[i], tables[f.table], f.test) for i, f in enumerate(folds)])
+            drawn.append([_at(boots[i], tables[f.table], f.test) for i, f in enumerate(folds)])
+            failed.append(int(np.sum(np.asarray(own.status)[: len(folds)] != Status.OK)))
+            whole.append([own[len(folds) + t] for t in range(len(tables))])
+            said.update()
     for k in range(len(BASELINES)):
         values = [baseline(k, f) for f in folds]
         predicted.append(values)

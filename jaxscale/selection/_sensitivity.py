@@ -16,6 +16,7 @@ from ..fitting._fit import fit as fitted
 from ..fitting._results import Fit, Status
 from ..formula._law import Law
 from ..ground._errors import warn
+from ..ground._life import saying
 from ..table._runs import Runs
 
 
@@ -86,14 +87,16 @@ def sensitivity(
     if not some_laws or not tables:
         raise ValueError("sensitivity() needs a law and a table; an empty mapping was given")
     names, answers, points = list[str](), list[dict[str, Any]](), list[Fit]()
-    for law_name, law in some_laws.items():
-        fits = fit(law, list(tables.values()), objective=objective, starts=starts, seed=seed)
-        own = [fits[i] for i in range(len(tables))]
-        found = {k: over_ensemble(fits, f) for k, f in asked.items()} if asked else dict(fits.params)
-        for i, table_name in enumerate(tables):
-            names.append(", ".join(n for n in (law_name, table_name) if n) or law.name)
-            answers.append({k: np.asarray(v)[i] for k, v in found.items()})
-        points += own
+    with saying("laws asked", len(some_laws), "law") as said:
+        for law_name, law in some_laws.items():
+            fits = fit(law, list(tables.values()), objective=objective, starts=starts, seed=seed)
+            own = [fits[i] for i in range(len(tables))]
+            found = {k: over_ensemble(fits, f) for k, f in asked.items()} if asked else dict(fits.params)
+            for i, table_name in enumerate(tables):
+                names.append(", ".join(n for n in (law_name, table_name) if n) or law.name)
+                answers.append({k: np.asarray(v)[i] for k, v in found.items()})
+            points += own
+            said.update()
     keys = list(dict.fromkeys(k for a in answers for k in a))
     missing = {k: np.full_like(next(a[k] for a in answers if k in a), np.nan, np.float64) for k in keys}
     values = {k: np.stack([a.get(k, missing[k]) for a in answers]) for k in keys}  # of a law without it: nan

@@ -24,6 +24,7 @@ from ..fitting._results import Fit
 from ..formula._sums import kernel, outer, per_run, sums
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
+from ..ground._life import saying
 
 KINDS = ("percentile", "bca", "studentised")
 _TILE = 128  # draws whose covariance is computed at once
@@ -85,9 +86,11 @@ def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray, np
 def _sandwiches(job: Job, x: np.ndarray, at: Evidence) -> np.ndarray:
     """H^-1 M H^-1 (L, P, P) at x (L, P); coordinates at an edge have no row."""
     parts = []
-    for first in range(0, len(x), _TILE):
-        lane = np.minimum(np.arange(first, first + _TILE), len(x) - 1).astype(np.int32)
-        parts.append(on_device(lambda: jax.device_get(_bread_and_meat(lane, job, x[lane].T))))  # noqa: B023
+    with saying("refits and their curvature", len(x), "refit") as said:
+        for first in range(0, len(x), _TILE):
+            lane = np.minimum(np.arange(first, first + _TILE), len(x) - 1).astype(np.int32)
+            parts.append(on_device(lambda: jax.device_get(_bread_and_meat(lane, job, x[lane].T))))  # noqa: B023
+            said.update(min(_TILE, len(x) - first))
     bread, meat = (np.concatenate([p[i] for p in parts])[: len(x)] for i in (0, 1))
     keep, out = ~at.edge, np.zeros((len(x), len(at.edge), len(at.edge)))
     inside = np.ix_(np.arange(len(x)), np.flatnonzero(keep), np.flatnonzero(keep))

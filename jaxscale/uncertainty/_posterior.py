@@ -25,6 +25,7 @@ from ..fitting._results import Fit
 from ..formula._form import evaluate
 from ..ground._compiled import compiled
 from ..ground._errors import warn
+from ..ground._life import saying
 from ._covariance import noise_scale
 
 WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
@@ -81,7 +82,9 @@ def posterior(
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     import_module("blackjax")  # where nothing is traced: it computes constants
     given = Given.of(at, scale)
-    found = on_device(lambda: jax.device_get(_chains(at.job.law, keys, given, layout=at.job.layout, noise=noise, draws=draws)))
+    with saying(f"posterior of {at.job.law.name}: one program, compiled, then {draws} draws in {chains} chains"):
+        own = {"layout": at.job.layout, "noise": noise, "draws": draws}
+        found = on_device(lambda: jax.device_get(_chains(at.job.law, keys, given, **own)))
     return _ensemble(at, found, chains)
 
 

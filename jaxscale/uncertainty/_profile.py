@@ -27,6 +27,7 @@ from ..formula._params import Param
 from ..ground._compiled import compiled
 from ..ground._errors import nearest, warn
 from ..ground._interval import Interval
+from ..ground._life import saying
 from ..ground._tails import student
 from ..solvers import Newton, advance, begin, derivatives
 from ._covariance import inverse_hessian, noise_scale
@@ -164,7 +165,7 @@ def _solved(
         (least, *_), (found, *_) = numbers(x)
         return found, least
 
-    with np.errstate(all="ignore"):
+    with saying(f"{len(shift)} points of a profile of {at.job.law.name}"), np.errstate(all="ignore"):
         found, least = on_device(rested)
     order = np.argsort(found)
     return found[order], least[order]
