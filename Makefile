@@ -14,11 +14,8 @@ endif
 demo: $(VENV)/run.ok
 	$(BIN)/jaxscale demo
 
-# In parts, a room each, all of which run, so that one that is cut off does not take the others with it.
 test: lint
-	@failed=; for part in 'tests/test_*.py' $(sort $(dir $(wildcard tests/*/test_*.py))); do \
-	  $(BIN)/python -m pytest -n 2 --dist worksteal $$part || failed="$$failed $$part"; \
-	done; test -z "$$failed"
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/test.ok
 	$(BIN)/ruff check .
