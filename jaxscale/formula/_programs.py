@@ -8,6 +8,7 @@ is data too, so that another table, another number of starts, `fix` and `tie` co
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ class Embedding:
     held: np.ndarray  # (Q,) and the number itself, NaN for the fit's own
     unit: np.ndarray  # (Q,) size of one coordinate
 
-    @property
+    @functools.cached_property
     def whole(self) -> bool:
         """Whether the coordinates are the same."""
         return bool(np.array_equal(self.of, np.arange(len(self.of))))
