@@ -56,7 +56,7 @@ def place(dtype: Any) -> dict[str, Any]:
 def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
     """Result of `call`, seconds of its fastest warm run, and the seconds that its first run took beyond that."""
     jax.clear_caches()  # an earlier call may have compiled the same program
-    _compiled._kept.clear()
+    _compiled.forget()
     _, first = _once(call)
     runs = [_once(call) for _ in range(repeats)]
     warm = min(seconds for _, seconds in runs)

@@ -301,19 +301,17 @@ def _joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
 
 
 def _confirm(value: np.ndarray, weights: np.ndarray, loss: np.ndarray, slope: np.ndarray) -> None:
-    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong program must not fit.
-
-    It was seen once: a process that had compiled hundreds of programs, and cleared JAX's caches, got those of a Huber loss for
-    absolute differences. Nothing was found that would explain it; `ground/_compiled` no longer shares those caches.
-    """
-    size = np.sum(weights * np.abs(loss), 0)
-    off = np.abs(np.sum(weights * loss, 0) - value) > 1e-6 * size + 1e-12 * np.sum(weights * np.abs(slope), 0)
-    if np.any(off & np.isfinite(value) & np.isfinite(size)):
-        said, found = (float(v[off][0]) for v in (value, np.sum(weights * loss, 0)))
+    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong program must not fit."""
+    loss, slope = (np.where(weights > 0.0, weights * v, 0.0) for v in (loss, slope))
+    found, size = np.sum(loss, 0), np.sum(np.abs(loss), 0)
+    near = np.abs(found - value) <= 1e-6 * size + 1e-12 * np.sum(np.abs(slope), 0) + 1e-24 * np.sum(weights, 0)
+    wrong = np.isfinite(size) & ~near
+    if np.any(wrong):
         raise RuntimeError(
-            f"the compiled sums of this law are {said:.8g} where its runs add up to {found:.8g}\n"
+            f"the compiled sums of this law are {value[wrong][0]:.8g} where its runs add up to {found[wrong][0]:.8g}\n"
             "  Usually: a fault of the compiler or of its cache on disk, not of your data\n"
-            "  Change: run it again in a new process, without JAX_COMPILATION_CACHE_DIR; if it stays, report it with the law"
+            "  Change: run it in a new process without a cache on disk (jaxscale.cache(), JAX_COMPILATION_CACHE_DIR), remove the "
+            "folder of that cache, and report it with the law if it stays"
         )
 
 

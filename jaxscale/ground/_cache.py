@@ -6,6 +6,7 @@ has a folder of its own, because a home directory is often shared by several.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -79,9 +80,13 @@ def cache(folder: str | os.PathLike[str] | None = None) -> None:
     size = sum(f.stat().st_size for f in files)
     said = [f"{word}: {', '.join(names)}" for word, names in (("set", new), ("left as it was", left)) if names]
     print("; ".join([f"compiled programs are kept in {place} ({len(files)} there, {size / 1e6:.1f} MB)", *said]))
-    if not _watched:
-        jax.monitoring.register_event_listener(_heard)
     _watched[:] = [_Watch(len(files))]
+    _listen()
+
+
+@functools.cache
+def _listen() -> None:
+    jax.monitoring.register_event_listener(_heard)
 
 
 def _heard(event: str, **_: Any) -> None:
@@ -111,7 +116,9 @@ def processor() -> str:
     except OSError:
         words.append(platform.processor())
         if sys.platform == "darwin":
-            asked = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False)
+            asked = subprocess.run(
+                ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False, timeout=10
+            )
             words.append(asked.stdout)
     return f"{platform.machine() or 'cpu'}-{hashlib.sha256(repr(words).encode()).hexdigest()[:10]}"
 
@@ -129,8 +136,7 @@ def _made(folder: Path) -> Path:
     """The folder, there and safe."""
     folder = folder.expanduser().absolute()
     try:
-        folder.parent.parent.mkdir(parents=True, exist_ok=True)
-        for own in (folder.parent, folder):
+        for own in reversed([v for v in (folder, *folder.parents) if not v.exists()]):
             own.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise refuse(
@@ -143,9 +149,21 @@ def _made(folder: Path) -> Path:
         raise refuse(
             f"cache(): {trouble}, who could have this process run what they like",
             why="the folder is shared, or its disk knows no owners",
-            change=f"chmod 700 {folder}, or cache(folder) with a folder of your own",
+            change="chmod 700 of what is named, if it is yours; else cache(folder), or JAXSCALE_CACHE_DIR, below your own home",
         )
     return folder
+
+
+def _alone(group: int) -> bool:
+    """Whether a group is that of the user alone, named like the user, as most systems make it."""
+    import grp  # not on every system, and only those with owners ask
+    import pwd
+
+    try:
+        found, user = grp.getgrgid(group), pwd.getpwuid(os.getuid())
+    except KeyError:
+        return False
+    return found.gr_name == user.pw_name and set(found.gr_mem) <= {user.pw_name}
 
 
 def _trouble(folder: Path) -> str:
@@ -155,11 +173,9 @@ def _trouble(folder: Path) -> str:
     mine = os.getuid()
     for own in (folder, *folder.parents):
         found = own.stat()
-        if found.st_uid != mine and (
-            own == folder or (found.st_uid and mine)
-        ):  # root owns what is above, and may be in a container
+        if found.st_uid != mine and (own == folder or found.st_uid):  # root may own what is above
             return f"{own} belongs to somebody else (uid {found.st_uid})"
-        shared = found.st_mode & (stat.S_IWOTH | stat.S_IWGRP if own == folder else stat.S_IWOTH)
+        shared = found.st_mode & (stat.S_IWOTH if own != folder and _alone(found.st_gid) else stat.S_IWOTH | stat.S_IWGRP)
         if shared and (own == folder or not found.st_mode & stat.S_ISVTX):
             return f"{own} can be written to by others (mode {stat.S_IMODE(found.st_mode):o})"
     return ""

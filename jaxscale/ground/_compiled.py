@@ -21,6 +21,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from ._life import waited
+
 MOST = 128  # programs that are kept, of some ten megabytes: a law that was fitted and planned has about five
 FEW = 32  # and so many however crowded the process is: what others have compiled is no reason to compile again and again
 _SHARE = 0.5  # of the memory maps that a process may have
@@ -33,7 +35,10 @@ _here = threading.local()
 
 
 class Program:
-    """A function of arrays, compiled for each form of its arguments; keywords are static. Tracers pass through `jax.jit`."""
+    """A function of arrays, compiled for each form of its arguments; keywords are static. Tracers pass through `jax.jit`.
+
+    Of JAX's settings, 64 bits and the default device are part of the form; the others are those of the first call.
+    """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
@@ -73,8 +78,17 @@ def _kind(leaf: Any) -> Any:
     return type(leaf)
 
 
+def forget() -> None:
+    """Let go of all programs that nobody runs at present."""
+    with _books:
+        gone = list(_kept.values())
+        _kept.clear()
+    del gone  # outside the lock: unloading takes a while
+
+
 def _device() -> Any:
-    return jax.config.jax_default_device or jax.local_devices()[0]  # type: ignore[attr-defined]
+    device = jax.config.jax_default_device  # type: ignore[attr-defined]
+    return jax.local_devices(backend=device)[0] if isinstance(device, str) else device or jax.local_devices()[0]
 
 
 def _found(key: Any) -> Any:
@@ -97,11 +111,13 @@ def _built(key: Any, lowered: Callable[[], Any], options: dict[str, Any]) -> Any
                 finally:
                     _here.tracing -= 1
             on_cpu = _device().platform == "cpu"
-            program = ready.compile(compiler_options=options if on_cpu else None)
+            program = waited(lambda: ready.compile(compiler_options=options if on_cpu else None))
+            crowded = len(_kept) >= FEW and _crowded()
             with _books:
                 _kept[key] = program
-                while len(_kept) > MOST or (len(_kept) > FEW and _crowded()):
-                    _kept.popitem(last=False)
+                most = max(FEW, len(_kept) * 3 // 4) if crowded else MOST
+                gone = [_kept.popitem(last=False) for _ in range(len(_kept) - most)]
+            del gone  # outside the lock: unloading takes a while
         return program
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import contextvars
+import gc
+import io
 import logging
 import os
 import queue
@@ -154,6 +156,7 @@ def alive() -> None:
 
 def waited(call: Callable[[], Any]) -> Any:
     """`call()` on a thread of ours, so that Ctrl-C ends the wait for it; on the present one if that is waited for already."""
+    alive()
     if _stop.get() is not None:
         return call()
     with Threads(1) as threads:
@@ -198,8 +201,13 @@ class Threads:
     def __enter__(self) -> Threads:
         self.heard = _heard()
         self.mark = len(self.heard.__enter__())
-        for thread in self.threads:
-            thread.start()
+        try:
+            for thread in self.threads:
+                thread.start()
+        except BaseException as error:  # no more threads can be had: those that run end, and the call fails
+            self.threads = [thread for thread in self.threads if thread.ident is not None]
+            self.__exit__(type(error))
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
@@ -234,12 +242,14 @@ def _heard() -> Iterator[list[Saying]]:
 
 
 def _serve(calls: queue.SimpleQueue[Any], begin: Callable[[], None] | None) -> None:
-    if begin is not None:
-        begin()
+    began = begin is None
     while (job := calls.get()) is not None:
         future, context, call, arguments = job
         if future.set_running_or_notify_cancel():
             try:
+                if begin is not None and not began:
+                    begin()
+                    began = True
                 found = context.run(call, *arguments)
             except BaseException as error:
                 future.set_exception(error)
@@ -271,25 +281,24 @@ def _tqdm() -> Any:
 
 # -- the end of a process --------------------------------------------------------------------------------------------
 def _leave_behind(threads: list[threading.Thread]) -> None:
-    _left[:] = [t for t in (*_left, *threads) if t.is_alive()]
-    atexit.unregister(_leave)
-    atexit.register(_leave)
+    with _lock:
+        _left[:] = [t for t in (*_left, *threads) if t.is_alive()]
 
 
 def _leave() -> None:
     """End a process whose compiler still works for a call that was ended.
 
     Python cannot end a thread inside the compiler, and kills it, and with it the process, when it comes back while Python ends
-    itself. So everything else that is to be done at the end is done now, and then the process ends without more ado.
+    itself. So this runs at the end, after what was registered later, writes what open files still hold, and ends the process
+    without more ado: with SIGINT if Ctrl-C was not caught, else with status 130, since the real one cannot be known here.
     """
-    atexit.unregister(_leave)
     until = time.monotonic() + _GRACE
     for thread in _left:
         thread.join(max(0.0, until - time.monotonic()))
     if not any(thread.is_alive() for thread in _left):
         return
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr, *(v for v in gc.get_objects() if isinstance(v, io.IOBase))):
         with contextlib.suppress(Exception):
             stream.flush()
     uncaught = None if hasattr(sys, "ps1") else getattr(sys, "last_type", None)
@@ -297,3 +306,6 @@ def _leave() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
     os._exit(0 if hasattr(sys, "ps1") else 130 if uncaught is None else 1)
+
+
+atexit.register(_leave)

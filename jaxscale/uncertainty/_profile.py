@@ -27,7 +27,7 @@ from ..formula._params import Param
 from ..ground._compiled import compiled
 from ..ground._errors import nearest, warn
 from ..ground._interval import Interval
-from ..ground._life import saying
+from ..ground._life import alive, saying
 from ..ground._tails import student
 from ..solvers import Newton, advance, begin, derivatives
 from ._covariance import inverse_hessian, noise_scale
@@ -143,6 +143,7 @@ def _solved(
         return total(x), jax.tree.map(np.asarray, curves(x, at.frame))
 
     def pulled(x: np.ndarray) -> tuple[Any, Any, Any]:
+        alive()
         (v, g, h), (q, slope, curve) = numbers(x)
         off = q - centre - shift
         return v + 0.5 * stiff * off**2, g + stiff * off * slope, h + stiff * (off * curve + slope[:, None] * slope)

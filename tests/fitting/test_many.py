@@ -115,8 +115,7 @@ def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_
 
 def test_programs_that_were_forgotten_are_compiled_to_the_same_bits():
     before = jsl.fit(chinchilla, SWEEPS[0], starts=8)
-    for key in list(_compiled._kept):
-        _compiled._kept.pop(key, None)
+    _compiled.forget()
     after = jsl.fit(chinchilla, SWEEPS[0], starts=8)
     assert before.value == after.value
     for k, v in before.params.items():
@@ -134,3 +133,15 @@ def test_sums_of_another_objective_are_no_fit(monkeypatch):
     monkeypatch.setattr(_host, "summed", wrong)
     with pytest.raises(RuntimeError, match=r"the compiled sums of this law are 1\.39\d*e-07 where its runs add up to 0\.139"):
         jsl.fit(chinchilla, SWEEPS[0], objective=jsl.objectives.LogAbs(), starts=4)
+
+
+def test_what_is_held_against_each_other():
+    """A lane whose sums are no numbers is wrong; a row without weight and sums of exactly nothing are not."""
+    weights, slope = np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2))
+    loss = np.array([[1.0, 3.0], [2.0, np.nan]])
+    _host._confirm(np.array([3.0, 3.0]), weights, loss, slope)
+    _host._confirm(np.array([1e-32, 0.0]), weights, 0.0 * np.ones((2, 2)), slope)
+    with pytest.raises(RuntimeError, match="are inf where its runs add up to 3"):
+        _host._confirm(np.array([np.inf, 3.0]), weights, loss, slope)
+    with pytest.raises(RuntimeError, match="are 4 where its runs add up to 3"):
+        _host._confirm(np.array([3.0, 4.0]), weights, loss, slope)
