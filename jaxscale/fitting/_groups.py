@@ -141,6 +141,11 @@ class _Groups:
         inner = dataclasses.replace(inner, ranges=projected(inner))
         return _Groups(problem, labels, inner, whole, np.flatnonzero(own), np.flatnonzero(~own), run, itertools.count())
 
+    @property
+    def names(self) -> np.ndarray:
+        """Names (G, p) of the groups' coordinates."""
+        return np.array([self.inner.layout.names(dict.fromkeys(self.inner.law.free, (label,))) for label in self.labels])
+
     def candidates(self, count: int) -> np.ndarray:
         """Shared coordinates (count, S), uniform in their start ranges; one, of no length, where nothing is shared."""
         low, high = (np.asarray(v)[self.shared] for v in (self.whole.ranges.low, self.whole.ranges.high))
@@ -233,8 +238,8 @@ class _Groups:
             gradient=max(own_slope, float(np.max(lanes["gradient"]))),
             singular=min(float(np.min(lanes["singular"])), least),
             deviation=self.named(np.where(edge, np.nan, own), common),
-            flat=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(wide), strict=True)),
-            at_bound=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(edge), strict=True)),
+            flat=tuple(self.names[wide].tolist()),
+            at_bound=tuple(self.names[edge].tolist()),
             starts_drawn=candidates,
             starts_kept=candidates,
             starts_agreed=agreed,
@@ -252,9 +257,7 @@ class _Groups:
         """Deviations by name, of natural coordinates: shared parameters first."""
         shared = np.asarray(self.whole.layout.names({}))[self.shared].tolist()
         out = dict(zip(shared, (common * self.whole.unit[self.shared]).tolist(), strict=True))
-        for name, column in zip(self.inner.layout.names({}), (own * self.inner.unit).T, strict=True):
-            out |= {_named(name, label): float(v) for label, v in zip(self.labels, column, strict=True)}
-        return out
+        return out | dict(zip(self.names.T.ravel().tolist(), (own * self.inner.unit).T.ravel().tolist(), strict=True))
 
 
 def _middle(spec: Any) -> np.ndarray:
@@ -287,10 +290,6 @@ def _spread(scale: float, delta: float) -> float:
     density, inside = math.exp(-0.5 * k * k) / math.sqrt(2 * math.pi), math.erf(k / math.sqrt(2.0))
     square = inside - 2 * k * density + k * k * (1 - inside)
     return scale * math.sqrt(square) / inside
-
-
-def _named(name: str, label: str) -> str:
-    return f"{name}[{label}]" if not name.endswith("]") else f"{name[:-1].replace('[', f'[{label},')}]"
 
 
 def _findings(

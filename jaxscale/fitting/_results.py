@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..formula._coordinates import element
 from ..formula._form import arguments, broadcast
 from ..formula._law import Law
 from ..ground._compiled import compiled
@@ -158,11 +159,11 @@ class Fit:
 
 
 def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Place and name of each element of a parameter, as certificates write them: `A`, `E[Pythia]`, `t[2]`."""
+    """Place and name of each element of a parameter."""
     group = dict(problem.law.groups).get(name)
     for place in np.ndindex(shape):
-        inner = [problem.runs.labels[group][i] if j == 0 and group else str(i) for j, i in enumerate(place)]
-        yield place, f"{name}[{','.join(inner)}]" if inner else name
+        label = (problem.runs.labels[group][place[0]],) if group and place else place[:1]
+        yield place, element(name, *label, *place[1:])
 
 
 def bound(problem: Problem, params: dict[str, Any]) -> Law:
