@@ -27,7 +27,7 @@ from ._blocks import Run
 from ._certificate import WIDE, assumptions
 from ._job import MOST, prepare, projected
 from ._lanes import Job
-from ._results import Certificate, Fit, Problem, Status
+from ._results import Certificate, Fit, Problem, Status, all_parameters
 from ._run import free_params, measures, solved
 from ._status import SINGULAR, STATIONARY
 
@@ -232,8 +232,7 @@ class _Groups:
         status |= Status.MAX_STEPS if own_slope > STATIONARY else Status.OK
         status |= Status.FLAT if np.any(wide) or least < SINGULAR or spare <= 0 else Status.OK
         names = self.inner.layout.names({})
-        known = {**{k: np.asarray(v) for k, v in law.fixed.items()}, **self.natural(point.s), **free_params(lanes)}
-        known |= {k: known[master] for k, master in law.ties}
+        params = all_parameters(law, self.natural(point.s) | free_params(lanes))
         certificate = Certificate(
             gradient=max(own_slope, float(np.max(lanes["gradient"]))),
             singular=min(float(np.min(lanes["singular"])), least),
@@ -250,7 +249,7 @@ class _Groups:
             assumptions=assumptions(self.problem),
             findings=_findings(names, self.labels, edge, wide, lanes["singular"] < SINGULAR, least < SINGULAR, int(spare)),
         )
-        params, steps = {k: known[k] for k, _ in law.specs}, int(np.sum(lanes["steps"]))
+        steps = int(np.sum(lanes["steps"]))
         return Fit(params, np.float64(point.value), status, certificate, self.problem, steps=steps, work=point.work)
 
     def named(self, own: np.ndarray, common: np.ndarray) -> dict[str, float]:

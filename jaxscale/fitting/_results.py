@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from ..formula._coordinates import element
-from ..formula._form import arguments, broadcast
+from ..formula._form import arguments, broadcast, complete
 from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._trees import node, static, traced
@@ -171,6 +171,12 @@ def bound(problem: Problem, params: dict[str, Any]) -> Law:
     tied = dict(problem.law.ties)
     fixed = {k: v for k, v in params.items() if k not in tied}
     return dataclasses.replace(problem.law, fixed=fixed)._note(labels=problem.runs.labels)
+
+
+def all_parameters(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
+    fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
+    return complete(law, fixed | free)
 
 
 def flat(fit: Fit) -> dict[str, np.ndarray]:

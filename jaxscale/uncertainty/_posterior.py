@@ -20,8 +20,7 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._fit import everything
-from ..fitting._results import Fit
+from ..fitting._results import Fit, all_parameters
 from ..formula._form import evaluate
 from ..ground._compiled import compiled
 from ..ground._errors import warn
@@ -292,7 +291,7 @@ def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
             warn(f"posterior(): R-hat {rhat.max():.3f} ({worst}), {bad} divergences: take more draws, or state priors")
         )
     problem = at.fit.problem
-    params = everything(problem.law, natural, (len(flat),))
+    params = all_parameters(problem.law, natural, (len(flat),))
     certificate = dataclasses.replace(at.fit.certificate, findings=tuple(findings))
     none = np.zeros(len(flat))
     return Fit(
