@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .ground._trees import node
 
@@ -57,6 +58,10 @@ class Objective:
     def __call__(self, predicted: Any, observed: Any) -> Any:
         """Loss of one run."""
         return self.loss(self.residual(predicted, observed))
+
+    def size_of(self, target: Any) -> float:
+        """What residuals on this target (n,) are divided by, to be relative: 1 in ln, else its root mean square."""
+        return 1.0 if self.log else float(np.sqrt(np.mean(np.asarray(target) ** 2)) or 1.0)
 
     def smoother(self, scale: float) -> list[Objective]:
         """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of `scale` down."""

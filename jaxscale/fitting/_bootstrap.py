@@ -197,7 +197,7 @@ def _noise(job: Job, x: np.ndarray, kind: str, tables: list[Runs]) -> list[tuple
         live = job.table.weights[d] > 0
         real = ~helpers(runs)[live[: len(runs)]]
         target, weights, residual = job.table.target[d][live], job.table.weights[d][live], found["residual"][d][live]
-        size = 1.0 if job.ladder.log else np.sqrt(np.mean(target**2)) or 1.0
+        size = job.ladder.size_of(target)
         fitted = target * np.exp(residual) if job.ladder.log else target + residual * size
         if kind == "parametric":
             precision = weights / np.mean(weights[real])

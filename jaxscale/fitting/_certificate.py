@@ -73,8 +73,7 @@ def certify(
     width = problem.objective.width
     ratio = None
     if width is not None and scale > 1e-9:
-        size = 1.0 if problem.objective.log else float(np.sqrt(np.mean(table.target[live] ** 2)))
-        ratio = float(getattr(problem.objective, width)) / (scale * size)
+        ratio = float(getattr(problem.objective, width)) / (scale * problem.objective.size_of(table.target[live]))
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)
     drawn = np.asarray(job.ranges.amplitude) == 0
     outside = [names[i] for i in np.flatnonzero(((lane["x"] < low) | (lane["x"] > high)) & drawn & ~edge)]
@@ -107,8 +106,9 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     if not objective.observes:
         return sandwich
     expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
-    size = 1.0 if objective.log else np.sqrt(np.mean(table.target[live] ** 2))
-    within = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
+    within = (
+        np.inf if objective.width is None else float(getattr(objective, objective.width)) / objective.size_of(table.target[live])
+    )
     inside = np.sum(np.abs(measures["residual"][live]) <= within)
     return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
 

@@ -102,7 +102,7 @@ class Evidence:
     @property
     def size(self) -> float:
         """What residuals were divided by: 1 for objectives in ln, the size of the target for others."""
-        return 1.0 if self.job.ladder.log else float(np.sqrt(np.mean(self.target**2)) or 1.0)
+        return float(self.job.ladder.size_of(self.target))
 
     @property
     def fitted(self) -> np.ndarray:
