@@ -65,15 +65,14 @@ def certify(
     elif spare < 5:
         findings.append(f"NOTE: only {spare} more runs than free parameters: intervals from so few are too narrow")
 
-    residual = measures["residual"][live]
+    objective, residual = problem.objective, measures["residual"][live]
     scale = float(np.median(np.abs(residual - np.median(residual))) * 1.4826)
-    exact = problem.objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
+    exact = objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
     if exact and spare > 0:
         findings.append("NOTE: residuals are 0: the table looks computed from this law, and standard errors are 0")
-    width = problem.objective.width
     ratio = None
-    if width is not None and scale > 1e-9:
-        ratio = float(getattr(problem.objective, width)) / (scale * problem.objective.size_of(table.target[live]))
+    if objective.width is not None and scale > 1e-9:
+        ratio = objective.zone / (scale * objective.size_of(table.target[live]))
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)
     drawn = np.asarray(job.ranges.amplitude) == 0
     outside = [names[i] for i in np.flatnonzero(((lane["x"] < low) | (lane["x"] > high)) & drawn & ~edge)]
@@ -106,10 +105,7 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     if not objective.observes:
         return sandwich
     expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
-    within = (
-        np.inf if objective.width is None else float(getattr(objective, objective.width)) / objective.size_of(table.target[live])
-    )
-    inside = np.sum(np.abs(measures["residual"][live]) <= within)
+    inside = np.sum(np.abs(measures["residual"][live]) <= objective.zone / objective.size_of(table.target[live]))
     return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
 
 

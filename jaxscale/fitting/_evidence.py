@@ -117,10 +117,7 @@ class Evidence:
     @property
     def inside(self) -> int:
         """Runs whose residual lies where the objective is curved: all of them, or those within delta."""
-        objective = self.fit.problem.objective
-        if objective.width is None:
-            return len(self.rows)
-        return int(np.sum(np.abs(self.residual) * self.size <= float(getattr(objective, objective.width))))
+        return int(np.sum(np.abs(self.residual) * self.size <= self.fit.problem.objective.zone))
 
     @property
     def spare(self) -> int:

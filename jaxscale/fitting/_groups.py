@@ -224,8 +224,7 @@ class _Groups:
         residual, objective = m["residual"][live], self.problem.objective
         scale = float(1.4826 * np.median(np.abs(residual - np.median(residual))))
         spare = live.sum() - edge.size - len(slope)
-        size = objective.size_of(self.whole.table.target[live])
-        delta = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
+        delta = objective.zone / objective.size_of(self.whole.table.target[live])
         own, common = information.deviations(_spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1)))
         wide = self.inner.layout.each(lambda spec: spec.logarithmic).astype(bool) & ~edge & ~(2 * 1.96 * own <= WIDE)
         status = Status(int(np.bitwise_or.reduce(np.asarray(lanes["status"], np.int64))))
