@@ -158,6 +158,12 @@ class Fit:
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
 
 
+def check_central(problem: Problem, verb: str) -> None:
+    """Raise TypeError where residuals do not scatter about the fit: without a target, or about another quantile."""
+    if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
+        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
+
+
 def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
     """Place and name of each element of a parameter."""
     group = dict(problem.law.groups).get(name)
