@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..ground._robust import robust_scale
 from ._lanes import Job, Table
 from ._results import Certificate, Problem, Status
 from ._status import SINGULAR
@@ -66,7 +67,7 @@ def certify(
         findings.append(f"NOTE: only {spare} more runs than free parameters: intervals from so few are too narrow")
 
     objective, residual = problem.objective, measures["residual"][live]
-    scale = float(np.median(np.abs(residual - np.median(residual))) * 1.4826)
+    scale = robust_scale(residual)
     exact = objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
     if exact and spare > 0:
         findings.append("NOTE: residuals are 0: the table looks computed from this law, and standard errors are 0")
@@ -121,8 +122,7 @@ def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray
 def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray) -> np.ndarray:
     """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares."""
     live = weights > 0
-    spread = residual[live] - np.median(residual[live])
-    scale = 1.4826 * np.median(np.abs(spread)) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
+    scale = robust_scale(residual[live]) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
     information = (jacobian[live] * weights[live, None]).T @ jacobian[live] / np.mean(weights[live])
     return _deviation(information, information * scale**2, edge)
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from ..formula._law import Law
 from ..ground._errors import refuse
+from ..ground._robust import robust_scale
 from ..table._runs import Runs
 from ._blocks import Run
 from ._certificate import WIDE, assumptions
@@ -222,7 +223,7 @@ class _Groups:
         information = self.arrow(products / np.mean(weights[live]), edge)
         least = information.least
         residual, objective = m["residual"][live], self.problem.objective
-        scale = float(1.4826 * np.median(np.abs(residual - np.median(residual))))
+        scale = robust_scale(residual)
         spare = live.sum() - edge.size - len(slope)
         delta = objective.zone / objective.size_of(self.whole.table.target[live])
         own, common = information.deviations(_spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1)))

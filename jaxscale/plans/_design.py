@@ -27,6 +27,7 @@ from ..fitting._results import Fit, Status, check_central
 from ..formula._coordinates import layout
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse, warn
+from ..ground._robust import robust_scale
 from ..table._simulate import check_bound, columns_of
 from . import _exchange
 from ._well_posed import reads
@@ -243,7 +244,7 @@ def _information(at: Evidence, noise: float | None, verb: str) -> tuple[np.ndarr
         warn(f"{verb}: the fit is not OK ({status.message}); a design trusts its slopes")
     if noise is None:
         size, spare = np.abs(at.residual) * np.sqrt(at.precision) * at.size, max(at.spare, 1)
-        found = np.sqrt(np.mean(size**2)) if at.fit.problem.objective.width is None else 1.4826 * np.median(size)
+        found = np.sqrt(np.mean(size**2)) if at.fit.problem.objective.width is None else robust_scale(size, 0.0)
         noise = float(found * np.sqrt(len(size) / spare))
         if at.spare < 1 or noise <= 1e-12:
             raise refuse(
