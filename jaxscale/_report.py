@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .costs import Train
 from .fitting._evidence import Evidence, evidence
 from .fitting._groups import too_many
 from .fitting._results import Fit, Status, element_names
@@ -171,7 +172,7 @@ def _table(fit: Fit, point: Fit) -> str:
         v = np.asarray(runs.columns[name])
         lines.append(f"  {name:<8} {v.min():.3g} .. {v.max():.3g}" if v.ndim == 1 else f"  {name:<8} {v.shape[1]} shares")
     if {"N", "D"} <= set(law.columns):
-        flop = 6.0 * runs["N"] * runs["D"]
+        flop = Train()(runs["N"], runs["D"])
         ratio = runs["D"] / runs["N"]
         lines.append(f"  {'6 N D':<8} {flop.min():.3g} .. {flop.max():.3g} FLOP;  D/N {ratio.min():.3g} .. {ratio.max():.3g}")
     return "\n".join([*lines, *(f"  note: {r}" for r in runs.remarks)])
@@ -220,7 +221,7 @@ def _reach(plan: Allocation, runs: Any, i: int) -> list[str]:
         value = np.asarray(plan[c])
         own[c] = value[..., i] if np.ndim(plan.budget) else value
     tested = ranges(runs)
-    compute, ratio = float(np.nanmedian(6.0 * own["N"] * own["D"])), float(np.nanmedian(own["D"] / own["N"]))
+    compute, ratio = float(np.nanmedian(Train()(own["N"], own["D"]))), float(np.nanmedian(own["D"] / own["N"]))
     if not np.isfinite(compute):
         return []
     (low, high), top = tested["D/N"], tested["C"][1]

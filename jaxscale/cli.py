@@ -47,7 +47,7 @@ def demo(output: str, resamples: int, budget: float) -> None:
 
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
-    largest = float(np.max(6.0 * runs["N"] * runs["D"]))
+    largest = float(np.max(jsl.costs.Train()(runs["N"], runs["D"])))
     budgets = np.geomspace(largest / 1e3, max(budget, largest) * 2, 30)
     figures = {
         "loss.png": lambda: jsl.plots.loss(fit),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from .ground._trees import node
 
@@ -58,11 +59,20 @@ class Objective:
         """Loss of one run."""
         return self.loss(self.residual(predicted, observed))
 
+    @property
+    def zone(self) -> float:
+        """Half the width of the quadratic zone, `delta` or `smoothing`; infinite where all of it is quadratic."""
+        return np.inf if self.width is None else float(getattr(self, self.width))
+
+    def size_of(self, target: Any) -> float:
+        """What residuals on this target (n,) are divided by, to be relative: 1 in ln, else its root mean square."""
+        return 1.0 if self.log else float(np.sqrt(np.mean(np.asarray(target) ** 2)) or 1.0)
+
     def smoother(self, scale: float) -> list[Objective]:
         """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of `scale` down."""
         if self.width is None:
             return [self]
-        delta, levels = float(getattr(self, self.width)), list[Objective]()
+        delta, levels = self.zone, list[Objective]()
         while delta < 0.03 * scale and len(levels) < 7:  # eight with the last: `_lanes.LADDER`
             levels.append(dataclasses.replace(self, **{self.width: delta}))
             delta *= 30.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..costs import Train
 from ..ground._errors import nearest, refuse
 from ..table._runs import Runs
 
@@ -29,7 +30,7 @@ def rows_of(runs: Runs, needed: tuple[str, ...]) -> dict[str, Rows]:
     labels, table = labels_of(runs), {**runs.columns, runs.target_name: runs.target}
     table = {k: np.asarray(v) for k, v in table.items() if v is not None and np.ndim(v) == 1}
     if "C" not in table and {"N", "D"} <= set(table):
-        table["C"] = 6.0 * table["N"] * table["D"]
+        table["C"] = Train()(table["N"], table["D"])
     if missing := [c for c in needed if c not in table]:
         raise refuse(f"baselines: no column {missing[0]!r}", why="another name", change=nearest(missing[0], table).strip())
     run = np.asarray(runs.groups["run"]) if "run" in runs.groups else np.arange(len(runs))
@@ -63,7 +64,7 @@ def ends_of(runs: Runs, *needed: str) -> dict[str, Rows]:
 def size_of(at: Mapping[str, float], columns: tuple[str, ...]) -> dict[str, float]:
     known = {k: float(v) for k, v in at.items()}
     if "C" not in known and {"N", "D"} <= set(known):
-        known["C"] = 6.0 * known["N"] * known["D"]
+        known["C"] = Train()(known["N"], known["D"])
     if missing := [c for c in columns if c not in known]:
         raise refuse(
             f"baselines: at={dict(at)} has no {missing[0]}", why="another size was meant", change='at={"N": 1e9, "D": 1e11}'

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..costs import Train
 from ..table._runs import Runs
 from ..units import Count, Fraction, Nats, Params, Samples, Tokens
 from ._entry import Entry
@@ -229,7 +230,7 @@ def _scores(
         said.append(f"{len(table) - len(scored)} models have none of these scores")
     columns: dict[str, Any] = {s: unit[s] * np.array([float(line[name]) for line, _ in cells]) for s, name in sizes.items()}
     if "tokens" in columns:
-        columns["C"] = 6 * columns["size"] * columns["tokens"]
+        columns["C"] = Train()(columns["size"], columns["tokens"])
     if chance is not None:
         columns["chance"] = [chance[b] for _, b in cells]
     runs = Runs.from_columns(

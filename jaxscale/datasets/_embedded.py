@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import schedules
+from ..costs import Train
 from ..table._runs import Runs
 from ..units import Examples, Fraction, LearningRate, Positive, Tokens
 from ._entry import Entry
@@ -97,7 +98,7 @@ def public_models() -> Runs:
     """30 public models: see the registry."""
     table = [(family, *row) for family, rows in _PUBLIC_MODELS.items() for row in rows]
     family, n, c, loss = zip(*table, strict=True)
-    runs = Runs.from_columns(N=n, C=c, D=np.asarray(c) / (6.0 * np.asarray(n)), loss=loss, groups={"family": family})
+    runs = Runs.from_columns(N=n, C=c, D=np.asarray(c) / Train()(np.asarray(n), 1.0), loss=loss, groups={"family": family})
     return saying(runs, ["D is not published for all: D = C / (6 N)"])
 
 
@@ -106,7 +107,7 @@ def simulated() -> Runs:
     E, A, B, alpha, beta = 1.7, 400.0, 1100.0, 0.34, 0.33
     c = np.repeat(np.geomspace(1e18, 1e21, 6), 10)
     n = np.sqrt(c / 120.0) * np.tile(np.geomspace(1 / 8, 8, 10), 6)
-    d = c / (6.0 * n)
+    d = c / Train()(n, 1.0)
     noise = np.random.default_rng(2022).standard_normal(60)
     loss = (E + A * n**-alpha + B * d**-beta) * np.exp(0.005 * noise)
     return Runs.from_columns(N=n, D=d, C=c, loss=loss)

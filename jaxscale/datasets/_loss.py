@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..costs import Train
 from ..table._runs import Runs
 from ._entry import Entry
 from ._read import saying
@@ -86,7 +87,7 @@ def _hoffmann2022(path: Path, rows: str) -> Runs:
     if rows == "default":
         keep = table["loss"] < sorted(table["loss"])[-5]
         said.append("the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them")
-    runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / (6.0 * table["N"]), loss=table["loss"])
+    runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / Train()(table["N"], 1.0), loss=table["loss"])
     return saying(runs.where(keep), said)
 
 

@@ -20,12 +20,12 @@ from ..ground._errors import nearest, refuse, warn
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ._blocks import Run
-from ._fit import everything, gathered, grid, jobs_of, optima, part
+from ._fit import gathered, grid, jobs_of, optima, part
 from ._job import prepare, projected, resampler
 from ._lanes import Job
 from ._noise import inflated, spread
 from ._resample import KINDS, NOISY, WEIGHTED, root_key
-from ._results import Fit
+from ._results import Fit, all_parameters
 from ._run import free_params, measures, solved
 
 
@@ -147,7 +147,7 @@ def _refits(
         found = solved(job, len(rows) * len(columns) * resamples, part(run, number, len(jobs)), label="refits")
         for k, (d, o) in enumerate((d, o) for d in rows for o in columns):
             lanes = {name: v[k * resamples : (k + 1) * resamples] for name, v in found.lanes.items()}
-            point, params = points[d, o], everything(law, free_params(lanes), (resamples,))
+            point, params = points[d, o], all_parameters(law, free_params(lanes), (resamples,))
             certificate = dataclasses.replace(point.certificate, gradient=lanes["gradient"], singular=lanes["singular"])
             cells[d, o] = Fit(
                 params,
@@ -197,7 +197,7 @@ def _noise(job: Job, x: np.ndarray, kind: str, tables: list[Runs]) -> list[tuple
         live = job.table.weights[d] > 0
         real = ~helpers(runs)[live[: len(runs)]]
         target, weights, residual = job.table.target[d][live], job.table.weights[d][live], found["residual"][d][live]
-        size = 1.0 if job.ladder.log else np.sqrt(np.mean(target**2)) or 1.0
+        size = job.ladder.size_of(target)
         fitted = target * np.exp(residual) if job.ladder.log else target + residual * size
         if kind == "parametric":
             precision = weights / np.mean(weights[real])

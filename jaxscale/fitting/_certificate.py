@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..ground._robust import robust_scale
 from ._lanes import Job, Table
 from ._results import Certificate, Problem, Status
 from ._status import SINGULAR
@@ -65,16 +66,14 @@ def certify(
     elif spare < 5:
         findings.append(f"NOTE: only {spare} more runs than free parameters: intervals from so few are too narrow")
 
-    residual = measures["residual"][live]
-    scale = float(np.median(np.abs(residual - np.median(residual))) * 1.4826)
-    exact = problem.objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
+    objective, residual = problem.objective, measures["residual"][live]
+    scale = robust_scale(residual)
+    exact = objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
     if exact and spare > 0:
         findings.append("NOTE: residuals are 0: the table looks computed from this law, and standard errors are 0")
-    width = problem.objective.width
     ratio = None
-    if width is not None and scale > 1e-9:
-        size = 1.0 if problem.objective.log else float(np.sqrt(np.mean(table.target[live] ** 2)))
-        ratio = float(getattr(problem.objective, width)) / (scale * size)
+    if objective.width is not None and scale > 1e-9:
+        ratio = objective.zone / (scale * objective.size_of(table.target[live]))
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)
     drawn = np.asarray(job.ranges.amplitude) == 0
     outside = [names[i] for i in np.flatnonzero(((lane["x"] < low) | (lane["x"] > high)) & drawn & ~edge)]
@@ -107,9 +106,7 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     if not objective.observes:
         return sandwich
     expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
-    size = 1.0 if objective.log else np.sqrt(np.mean(table.target[live] ** 2))
-    within = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
-    inside = np.sum(np.abs(measures["residual"][live]) <= within)
+    inside = np.sum(np.abs(measures["residual"][live]) <= objective.zone / objective.size_of(table.target[live]))
     return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
 
 
@@ -125,8 +122,7 @@ def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray
 def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray) -> np.ndarray:
     """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares."""
     live = weights > 0
-    spread = residual[live] - np.median(residual[live])
-    scale = 1.4826 * np.median(np.abs(spread)) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
+    scale = robust_scale(residual[live]) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
     information = (jacobian[live] * weights[live, None]).T @ jacobian[live] / np.mean(weights[live])
     return _deviation(information, information * scale**2, edge)
 

@@ -102,7 +102,7 @@ class Evidence:
     @property
     def size(self) -> float:
         """What residuals were divided by: 1 for objectives in ln, the size of the target for others."""
-        return 1.0 if self.job.ladder.log else float(np.sqrt(np.mean(self.target**2)) or 1.0)
+        return float(self.job.ladder.size_of(self.target))
 
     @property
     def fitted(self) -> np.ndarray:
@@ -117,10 +117,7 @@ class Evidence:
     @property
     def inside(self) -> int:
         """Runs whose residual lies where the objective is curved: all of them, or those within delta."""
-        objective = self.fit.problem.objective
-        if objective.width is None:
-            return len(self.rows)
-        return int(np.sum(np.abs(self.residual) * self.size <= float(getattr(objective, objective.width))))
+        return int(np.sum(np.abs(self.residual) * self.size <= self.fit.problem.objective.zone))
 
     @property
     def spare(self) -> int:

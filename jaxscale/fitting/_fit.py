@@ -28,7 +28,7 @@ from ._certificate import certify
 from ._groups import applies, fit_groups
 from ._job import prepare, projected
 from ._lanes import Job
-from ._results import Certificate, Fit, Problem
+from ._results import Certificate, Fit, Problem, all_parameters
 from ._run import free_params, measures, ready, solved
 
 _WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
@@ -96,7 +96,7 @@ def fit(
             lane = {name: v[k] for name, v in found.lanes.items()}
             status, certificate = certify(problems[d][o], job, k, lane, {name: v[k] for name, v in near.items()})
             certificate = dataclasses.replace(certificate, **_agreement(job, k, found.values[k]))
-            params = everything(law, free_params(lane), ())
+            params = all_parameters(law, free_params(lane))
             point = Fit(params, lane["value"], status, certificate, problems[d][o], steps=lane["steps"], work=found.work)
             cells[d, o] = point
     return gathered(cells, several)
@@ -209,12 +209,3 @@ def gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = 
         cells,
         several,
     )
-
-
-def everything(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
-    fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
-    known = {**fixed, **free}
-    for k, master in law.ties:
-        known[k] = known[master]
-    return {k: known[k] for k, _ in law.specs}

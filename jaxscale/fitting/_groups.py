@@ -22,12 +22,13 @@ import numpy as np
 
 from ..formula._law import Law
 from ..ground._errors import refuse
+from ..ground._robust import robust_scale
 from ..table._runs import Runs
 from ._blocks import Run
 from ._certificate import WIDE, assumptions
 from ._job import MOST, prepare, projected
 from ._lanes import Job
-from ._results import Certificate, Fit, Problem, Status
+from ._results import Certificate, Fit, Problem, Status, all_parameters
 from ._run import free_params, measures, solved
 from ._status import SINGULAR, STATIONARY
 
@@ -141,6 +142,11 @@ class _Groups:
         inner = dataclasses.replace(inner, ranges=projected(inner))
         return _Groups(problem, labels, inner, whole, np.flatnonzero(own), np.flatnonzero(~own), run, itertools.count())
 
+    @property
+    def names(self) -> np.ndarray:
+        """Names (G, p) of the groups' coordinates."""
+        return np.array([self.inner.layout.names(dict.fromkeys(self.inner.law.free, (label,))) for label in self.labels])
+
     def candidates(self, count: int) -> np.ndarray:
         """Shared coordinates (count, S), uniform in their start ranges; one, of no length, where nothing is shared."""
         low, high = (np.asarray(v)[self.shared] for v in (self.whole.ranges.low, self.whole.ranges.high))
@@ -217,24 +223,22 @@ class _Groups:
         information = self.arrow(products / np.mean(weights[live]), edge)
         least = information.least
         residual, objective = m["residual"][live], self.problem.objective
-        scale = float(1.4826 * np.median(np.abs(residual - np.median(residual))))
+        scale = robust_scale(residual)
         spare = live.sum() - edge.size - len(slope)
-        size = 1.0 if objective.log else float(np.sqrt(np.mean(self.whole.table.target[live] ** 2)))
-        delta = np.inf if objective.width is None else float(getattr(objective, objective.width)) / size
+        delta = objective.zone / objective.size_of(self.whole.table.target[live])
         own, common = information.deviations(_spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1)))
         wide = self.inner.layout.each(lambda spec: spec.logarithmic).astype(bool) & ~edge & ~(2 * 1.96 * own <= WIDE)
         status = Status(int(np.bitwise_or.reduce(np.asarray(lanes["status"], np.int64))))
         status |= Status.MAX_STEPS if own_slope > STATIONARY else Status.OK
         status |= Status.FLAT if np.any(wide) or least < SINGULAR or spare <= 0 else Status.OK
         names = self.inner.layout.names({})
-        known = {**{k: np.asarray(v) for k, v in law.fixed.items()}, **self.natural(point.s), **free_params(lanes)}
-        known |= {k: known[master] for k, master in law.ties}
+        params = all_parameters(law, self.natural(point.s) | free_params(lanes))
         certificate = Certificate(
             gradient=max(own_slope, float(np.max(lanes["gradient"]))),
             singular=min(float(np.min(lanes["singular"])), least),
             deviation=self.named(np.where(edge, np.nan, own), common),
-            flat=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(wide), strict=True)),
-            at_bound=tuple(_named(names[j], self.labels[g]) for g, j in zip(*np.nonzero(edge), strict=True)),
+            flat=tuple(self.names[wide].tolist()),
+            at_bound=tuple(self.names[edge].tolist()),
             starts_drawn=candidates,
             starts_kept=candidates,
             starts_agreed=agreed,
@@ -245,16 +249,14 @@ class _Groups:
             assumptions=assumptions(self.problem),
             findings=_findings(names, self.labels, edge, wide, lanes["singular"] < SINGULAR, least < SINGULAR, int(spare)),
         )
-        params, steps = {k: known[k] for k, _ in law.specs}, int(np.sum(lanes["steps"]))
+        steps = int(np.sum(lanes["steps"]))
         return Fit(params, np.float64(point.value), status, certificate, self.problem, steps=steps, work=point.work)
 
     def named(self, own: np.ndarray, common: np.ndarray) -> dict[str, float]:
         """Deviations by name, of natural coordinates: shared parameters first."""
         shared = np.asarray(self.whole.layout.names({}))[self.shared].tolist()
         out = dict(zip(shared, (common * self.whole.unit[self.shared]).tolist(), strict=True))
-        for name, column in zip(self.inner.layout.names({}), (own * self.inner.unit).T, strict=True):
-            out |= {_named(name, label): float(v) for label, v in zip(self.labels, column, strict=True)}
-        return out
+        return out | dict(zip(self.names.T.ravel().tolist(), (own * self.inner.unit).T.ravel().tolist(), strict=True))
 
 
 def _middle(spec: Any) -> np.ndarray:
@@ -287,10 +289,6 @@ def _spread(scale: float, delta: float) -> float:
     density, inside = math.exp(-0.5 * k * k) / math.sqrt(2 * math.pi), math.erf(k / math.sqrt(2.0))
     square = inside - 2 * k * density + k * k * (1 - inside)
     return scale * math.sqrt(square) / inside
-
-
-def _named(name: str, label: str) -> str:
-    return f"{name}[{label}]" if not name.endswith("]") else f"{name[:-1].replace('[', f'[{label},')}]"
 
 
 def _findings(

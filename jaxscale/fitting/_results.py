@@ -16,7 +16,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..formula._form import arguments, broadcast
+from ..formula._coordinates import element
+from ..formula._form import arguments, broadcast, complete
 from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._trees import node, static, traced
@@ -157,12 +158,18 @@ class Fit:
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
 
 
+def check_central(problem: Problem, verb: str) -> None:
+    """Raise TypeError where residuals do not scatter about the fit: without a target, or about another quantile."""
+    if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
+        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
+
+
 def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Place and name of each element of a parameter, as certificates write them: `A`, `E[Pythia]`, `t[2]`."""
+    """Place and name of each element of a parameter."""
     group = dict(problem.law.groups).get(name)
     for place in np.ndindex(shape):
-        inner = [problem.runs.labels[group][i] if j == 0 and group else str(i) for j, i in enumerate(place)]
-        yield place, f"{name}[{','.join(inner)}]" if inner else name
+        label = (problem.runs.labels[group][place[0]],) if group and place else place[:1]
+        yield place, element(name, *label, *place[1:])
 
 
 def bound(problem: Problem, params: dict[str, Any]) -> Law:
@@ -170,6 +177,12 @@ def bound(problem: Problem, params: dict[str, Any]) -> Law:
     tied = dict(problem.law.ties)
     fixed = {k: v for k, v in params.items() if k not in tied}
     return dataclasses.replace(problem.law, fixed=fixed)._note(labels=problem.runs.labels)
+
+
+def all_parameters(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
+    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
+    fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
+    return complete(law, fixed | free)
 
 
 def flat(fit: Fit) -> dict[str, np.ndarray]:

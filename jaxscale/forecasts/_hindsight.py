@@ -16,7 +16,7 @@ import numpy as np
 
 from ..fitting._evidence import evidence
 from ..fitting._fit import fit as refit
-from ..fitting._results import Fit
+from ..fitting._results import Fit, check_central
 from ..ground._errors import InputError, refuse
 from ..ground._interval import Interval
 from ..table._scope import largest
@@ -100,8 +100,7 @@ def hindsight(fit: Fit, *, within: float = 1.05, level: float = 0.95) -> Hindsig
         raise ValueError(f"within={within}: 1 leaves the largest run out, 3 all of at least a third of its size")
     point = fit if fit.point is None else fit.point
     problem, law, runs = point.problem, point.problem.law, point.problem.runs
-    if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
-        raise TypeError("hindsight() needs an objective that fits the middle of a target: no likelihood, no quantile")
+    check_central(problem, "hindsight()")
     at = evidence(point)[0]
     columns = {c: at.table.rows[c][at.rows] for c in law.columns}
     try:

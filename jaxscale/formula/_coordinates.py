@@ -6,6 +6,7 @@ static: it knows names, supports and positions, and belongs to the compile key.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +53,19 @@ class Layout:
         return np.asarray([fact(spec) for _, spec, groups, _ in self.blocks for _ in range(max(groups, 1) * spec.size)])
 
     def names(self, labels: dict[str, tuple[str, ...]]) -> list[str]:
-        """A name per coordinate: `A`, `E[Pythia]`, `t[2]`."""
-        out = []
-        for name, spec, groups, _ in self.blocks:
-            for label in labels[name] if groups else ("",):
-                for i in range(spec.size):
-                    inside = ",".join([label] * bool(label) + [str(i)] * (spec.shape != ()))
-                    out.append(f"{name}[{inside}]" if inside else name)
-        return out
+        """A name per coordinate; `labels` are those of the groups that a parameter has a value for each of."""
+        return [
+            element(name, label, *place)
+            for name, spec, _, _ in self.blocks
+            for label in labels.get(name, ("",))
+            for place in itertools.islice(np.ndindex(spec.shape), spec.size)
+        ]
+
+
+def element(name: str, *place: str | int) -> str:
+    """Name of an element of a parameter, as certificates write it: `A`, `E[Pythia]`, `t[2]`."""
+    inside = ",".join(str(i) for i in place if i != "")
+    return f"{name}[{inside}]" if inside else name
 
 
 def layout(law: Law, sizes: dict[str, int]) -> Layout:

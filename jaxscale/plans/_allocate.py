@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..costs import Train
 from ..fitting._results import Fit, Status, bound, flat
 from ..formula._form import check_codes
 from ..formula._law import Law
@@ -321,7 +322,7 @@ def untested(columns: Mapping[str, Any], fit: Fit | None) -> list[str]:
     tested, lanes = ranges(fit.problem.runs), np.ndim(fit.value)
     n, d = (np.asarray(columns[c], np.float64) for c in ("N", "D"))
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio, compute = d / n, 6.0 * n * d
+        ratio, compute = d / n, Train()(n, d)
         out, far = (ratio < tested["D/N"][0]) | (ratio > tested["D/N"][1]), compute > FAR * tested["C"][1]
     out, far = (np.mean(v, axis=tuple(range(lanes))) > 0.5 for v in (out, far))
     said = []

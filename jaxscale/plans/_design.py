@@ -23,10 +23,11 @@ import numpy as np
 
 from .. import costs as _costs
 from ..fitting._evidence import Evidence, Frame, evidence, slopes_in
-from ..fitting._results import Fit, Status
+from ..fitting._results import Fit, Status, check_central
 from ..formula._coordinates import layout
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse, warn
+from ..ground._robust import robust_scale
 from ..table._simulate import check_bound, columns_of
 from . import _exchange
 from ._well_posed import reads
@@ -237,14 +238,13 @@ def _information(at: Evidence, noise: float | None, verb: str) -> tuple[np.ndarr
     The scale is the root mean square for squared errors and 1.48 times the median size for robust objectives. Rows of one
     run share its noise: together they count as one row.
     """
-    objective, status = at.fit.problem.objective, Status(int(at.fit.status))
-    if not objective.observes or float(getattr(objective, "tau", 0.5)) != 0.5:
-        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
+    check_central(at.fit.problem, verb)
+    status = Status(int(at.fit.status))
     if status != Status.OK:
         warn(f"{verb}: the fit is not OK ({status.message}); a design trusts its slopes")
     if noise is None:
         size, spare = np.abs(at.residual) * np.sqrt(at.precision) * at.size, max(at.spare, 1)
-        found = np.sqrt(np.mean(size**2)) if objective.width is None else 1.4826 * np.median(size)
+        found = np.sqrt(np.mean(size**2)) if at.fit.problem.objective.width is None else robust_scale(size, 0.0)
         noise = float(found * np.sqrt(len(size) / spare))
         if at.spare < 1 or noise <= 1e-12:
             raise refuse(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..costs import Train
 from ..ground._errors import refuse
 from ..plans._allocate import Allocation
 from ..table._runs import Runs
@@ -38,8 +39,9 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
             ax.fill_between(plan.budget, low, high, color=BLUE, alpha=0.2, linewidth=0, label=f"{level:.0%} interval")
         ax.plot(plan.budget, middle, color=BLUE, linewidth=1.8, label=f"optimal {name}")
         if runs is not None:
-            ax.scatter(6.0 * runs["N"] * runs["D"], runs[name], s=9, color=GREY, alpha=0.6, linewidth=0, label="runs", zorder=1)
-            largest = float((6.0 * runs["N"] * runs["D"]).max())
+            compute = Train()(runs["N"], runs["D"])
+            ax.scatter(compute, runs[name], s=9, color=GREY, alpha=0.6, linewidth=0, label="runs", zorder=1)
+            largest = float(compute.max())
             if largest < np.max(plan.budget):
                 ax.axvline(largest, color=RED, linewidth=1, linestyle=":", label="largest run")
         budget = f"budget [{cost_unit(plan.asked[0])}]"

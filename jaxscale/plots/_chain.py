@@ -8,6 +8,7 @@ import numpy as np
 
 from ..chains._chain import Chain
 from ..chains._stages import unit_of_input, unit_of_value
+from ..costs import Train
 from ..fitting._results import Fit
 from ..ground._errors import refuse
 from ..table._anchors import helpers
@@ -79,7 +80,7 @@ def chain(found: Chain, *, level: float = 0.95, **columns: Any) -> Figure:
 
 def _abscissa(columns: Any, names: tuple[str, ...]) -> tuple[np.ndarray, str]:
     if {"N", "D"} <= set(names):
-        return 6.0 * np.asarray(columns["N"]) * np.asarray(columns["D"]), _NAMES["6 N D"]
+        return Train()(np.asarray(columns["N"]), np.asarray(columns["D"])), _NAMES["6 N D"]
     return np.asarray(columns[names[0]], np.float64), _NAMES.get(names[0], names[0])
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..costs import Train
 from ..fitting._evidence import evidence
 from ..fitting._results import Fit
 from ..ground._errors import refuse
@@ -52,7 +53,8 @@ def coverage_map(fit: Fit, plan: Allocation | Mapping[str, Any] | None = None) -
             change='a mapping of both: coverage_map(fit, {"N": ..., "D": ...})',
         )
     live = np.flatnonzero(np.asarray(runs.weights) > 0)
-    compute, ratio = 6.0 * runs["N"][live] * runs["D"][live], runs["D"][live] / runs["N"][live]
+    size, tokens = runs["N"][live], runs["D"][live]
+    compute, ratio = Train()(size, tokens), tokens / size
     figure, (ax,), _ = new(7.8, 5.4)
     places, of, count = np.unique(np.stack([compute, ratio], 1), axis=0, return_inverse=True, return_counts=True)
     area = 22.0 * count
@@ -92,7 +94,7 @@ def _columns(plan: Any) -> Mapping[str, Any]:
 def _plans(ax: Any, columns: Mapping[str, Any], plan: Any, c: tuple[float, float], q: tuple[float, float]) -> str:
     """Draw plans, red outside the range of D/N, and say how far the furthest goes."""
     n, d = np.broadcast_arrays(*(np.asarray(columns[k], np.float64) for k in ("N", "D")))
-    compute, ratio = 6.0 * n * d, d / n
+    compute, ratio = Train()(n, d), d / n
     if isinstance(plan, Allocation) and (lanes := n.ndim - np.ndim(plan.budget)) > 0:
         some = np.isfinite(compute).any(0)
         compute, ratio = (np.nanmedian(np.where(some, v, 1.0), axis=tuple(range(lanes))) for v in (compute, ratio))

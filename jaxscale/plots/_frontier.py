@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..costs import Train
 from ..fitting._results import Fit
 from ..ground._errors import refuse
 from ..plans._allocate import Allocation, allocate, solved
@@ -117,7 +118,7 @@ def _over_runs(fit: Fit) -> Allocation:
             why="only laws of N and D alone are planned without being told for what",
             change="plots.frontier(allocate(fit, budgets, given={...}))",
         )
-    compute = 6.0 * runs["N"] * runs["D"]
+    compute = Train()(runs["N"], runs["D"])
     return allocate(fit, np.geomspace(compute.min(), 10 * compute.max(), 25))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..costs import Train
 from ..fitting._results import Fit
 from ..ground._errors import refuse
 from ..plans._allocate import allocate
@@ -38,7 +39,7 @@ def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
         )
     figure, (left, right), mpl = new(11.5, 4.6, 1, 2)
     n, d, target = runs["N"], runs["D"], runs[runs.target_name]
-    c = 6.0 * n * d
+    c = Train()(n, d)
     span = np.geomspace(c.min() / 1.5, c.max() * 1.5, 200)
     norm = mpl.colors.LogNorm(n.min(), n.max())
     cmap = mpl.colormaps["viridis"]
@@ -47,7 +48,7 @@ def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
         at = c[np.abs(np.log(n / size)) < np.log(n.max() / n.min()) / (2 * (sizes - 1))]
         if len(at):
             line = np.geomspace(at.min() / 2, at.max() * 2, 100)
-            left.plot(line, law(size, line / (6 * size)), color=cmap(norm(size)), linewidth=1.3)
+            left.plot(line, law(size, line / Train()(size, 1.0)), color=cmap(norm(size)), linewidth=1.3)
     points = left.scatter(c, target, c=n, norm=norm, cmap=cmap, s=16, edgecolor="white", linewidth=0.3, zorder=3)
     left.plot(span, allocate(law, span).loss, color="black", linestyle="--", linewidth=1.5, label="best loss at each budget")
     left.set(xscale="log", xlabel="compute 6 N D [FLOP]", ylabel=f"loss [{law.unit.name}]", title="lines of constant N")
@@ -60,7 +61,7 @@ def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
         near = np.abs(np.log(c / level)) < _NEAR
         color = cmap_c(norm_c(level))
         line = np.geomspace(n[near].min() / 1.5, n[near].max() * 1.5, 200)
-        right.plot(line, law(line, level / (6 * line)), color=color, linewidth=1.3, label=f"{level:.1e} FLOP")
+        right.plot(line, law(line, level / Train()(line, 1.0)), color=color, linewidth=1.3, label=f"{level:.1e} FLOP")
         right.scatter(n[near], target[near], color=color, s=16, edgecolor="white", linewidth=0.3, zorder=3)
     best = allocate(law, levels)
     right.plot(best["N"], best.loss, "k--", linewidth=1.5, marker="o", markersize=3.5, label="optimum")

@@ -125,7 +125,7 @@ def delta_sensitivity(
     name = problem.objective.width
     if name is None:
         raise TypeError(f"delta_sensitivity(): {type(problem.objective).__name__} has no delta")
-    scale = float(getattr(problem.objective, name)) / (certificate.delta_over_scale or 1.0)
+    scale = problem.objective.zone / (certificate.delta_over_scale or 1.0)
     wanted = scale * np.geomspace(0.03, 30.0, 7) if deltas is None else np.asarray(deltas, np.float64)
     objectives = [dataclasses.replace(problem.objective, **{name: float(d)}) for d in wanted]
     starts = max(certificate.starts_drawn, 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..costs import Train
 from ._runs import Runs
 
 FAR = 1e3  # times the compute of the largest run: a plan so far out is told, even where nobody asks
@@ -22,7 +23,7 @@ def axes(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
     own = {k: np.asarray(v, np.float64) for k, v in columns.items()}
     if {"N", "D"} <= set(own):
         n, d = own["N"], own["D"]
-        own |= {"C": 6.0 * n * d, "D/N": d / n}
+        own |= {"C": Train()(n, d), "D/N": d / n}
     return own
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit
+from ..ground._robust import robust_scale
 from ..ground._tails import f_tail, student
 from ..table._rules import unfinished
 
@@ -44,7 +45,7 @@ def cautions_of(at: Evidence) -> tuple[str, ...]:
         )
     residual, mean = _by_unit(at)
     n, free, rows = len(residual), int(np.sum(~at.edge)), at.fit.problem.runs.clusters or "runs"
-    scale = 1.4826 * np.median(np.abs(residual - np.median(residual))) * np.sqrt(n / max(n - free, 1))
+    scale = robust_scale(residual) * np.sqrt(n / max(n - free, 1))
     if n - free < 15:
         found.append(f"{n} independent {rows} for {free} parameters: so few residuals cannot show whether the law holds")
     if not scale > 1e-9:

@@ -20,12 +20,12 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._fit import everything
-from ..fitting._results import Fit
+from ..fitting._results import Fit, all_parameters
 from ..formula._form import evaluate
 from ..ground._compiled import compiled
 from ..ground._errors import warn
 from ..ground._life import saying
+from ..ground._robust import robust_scale
 from ._covariance import noise_scale
 
 WEAK = {"log": (0.0, 10.0), "real": (0.0, 1000.0), "scale": (-5.0, 2.5)}  # mean and standard deviation
@@ -108,7 +108,7 @@ class Given:
     def of(cls, at: Evidence, scale: tuple[float, float] | None = None) -> Given:
         """From the evidence of a fit and the prior of the noise scale: its median and the standard deviation of ln."""
         job, table = at.job, at.table
-        spread = 1.4826 * np.median(np.abs(at.residual - np.median(at.residual))) + 1e-9
+        spread = robust_scale(at.residual) + 1e-9
         prior = np.stack([job.layout.each(lambda spec, k=k: _normal_prior(spec)[k]) for k in (0, 1)], 1).astype(float)
         prior = np.concatenate([prior / job.unit[:, None], [WEAK["scale"] if scale is None else (np.log(scale[0]), scale[1])]])
         precision = np.zeros((len(prior), len(prior)))
@@ -292,7 +292,7 @@ def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
             warn(f"posterior(): R-hat {rhat.max():.3f} ({worst}), {bad} divergences: take more draws, or state priors")
         )
     problem = at.fit.problem
-    params = everything(problem.law, natural, (len(flat),))
+    params = all_parameters(problem.law, natural, (len(flat),))
     certificate = dataclasses.replace(at.fit.certificate, findings=tuple(findings))
     none = np.zeros(len(flat))
     return Fit(

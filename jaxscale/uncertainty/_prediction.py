@@ -19,7 +19,7 @@ import numpy as np
 from ..fitting._blocks import on_device
 from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Frame, evidence
-from ..fitting._results import Fit
+from ..fitting._results import Fit, check_central
 from ..formula._form import arguments
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
@@ -111,9 +111,7 @@ def predictive(
     point = fit if fit.point is None else fit.point
     at = evidence(point)[0]
     objective = at.fit.problem.objective
-    if not objective.observes or float(getattr(objective, "tau", 0.5)) != 0.5:
-        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
-
+    check_central(at.fit.problem, verb)
     rows, _, codes = arguments(point.law, columns, named)
     with jax.enable_x64(True):
         rows = {c: np.asarray(v, np.float64) for c, v in rows.items()}
