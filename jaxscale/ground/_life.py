@@ -94,6 +94,8 @@ class Saying:
     def _draw(self, now: float) -> None:
         if self.bar is None:
             shape: dict[str, Any] = {} if self.total else {"bar_format": "{desc}: {elapsed}"}
+            if self.unit == "program":  # of which each takes a time of its own: how long the rest takes is not known
+                shape = {"bar_format": "{desc}: {n_fmt} of {total_fmt}, {elapsed}"}
             wide, tall = shutil.get_terminal_size()  # 80 by 24 where a terminal says 0 by 0, to which tqdm writes nothing
             shape |= {} if _notebook() else {"ncols": wide - 1, "nrows": tall}
             self.bar = _tqdm()(total=self.total, desc=self.text, unit=self.unit, leave=False, **shape)

@@ -82,7 +82,7 @@ def posterior(
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     import_module("blackjax")  # where nothing is traced: it computes constants
     given = Given.of(at, scale)
-    with saying(f"posterior of {at.job.law.name}: one program, compiled, then {draws} draws in {chains} chains"):
+    with saying(f"posterior of {at.job.law.name}: compiling, then {chains} chains"):
         own = {"layout": at.job.layout, "noise": noise, "draws": draws}
         found = on_device(lambda: jax.device_get(_chains(at.job.law, keys, given, **own)))
     return _ensemble(at, found, chains)
