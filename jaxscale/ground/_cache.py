@@ -134,13 +134,13 @@ def _of_the_user() -> Path:
 
 def _made(folder: Path) -> Path:
     """The folder, there and safe."""
-    folder = folder.expanduser().absolute()
     try:
+        folder = folder.expanduser().absolute()
         for own in reversed([v for v in (folder, *folder.parents) if not v.exists()]):
             own.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # no such home, no such name
         raise refuse(
-            f"cache(): {folder} cannot be made ({error.strerror})",
+            f"cache(): {str(folder)!r} cannot be made ({error})",
             why="the home directory cannot be written to, or the disk is full",
             change="JAXSCALE_CACHE_DIR=... or cache(folder), a folder of your own",
         ) from error

@@ -45,6 +45,8 @@ class Program:
         self.function, self.options = function, options
 
     def __call__(self, *arguments: Any, **static: Any) -> Any:
+        if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+            return self.function(*arguments, **static)
         leaves, tree = jax.tree.flatten(arguments)
         if any(isinstance(v, jax.core.Tracer) for v in leaves):
             return jax.jit(self.function, static_argnames=tuple(static))(*arguments, **static)

@@ -294,6 +294,8 @@ def _leave() -> None:
     itself. So this runs at the end, after what was registered later, writes what open files still hold, and ends the process
     without more ado: with SIGINT if Ctrl-C was not caught, else with status 130, since the real one cannot be known here.
     """
+    if _left:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
     until = time.monotonic() + _GRACE
     for thread in _left:
         thread.join(max(0.0, until - time.monotonic()))

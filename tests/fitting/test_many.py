@@ -136,7 +136,7 @@ def test_sums_of_another_objective_are_no_fit(monkeypatch):
 
 
 def test_what_is_held_against_each_other():
-    """A lane whose sums are no numbers is wrong; a row without weight and sums of exactly nothing are not."""
+    """A lane whose sums are no numbers is wrong; one with a run whose loss is none, and sums of exactly nothing, are not."""
     weights, slope = np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2))
     loss = np.array([[1.0, 3.0], [2.0, np.nan]])
     _host._confirm(np.array([3.0, 3.0]), weights, loss, slope)
@@ -144,4 +144,4 @@ def test_what_is_held_against_each_other():
     with pytest.raises(RuntimeError, match="are inf where its runs add up to 3"):
         _host._confirm(np.array([np.inf, 3.0]), weights, loss, slope)
     with pytest.raises(RuntimeError, match="are 4 where its runs add up to 3"):
-        _host._confirm(np.array([3.0, 4.0]), weights, loss, slope)
+        _host._confirm(np.array([4.0, np.nan]), weights, loss, slope)

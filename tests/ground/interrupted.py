@@ -1,5 +1,6 @@
 """A fit that compiles for some seconds, for a test that interrupts it: `python interrupted.py [uncaught|caught|usable]`."""
 
+import signal
 import sys
 import threading
 import time
@@ -38,6 +39,7 @@ def told(event, seconds, **names):
 
 
 def main(then):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this in the background, without Ctrl-C
     monitoring.register_event_duration_secs_listener(told)
     runs = jsl.datasets.load("simulated")
     assert threading.current_thread() is threading.main_thread()

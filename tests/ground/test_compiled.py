@@ -135,3 +135,9 @@ def test_what_is_forgotten_is_traced_again(own):
     _compiled.forget()
     added(np.ones(1), by=1.0)
     assert traces == [1.0, 1.0]
+
+
+def test_without_jit_functions_run_as_they_are(own):
+    with jax.disable_jit():
+        assert plus([])(np.ones(1), by=1.0)[0] == 2.0
+    assert not own

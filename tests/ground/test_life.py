@@ -43,9 +43,9 @@ def interrupted(then):
 def test_ctrl_c_ends_a_call_and_the_process_while_something_compiles(then, status):
     lines, ended, seconds, said = interrupted(then)
     assert [line for line, _ in lines] == ["ended"] + ["end"] * (then == "caught")  # and not "compiled"
-    assert lines[0][1] < 0.5
+    assert lines[0][1] < 1.0
     assert ended == status
-    assert seconds < 1.0
+    assert seconds < 2.0  # a quarter of a second on quiet cores
     assert ("KeyboardInterrupt" in said) == (then == "uncaught")
     assert "terminate" not in said
     assert "FATAL" not in said
