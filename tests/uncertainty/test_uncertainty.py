@@ -11,7 +11,7 @@ from jaxscale.fitting import _run
 from jaxscale.fitting._bootstrap import leave_out
 from jaxscale.fitting._noise import leverage, spread
 from jaxscale.fitting._resample import NOISY, WEIGHTED, noised, reweighted, sampler
-from jaxscale.ground._tails import incomplete_beta, student
+from jaxscale.ground._tails import f_tail, student
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared, Squared
 from jaxscale.units import Number
@@ -47,12 +47,12 @@ def _design(fit):
     return X, e
 
 
-def test_student_and_incomplete_beta_are_scipys():
+def test_student_and_f_are_scipys():
     for dof in (1, 2.5, 4, 19, 235):
         for p in (0.6, 0.9, 0.975, 0.999):
             assert student(p, dof) == pytest.approx(stats.t.ppf(p, dof), rel=1e-9)
     assert student(0.975, np.inf) == pytest.approx(stats.norm.ppf(0.975), rel=1e-12)
-    assert incomplete_beta(3.0, 2.0, 0.4) == pytest.approx(stats.beta.cdf(0.4, 3, 2), rel=1e-12)
+    assert f_tail(2.5, 3, 20) == pytest.approx(stats.f.sf(2.5, 3, 20), rel=1e-12)
 
 
 def test_covariances_of_a_line_are_the_textbooks(straight):
