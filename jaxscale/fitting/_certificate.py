@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..ground._linalg import scaled_inverse
 from ..ground._robust import robust_scale
 from ._lanes import Job, Table
 from ._results import Certificate, Problem, Status
@@ -131,18 +132,12 @@ def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndar
     """sqrt of the diagonal of bread^-1 meat bread^-1 over coordinates that are not at an edge."""
     keep = ~edge
     out = np.full(len(edge), np.nan)
-    h, unit = bread[np.ix_(keep, keep)], np.sqrt(np.abs(np.diagonal(bread)[keep]))
-    if not np.all(np.isfinite(h)) or np.any(unit == 0):
-        out[keep] = np.inf
-        return out
-    squares, vectors = np.linalg.eigh(h / unit / unit[:, None])
-    lost = squares <= 1e-13
-    inverse = (vectors[:, ~lost] / squares[~lost]) @ vectors[:, ~lost].T
-    covariance = inverse @ (meat[np.ix_(keep, keep)] / unit / unit[:, None]) @ inverse
-    touched = np.any(np.abs(vectors[:, lost]) > 1e-3, axis=1)
-    variance = np.diagonal(covariance)
-    touched |= variance < 0.0  # rounding has eaten it: the direction is lost, if by a hair's breadth
-    out[keep] = np.where(touched, np.inf, np.sqrt(np.maximum(variance, 0.0)) / unit)
+    inverse, lost, _ = scaled_inverse(bread[np.ix_(keep, keep)])
+    with np.errstate(invalid="ignore"):  # where nothing is finite, all is lost
+        variance = np.diagonal(inverse @ meat[np.ix_(keep, keep)] @ inverse)
+    # a variance below 0 was eaten by rounding: the direction is lost, if by a hair's breadth
+    touched = np.any(np.abs(lost) > 1e-3, axis=1) | (variance < 0.0)
+    out[keep] = np.where(touched, np.inf, np.sqrt(np.maximum(variance, 0.0)))
     return out
 
 

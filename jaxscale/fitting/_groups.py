@@ -22,6 +22,7 @@ import numpy as np
 
 from ..formula._law import Law
 from ..ground._errors import refuse
+from ..ground._linalg import scaled_inverse
 from ..ground._robust import robust_scale
 from ..table._runs import Runs
 from ._blocks import Run
@@ -101,9 +102,7 @@ class _Arrow:
 
     def deviations(self, scale: float) -> tuple[np.ndarray, np.ndarray]:
         """Of the groups' coordinates (G, p) and of the shared ones (S,): scale times the root of the inverse's diagonal."""
-        squares, vectors = np.linalg.eigh(self.schur)
-        usable = squares > 1e-13 * np.max(squares, initial=1e-287)
-        common = (vectors[:, usable] / squares[usable]) @ vectors[:, usable].T
+        common, *_ = scaled_inverse(self.schur)
         through = np.linalg.solve(self.inner, self.cross)
         inverse = np.linalg.inv(self.inner) + np.einsum("gps,st,gqt->gpq", through, common, through)
         own = np.sqrt(np.maximum(np.diagonal(inverse, axis1=1, axis2=2), 0.0))

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..formula._sums import kernel, outer, per_run, sums
 from ..ground._compiled import compiled
+from ..ground._linalg import LOST
 from ._blocks import Tile
 from ._lanes import Job, resample_of
 from ._results import Status
@@ -74,7 +75,7 @@ def diagnose(
         size = np.where(gone, 1.0, np.sqrt(np.abs(np.diagonal(curve, axis1=1, axis2=2))))
         g = np.where(gone, 0.0, slope / size)
         squares, vectors = _spectrum(_scaled(curve, size, gone))
-        along = np.einsum("lpk,lp->lk", vectors, g) / np.where(squares > 1e-13, squares, np.inf)
+        along = np.einsum("lpk,lp->lk", vectors, g) / np.where(squares > LOST, squares, np.inf)
         step = np.where(gone, 0.0, np.einsum("lpk,lk->lp", vectors, along) / size)
         cosine = np.max(np.abs(g), 1) / np.sqrt(np.where(value > 0, value, 1.0))
         flat = (cosine <= STATIONARY) | (np.max(np.abs(step), 1) <= STATIONARY)

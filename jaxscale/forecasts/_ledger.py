@@ -113,7 +113,7 @@ def ledger(directory: str | Path) -> Ledger:
     ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
     ...     _ = jsl.score(jsl.Forecast.load(path), 1.88).save(folder)
     ...     print(str(jsl.ledger(folder)).splitlines()[0])
-    1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (2% to 100%), announced 95%
+    1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (3% to 100%), announced 95%
 
     No source; the interval of the share is that of Clopper and Pearson 1934.
     """

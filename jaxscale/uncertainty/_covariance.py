@@ -19,10 +19,10 @@ from ..fitting._evidence import Evidence, evidence
 from ..fitting._fit import coordinates
 from ..fitting._results import Fit, Status
 from ..ground._errors import refuse, warn
+from ..ground._linalg import scaled_inverse
 
 KINDS = ("hc3", "cr3", "sandwich", "laplace")
 FEWEST = 5  # clusters
-_LOST = 1e-12  # eigenvalue of the scaled Hessian below which a direction carries no information
 _FAILED = Status.NON_FINITE | Status.MAX_STEPS | Status.FLAT
 
 
@@ -97,7 +97,9 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None, moves: np.ndar
         raise ValueError(f"by={by!r} names clusters, which kind={kind!r} does not know: use kind='cr3'")
     keep = ~at.edge
     scores, slopes = at.scores[:, keep], at.slopes[:, keep]
-    inverse, lost = _inverse(at.hessian[np.ix_(keep, keep)])
+    inverse, lost, scale = scaled_inverse(at.hessian[np.ix_(keep, keep)])
+    lost = lost / scale[:, None]
+    lost /= np.linalg.norm(lost, axis=0)
     dof, count, steps = float(max(at.spare, 1)), 0, None
     if kind == "cr3":
         _check_groups(at, by)
@@ -174,13 +176,13 @@ def _newton(at: Evidence, codes: np.ndarray) -> np.ndarray:
     hessian, slopes, scores = at.hessian[np.ix_(keep, keep)], at.slopes[:, keep], at.scores[:, keep]
     steps = np.zeros((int(codes.max()) + 1, len(keep)))
     if len(steps) == len(codes):  # rows: the step of a rank-one change
-        inverse, _ = _inverse(hessian)
+        inverse, *_ = scaled_inverse(hessian)
         pull = at.bend * np.einsum("ni,ij,nj->n", slopes, inverse, slopes)
         steps[np.ix_(codes, keep)] = (scores / np.maximum(1.0 - pull, 1e-3)[:, None]) @ inverse
         return steps
     order = np.argsort(codes, kind="stable")
     for g, own in enumerate(np.split(order, np.cumsum(np.bincount(codes))[:-1])):
-        left, _ = _inverse(hessian - (slopes[own] * at.bend[own, None]).T @ slopes[own])
+        left, *_ = scaled_inverse(hessian - (slopes[own] * at.bend[own, None]).T @ slopes[own])
         steps[g, keep] = left @ np.sum(scores[own], 0)
     return steps
 
@@ -189,7 +191,7 @@ def inverse_hessian(at: Evidence) -> np.ndarray:
     """Inverse (P, P) of the Hessian over the coordinates that are not at an edge; 0 for those that are."""
     keep = ~at.edge
     out = np.zeros_like(at.hessian)
-    out[np.ix_(keep, keep)] = _inverse(at.hessian[np.ix_(keep, keep)])[0]
+    out[np.ix_(keep, keep)] = scaled_inverse(at.hessian[np.ix_(keep, keep)])[0]
     return out
 
 
@@ -217,15 +219,3 @@ def _check_groups(at: Evidence, by: str | None) -> None:
                     why="the law's parameters are per the column whose groups are left out, or a group has one run",
                     change="by='rows', or more than one run in each group",
                 )
-
-
-def _inverse(hessian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse over the directions that carry information, and those that do not (P, k)."""
-    size = np.sqrt(np.abs(np.diagonal(hessian)))
-    if not len(size) or not np.all(np.isfinite(hessian)) or np.any(size == 0):
-        return np.zeros_like(hessian), np.eye(len(size))
-    squares, vectors = np.linalg.eigh(hessian / size / size[:, None])
-    gone = squares <= _LOST
-    inverse = (vectors[:, ~gone] / squares[~gone]) @ vectors[:, ~gone].T / size / size[:, None]
-    lost = vectors[:, gone] / size[:, None]
-    return inverse, lost / np.maximum(np.linalg.norm(lost, axis=0), 1e-300)

@@ -25,6 +25,7 @@ from ..formula._sums import kernel, outer, per_run, sums
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
 from ..ground._life import saying
+from ..ground._linalg import LOST
 
 KINDS = ("percentile", "bca", "studentised")
 _TILE = 128  # draws whose covariance is computed at once
@@ -97,7 +98,7 @@ def _sandwiches(job: Job, x: np.ndarray, at: Evidence) -> np.ndarray:
     size = np.sqrt(np.abs(np.diagonal(bread, axis1=1, axis2=2)))[:, keep]
     size = np.where(size > 0, size, 1.0)
     scaled = bread[inside] / size[:, :, None] / size[:, None, :]
-    inverse = np.linalg.pinv(np.where(np.isfinite(scaled), scaled, 0.0), rcond=1e-12, hermitian=True)
+    inverse = np.linalg.pinv(np.where(np.isfinite(scaled), scaled, 0.0), rcond=LOST, hermitian=True)
     inverse = inverse / size[:, :, None] / size[:, None, :]
     n, p = len(at.rows), int(np.sum(keep))
     out[inside] = inverse @ meat[inside] @ inverse * n / max(n - p, 1)
