@@ -16,7 +16,8 @@ from .fitting._evidence import Evidence, evidence
 from .fitting._groups import too_many
 from .fitting._results import Fit, Status, element_names
 from .forecasts._hindsight import in_a_line
-from .plans._allocate import Allocation, untested
+from .plans._allocate import Allocation
+from .plans._remarks import untested
 from .table._digest import rows_digest
 from .table._scope import ranges, ratio_remark
 from .uncertainty import interval

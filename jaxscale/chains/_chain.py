@@ -63,7 +63,7 @@ class ChainForecast:
 
     def __repr__(self) -> str:
         if np.ndim(self.interval.median):
-            return f"<ChainForecast of shape {np.shape(self.interval.median)}: {' -> '.join(self.names)}>"
+            return f"<ChainForecast {' -> '.join(self.names)}: {self.interval}>"
         at = ", ".join(
             f"{k}={float(v):.4g}" if np.asarray(v).dtype.kind in "iuf" else f"{k}={v}" for k, v in self.columns.items()
         )

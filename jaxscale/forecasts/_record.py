@@ -178,7 +178,7 @@ class Forecast:
 
     def __repr__(self) -> str:
         said = f"<Forecast {self.law['name']} {self.where()}: "
-        said += str(self.run) if np.ndim(self.centre) == 0 else f"{np.size(self.centre)} runs, {self.run.level:.0%} new run"
+        said += str(self.run)
         reach = {k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))}
         return said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
 

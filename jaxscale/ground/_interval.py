@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ._shown import rows
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -24,7 +26,12 @@ class Interval:
         return iter((self.low, self.median, self.high))
 
     def __repr__(self) -> str:
-        if np.ndim(self.median):
-            return f"Interval of shape {np.shape(self.median)}, {self.level:.0%} {self.kind}"
-        failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}, {self.level:.0%} {self.kind}{failed})"
+        said = f"{self.level:.0%} {self.kind}{f', {self.failed} failed' if self.failed else ''}"
+        if not np.ndim(self.median):
+            return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}, {said})"
+
+        def line(place: tuple[int, ...]) -> str:
+            low, middle, high = (np.asarray(v)[place] for v in self)
+            return f"{middle:.4g} ({low:.4g} to {high:.4g})"
+
+        return f"Interval of shape {np.shape(self.median)}, {said}\n{rows(np.shape(self.median), line)}"

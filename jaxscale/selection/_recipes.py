@@ -22,6 +22,7 @@ from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit, Status
 from ..ground._errors import refuse
 from ..ground._interval import Interval
+from ..ground._shown import rows
 from ..plans._frontier import Sides, optimal
 from ..plans._oracle import value_of
 from ..uncertainty._interval import default_kind
@@ -67,18 +68,18 @@ class Recipes:
     def __repr__(self) -> str:
         m, where = self.multiplier, self.budget if self.target is None else self.target
         at, many = ("loss", "losses") if self.budget is None else ("budget", "budgets")
-        if np.ndim(m.median):
-            head = f"multipliers at {np.size(m.median)} {many}, {m.level:.0%} {m.kind}"
-        else:
-            sure = float(self.confidence)
+
+        def line(place: tuple[int, ...]) -> str:
+            low, middle, high, sure, asked = (np.asarray(v)[place] for v in (*m, self.confidence, where))
             said = "below 0.001" if sure < 0.001 else "above 0.999" if sure > 0.999 else f"{sure:.3g}"
-            head = (
-                f"multiplier {m.median:.3g} at {at} {where:.3g} ({m.low:.3g} to {m.high:.3g}, {m.level:.0%} {m.kind}), "
-                f"other better with confidence {said}"
-            )
+            ends = f"{low:.3g} to {high:.3g}{'' if place else f', {m.level:.0%} {m.kind}'}"
+            return f"multiplier {middle:.3g} at {at} {asked:.3g} ({ends}), other better with confidence {said}"
+
+        shape = np.shape(m.median)
+        head = f"multipliers at {shape[0]} {many}, {m.level:.0%} {m.kind}\n{rows(shape, line)}\n  " if shape else line(()) + "; "
         cross = "; ".join(f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings)
         cross = cross or f"no crossing (in {self.crosses:.0%} of draws)"
-        return f"<Recipes: {head}; {self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
+        return f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
 def compare_recipes(

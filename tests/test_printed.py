@@ -1,0 +1,57 @@
+"""What is printed: every object by its numbers, arrays by their first and last rows."""
+
+import numpy as np
+import pytest
+
+import jaxscale as jsl
+from jaxscale.ground._interval import Interval
+from jaxscale.laws import chinchilla
+
+BUDGETS = np.geomspace(1e21, 1e24, 8)
+
+
+@pytest.fixture(scope="module")
+def boot(simulated):
+    return jsl.bootstrap(simulated, 60)
+
+
+def test_an_interval_of_an_array_shows_its_first_and_last_rows():
+    low = np.arange(8.0)
+    lines = repr(Interval(low, low + 1, low + 2, 0.9, "percentile", 3)).splitlines()
+    assert lines[0] == "Interval of shape (8,), 90% percentile, 3 failed"
+    assert lines[1] == "  [0]  1 (0 to 2)"
+    assert lines[3:6] == ["  [2]  3 (2 to 4)", "  ...", "  [5]  6 (5 to 7)"]
+    assert len(lines) == 8
+    few = repr(Interval(np.zeros((2, 2)), np.ones((2, 2)), np.full((2, 2), 2.0), 0.9, "hc3"))
+    assert [line.split("  ")[1] for line in few.splitlines()[1:]] == ["[0, 0]", "[0, 1]", "[1, 0]", "[1, 1]"]
+
+
+def test_an_allocation_shows_its_plans():
+    law = chinchilla.published["besiroglu2024"]
+    plans, lines = jsl.allocate(law, BUDGETS), repr(jsl.allocate(law, BUDGETS)).splitlines()
+    assert lines[0] == "<Allocation of N, D, shape (8,), 8 OK"
+    assert [line.split()[0] for line in lines[1:]] == ["[0]", "[1]", "[2]", "...", "[5]", "[6]", "[7]"]
+    for i, line in ((0, lines[1]), (7, lines[-1])):
+        n, d, loss, cost = (plans["N"][i], plans["D"][i], plans.loss[i], plans.cost[i])
+        assert line.rstrip(">") == f"  [{i}]  N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}"
+        assert repr(jsl.allocate(law, BUDGETS[i])) == f"<Allocation N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}>"
+    region = jsl.near_optimal(plans, loss=0.001)
+    assert f"N [{region.low['N'][0]:.4g}, " in repr(region)
+    bounded = jsl.allocate(law, BUDGETS, bounds={"N": (None, 1e9), "D": (None, 1e11)})
+    assert repr(bounded).splitlines()[-1] == f"  note: {bounded.remarks[-1]}>"
+
+
+def test_vectors_of_a_fit_show_their_values():
+    runs = jsl.datasets.load("simulated")
+    labels = np.where(np.arange(60) % 2, "odd", "even")
+    table = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], groups={"half": labels})
+    fit = jsl.fit(chinchilla.per(E="half"), table, starts=16)
+    assert f"E=[{fit.params['E'][0]:.4g}, {fit.params['E'][1]:.4g}]" in repr(fit)
+
+
+@pytest.mark.parametrize("make", ["fit", "boot", "plan"])
+def test_nothing_with_a_status_is_true_or_false(simulated, boot, make):
+    thing = {"fit": simulated, "boot": boot, "plan": jsl.allocate(simulated, 1e23)}[make]
+    with pytest.raises(TypeError, match=r"use (fit|plan)\.ok"):
+        bool(thing)
+    assert np.all(thing.ok == (np.asarray(thing.status) == 0))
