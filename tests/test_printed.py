@@ -26,6 +26,37 @@ def test_an_interval_of_an_array_shows_its_first_and_last_rows():
     assert [line.split("  ")[1] for line in few.splitlines()[1:]] == ["[0, 0]", "[0, 1]", "[1, 0]", "[1, 1]"]
 
 
+def test_a_point_outside_its_interval_is_printed_so():
+    assert repr(Interval(1.0, 2.5, 2.0, 0.95, "percentile")) == "2.5 (1 to 2, point outside, 95% percentile)"
+    lines = repr(Interval(np.ones(2), np.array([0.5, 1.5]), np.full(2, 2.0), 0.95, "bca")).splitlines()
+    assert lines[1:] == ["  [0]  0.5 (1 to 2, point outside)", "  [1]  1.5 (1 to 2)"]
+    assert "outside" not in repr(Interval(np.nan, np.nan, np.nan, 0.95, "percentile"))
+
+
+@pytest.mark.parametrize("kind", ["percentile", "bca", "studentised", "hc3", "sandwich", "laplace"])
+def test_the_point_is_the_value_at_the_fit(simulated, boot, kind):
+    """By every kind, of parameters and of functions; the median is that of the refits, where there are some."""
+    refits = kind in ("percentile", "bca", "studentised")
+    of = jsl.interval(boot, kind=kind, of=lambda law: {"loss": law(1e11, 2e12), "ratio": law.params["A"] / law.params["B"]})
+    for name, i in jsl.interval(boot, kind=kind).items():
+        np.testing.assert_allclose(i.point, simulated.params[name], rtol=1e-12)
+        assert list(i) == [i.low, i.point, i.high]
+        if refits:
+            np.testing.assert_allclose(i.median, np.median(boot.params[name]), rtol=1e-3)  # of its coordinate
+        else:
+            assert i.median is None
+    p = simulated.params
+    np.testing.assert_allclose(of["loss"].point, p["E"] + p["A"] * 1e11 ** -p["alpha"] + p["B"] * 2e12 ** -p["beta"], rtol=1e-12)
+    np.testing.assert_allclose(of["ratio"].point, p["A"] / p["B"], rtol=1e-12)
+    if refits:
+        np.testing.assert_allclose(of["loss"].median, np.median(boot.predict(1e11, 2e12)), rtol=1e-9)
+
+
+def test_the_point_of_arrays_without_a_fit_is_their_median(boot):
+    found = jsl.interval(boot.params["A"])
+    assert found.point == found.median == np.median(boot.params["A"])
+
+
 def test_an_allocation_shows_its_plans():
     law = chinchilla.published["besiroglu2024"]
     plans, lines = jsl.allocate(law, BUDGETS), repr(jsl.allocate(law, BUDGETS)).splitlines()

@@ -38,7 +38,7 @@ class Entry:
     def __str__(self) -> str:
         f = self.forecast
         run = f.run if f.centre.ndim == 0 else None
-        said = f"{run.median:.4g} ({run.low:.4g} to {run.high:.4g})" if run else f"{f.centre.size} runs"
+        said = f"{run.point:.4g} ({run.low:.4g} to {run.high:.4g})" if run else f"{f.centre.size} runs"
         return f"{f.date[:10]}  {f.law['name']:<14} {f.where():<28} {said:<26} {self._outcome()}"
 
     def _outcome(self) -> str:

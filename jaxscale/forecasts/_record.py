@@ -72,7 +72,7 @@ class Forecast:
     @property
     def record(self) -> dict[str, Any]:
         """The forecast as JSON has it, in sections."""
-        both = {k: {"low": i.low, "median": i.median, "high": i.high, "kind": i.kind} for k, i in self._intervals.items()}
+        both = {k: {"low": i.low, "median": i.point, "high": i.high, "kind": i.kind} for k, i in self._intervals.items()}
         found: dict[str, Any] = as_json(
             {
                 "schema": SCHEMA,

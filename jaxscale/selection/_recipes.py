@@ -11,7 +11,6 @@ Rows of both tables with the same configuration and seed are pairs: noise that t
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +38,7 @@ _BEYOND = 100.0  # times the dearest run, where no range is given
 class Recipes:
     """How `other` compares with `base`, at budgets or targets: arrays (k,), or numbers where one was asked for.
 
-    `multiplier`: the base needs that many times the compute (above 1, other is better); its `median` is the estimate.
+    `multiplier`: the base needs that many times the compute (above 1, other is better); its `point` is the estimate.
     `confidence`: how sure it is that other is better (one-sided; 0.5 is no idea). `difference`: loss of other less that of
     base at the same budget [the law's unit], None for targets. `crossings` within the range of `curves`, and `crosses`, the
     share of draws in which the curves cross there at all. `pairs` of `rows` rows belong together.
@@ -75,7 +74,7 @@ class Recipes:
             ends = f"{low:.3g} to {high:.3g}{'' if place else f', {m.level:.0%} {m.kind}'}"
             return f"multiplier {middle:.3g} at {at} {asked:.3g} ({ends}), other better with confidence {said}"
 
-        shape = np.shape(m.median)
+        shape = np.shape(m.point)
         head = f"multipliers at {shape[0]} {many}, {m.level:.0%} {m.kind}\n{rows(shape, line)}\n  " if shape else line(()) + "; "
         cross = "; ".join(f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings)
         cross = cross or f"no crossing (in {self.crosses:.0%} of draws)"
@@ -218,7 +217,7 @@ def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, without: int, refits: 
     for name, fit in zip(("base", "other"), fits, strict=True):
         if int(fit.status):
             said.append(f"the fit of {name} is not OK: {Status(int(fit.status)).message}")
-    m = np.atleast_1d(multiplier.median)
+    m = np.atleast_1d(multiplier.point)
     if count := int(np.sum(np.isposinf(m))):
         said.append(f"{count} of {len(m)}: base reaches that loss at no budget, the multiplier is infinite")
     if count := int(np.sum(m == 0.0)):
@@ -241,6 +240,5 @@ def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
     if value is None:
         return None
     if isinstance(value, Interval):
-        low, median, high = (np.reshape(v, shape)[()] for v in value)
-        return dataclasses.replace(value, low=low, median=median, high=high)
+        return value.each(lambda v: np.reshape(v, shape)[()])
     return np.reshape(value, shape)[()]

@@ -147,7 +147,7 @@ def test_steps_of_clusters_go_to_their_own_units_beside_a_helper():
     helped = jsl.with_helper(table, 3.0)  # far from the line: its own step is no small one
     link = jsl.fit(second, helped, objective=Squared(), starts=4)
     forecast = jsl.chain(straight(line, x, y), link).forecast(x=4.0)
-    at = float(forecast.stages[0].median)
+    at = float(forecast.stages[0].point)
     X, target = np.stack([np.ones(25), helped["y"]], 1), np.asarray(helped.target)
     label, moved = helped["run"], []
     for one in np.unique(run):  # the helper has no step

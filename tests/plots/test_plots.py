@@ -260,7 +260,7 @@ def test_the_panels_of_a_chain_are_its_forecast(simulated):
     for ax, interval in ((first, forecast.stages[0]), (last, forecast.interval)):
         x, y = ax.get_lines()[0].get_data()
         np.testing.assert_allclose(x, 120 * N**2)
-        np.testing.assert_allclose(y, interval.median)
+        np.testing.assert_allclose(y, interval.point)
         band = ax.collections[0].get_paths()[0].vertices[:, 1]
         np.testing.assert_allclose([band.min(), band.max()], [interval.low.min(), interval.high.max()])
     np.testing.assert_allclose(last.get_lines()[1].get_ydata(), forecast.new.low)
