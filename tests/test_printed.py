@@ -86,3 +86,34 @@ def test_nothing_with_a_status_is_true_or_false(simulated, boot, make):
     with pytest.raises(TypeError, match=r"use (fit|plan)\.ok"):
         bool(thing)
     assert np.all(thing.ok == (np.asarray(thing.status) == 0))
+
+
+def test_all_show_one_plan(simulated, boot):
+    """The closed form of the fit's law, `allocate`, `interval`, a plan's interval and the report."""
+    p, budget = {k: float(v) for k, v in simulated.params.items()}, 1e23
+    g = (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / (p["alpha"] + p["beta"]))
+    n = g * (budget / 6) ** (p["beta"] / (p["alpha"] + p["beta"]))
+    best, plan, plans = (jsl.allocate(fit, c) for fit, c in ((simulated, budget), (boot, budget), (boot, [1e22, budget])))
+    assert best["N"] == pytest.approx(n, rel=1e-9)
+    seen = [
+        jsl.interval(boot, of=lambda law: jsl.allocate(law, budget)["N"]).point,
+        plan.point["N"],
+        plan.interval()["N"].point,
+        plans.interval()["N"].point[1],
+    ]
+    assert seen == [best["N"]] * 4
+    assert best.point is best
+    low, high = np.quantile(plan["N"], [0.05, 0.95])
+    np.testing.assert_allclose([plan.interval(level=0.9)["N"].low, plan.interval(level=0.9)["N"].high], [low, high])
+    for given in (best, plan, plans):
+        shown = [line.split()[1] for line in jsl.report(boot, plan=given).splitlines() if line.startswith("    N ")]
+        assert shown[-1] == f"{best['N']:.4g}"
+    with pytest.raises(TypeError, match="one law"):
+        best.interval()
+
+
+def test_budgets_without_a_plan_have_no_interval(boot):
+    found = jsl.allocate(boot, [1e20, 1e22], bounds={"N": (1e10, None), "D": (1e10, None)}).interval()["N"]
+    assert np.isnan([found.low[0], found.high[0], found.median[0]]).all()
+    assert np.isfinite(list(found)).all(0)[1]
+    assert "nan" in repr(found)

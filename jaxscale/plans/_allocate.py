@@ -8,6 +8,7 @@ how one plan is found and certified in `_search`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,10 @@ import numpy as np
 from ..fitting._results import Fit, Status, bound, flat
 from ..formula._form import check_codes
 from ..formula._law import Law
+from ..ground._interval import Interval
 from ..ground._shown import rows, values
 from ..ground._trees import to_numpy, traced
+from ..uncertainty._draws import percentile
 from ._lanes import answered, planned
 from ._question import Put, put
 from ._remarks import remarks, untested
@@ -70,6 +73,31 @@ class Allocation:
             raise KeyError(f"no column {name!r} in this plan; there is {', '.join(self.columns)}")
         return self.columns[name]
 
+    @functools.cached_property
+    def point(self) -> Allocation:
+        """The plan at the certified fit: of an ensemble that of its point, of anything else the plan itself."""
+        asked, fitted = self.asked or (None, None)
+        if asked is None or fitted is None or fitted.point is None:
+            return self
+        return allocation(solved(asked, fitted.point), asked, fitted.point)
+
+    def interval(self, *, level: float = 0.95) -> dict[str, Interval]:
+        """Percentiles of the refits' plans around the plan at the fit: of every column, of the loss and of the cost.
+
+        Each is of the shape of `plan.point`, in the units of the plan; refits without a plan are left out and counted, and where
+        none has one there is nan. Raises TypeError for the plan of one law.
+
+        >>> import jaxscale as jsl
+        >>> fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
+        >>> plan, best = jsl.allocate(jsl.bootstrap(fit, 200), 1e23), jsl.allocate(fit, 1e23)
+        >>> bool(plan.interval()["N"].point == best["N"])
+        True
+        """
+        if self.point is self:
+            raise TypeError("a plan of one law has no refits: give allocate an ensemble, or use interval(fit, of=...)")
+        draws, at = ({**p.columns, "loss": p.loss, "cost": p.cost} for p in (self, self.point))
+        return {name: _around(np.asarray(v), level, at[name]) for name, v in draws.items()}
+
     @property
     def ok(self) -> Any:
         """Whether the plan is feasible and meets its KKT conditions (per lane)."""
@@ -108,6 +136,12 @@ class Allocation:
         shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in own.items())
         value = "" if self.value is None else f", value {np.asarray(self.value)[lane]:.6g}"
         return f"{shown}, loss {np.asarray(self.loss)[lane]:.6g}{value}, cost {np.asarray(self.cost)[lane]:.4g}"
+
+
+def _around(draws: np.ndarray, level: float, point: Any) -> Interval:
+    """Percentiles of draws (refits, ...) around the value at the fit; nan where no refit has a plan."""
+    some = np.isfinite(draws).any(0)
+    return percentile(np.where(some, draws, 0.0), level, 0, point).each(lambda v: np.where(some, v, np.nan)[()])
 
 
 def allocate(
