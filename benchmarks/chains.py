@@ -108,7 +108,7 @@ def simulated(
     found = [jsl.chain(stages[0][k], stages[1][k]).forecast(**ASKED) for k in range(worlds)]
     truth, new = (np.stack([m[i] for m in made]) for i in (2, 3))
     ok = np.asarray(losses.ok) & np.asarray(links.ok)
-    low, middle, high = (np.stack([getattr(f.interval, end) for f in found]) for end in ("low", "median", "high"))
+    low, middle, high = (np.stack([getattr(f.interval, end) for f in found]) for end in ("low", "point", "high"))
     inside = (low <= truth) & (truth <= high)
     held = np.stack([(f.new.low <= n) & (n <= f.new.high) for f, n in zip(found, new, strict=True)])
     return {

@@ -85,7 +85,7 @@ LINES = {
     "README's example": (
         "",
         LAW + "fit = jsl.fit(NAME, runs)\nboot = jsl.bootstrap(fit, 4_000)\nplan = jsl.allocate(boot, budget=5.76e23)\n"
-        "print(fit, jsl.interval(boot)['alpha'], jsl.interval(plan['N']), jsl.interval(plan['D']))",
+        "print(fit, jsl.interval(boot)['alpha'], *(plan.interval()[c] for c in 'ND'))",
     ),
 }
 OTHERS = {

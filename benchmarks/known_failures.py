@@ -63,7 +63,7 @@ def judged(fit: jsl.Fit, parameter: str, begin: float) -> dict[str, Any]:
     return {
         "status": status.name or "OK",
         "flagged": bool(status & (jsl.Status.FLAT | jsl.Status.AT_BOUND)),
-        "estimate": np.asarray(found.median).tolist(),
+        "estimate": np.asarray(found.point).tolist(),
         "low": low.tolist(),
         "high": high.tolist(),
         "kind": found.kind,

@@ -91,7 +91,7 @@ def covered(n: int, m: float, paired: bool, count: int, refits: int | None) -> d
     else:
         draws = [jsl.bootstrap(fit, refits, kind="bayes", seed=0 if paired else k) for k, fit in enumerate(fits)]
         ln_m = multipliers(draws, sides, np.full((refits, count, 1), budget), True)["ln_m"]
-        low, high = (np.exp(v[:, 0]) for v in quantiles(ln_m, LEVEL))
+        low, _, high = (np.exp(v[:, 0]) for v in quantiles(ln_m, LEVEL))
         middle = np.exp(multipliers(fits, sides, np.full((count, 1), budget), True)["ln_m"][:, 0])
     inside = (low <= m) & (m <= high)
     apart = (low > 1.0) | (high < 1.0)

@@ -17,12 +17,14 @@ from .fitting._evidence import Evidence, evidence
 from .fitting._groups import too_many
 from .fitting._results import Fit, Status, element_names
 from .forecasts._hindsight import in_a_line
-from .plans._allocate import Allocation, untested
+from .plans._allocate import Allocation
+from .plans._remarks import untested
 from .table._digest import rows_digest
 from .table._scope import ranges, ratio_remark
 from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
+from .uncertainty._draws import percentile
 from .uncertainty._influence import moved
 from .uncertainty._interval import UNKNOWN, default_kind
 
@@ -197,11 +199,12 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
     lines = ["plan"]
     budgets = np.atleast_1d(np.asarray(plan.budget))
     for i, budget in enumerate(budgets):
-        lines += [f"  budget {budget:.4g}", *_reach(plan, point.problem.runs, i)]
-        for name, value in [*plan.columns.items(), (point.problem.law.unit.name, plan.loss)]:
-            draws = np.asarray(value)[..., i] if np.ndim(plan.budget) else np.asarray(value)
+        lines += [f"  budget {budget:.4g}", *_reach(plan.point, point.problem.runs, i)]
+        of_point = {**plan.point.columns, point.problem.law.unit.name: plan.point.loss}
+        for name, value in {**plan.columns, point.problem.law.unit.name: plan.loss}.items():
+            draws, at = (np.asarray(v)[..., i] if np.ndim(plan.budget) else np.asarray(v) for v in (value, of_point[name]))
             none = not np.any(np.isfinite(draws))
-            shown = "no feasible plan" if none else interval(draws, level=level) if draws.ndim else f"{float(draws):.4g}"
+            shown = "no feasible plan" if none else percentile(draws, level, 0, at) if draws.ndim else f"{float(draws):.4g}"
             lines.append(f"    {name:<12} {shown}")
     worst = float(np.nanmax(plan.certificate.stationarity))
     failed = int(np.sum(np.asarray(plan.status) != 0))

@@ -72,7 +72,7 @@ def _summary(jsl: Any, name: str, fit: Any, boot: Any, plan: Any, seconds: float
     def three(found: Any) -> list[float]:
         return [float(v) for v in found]
 
-    c = fit.certificate
+    c, planned = fit.certificate, plan.interval()
     return {
         "version": jsl.__version__,
         "table": name,
@@ -83,8 +83,8 @@ def _summary(jsl: Any, name: str, fit: Any, boot: Any, plan: Any, seconds: float
         "intervals": {k: three(v) for k, v in jsl.interval(boot).items()},
         "starts": {"drawn": c.starts_drawn, "kept": c.starts_kept, "agreed": c.starts_agreed},
         "refits": {"count": len(boot), "ok": int(boot.ok.sum())},
-        "plan": {"budget": float(plan.budget), **{k: three(jsl.interval(v)) for k, v in plan.columns.items()}},
-        "loss": three(jsl.interval(plan.loss)),
+        "plan": {"budget": float(plan.budget), **{k: three(planned[k]) for k in plan.columns}},
+        "loss": three(planned["loss"]),
         "seconds": round(seconds, 2),
     }
 

@@ -23,6 +23,8 @@ from typing import Annotated, Any, get_args
 
 import numpy as np
 
+from .ground._interval import Interval
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -134,8 +136,8 @@ def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> Any:
 
 
 def _times(value: Any, factor: np.ndarray) -> Any:
-    if all(hasattr(value, end) for end in ("low", "median", "high")):
-        return dataclasses.replace(value, **{end: _times(getattr(value, end), factor) for end in ("low", "median", "high")})
+    if isinstance(value, Interval):
+        return value.each(lambda v: _times(v, factor))
     return value * factor if hasattr(value, "aval") else np.asarray(np.asarray(value, np.float64) * factor)[()]
 
 

@@ -79,10 +79,11 @@ for name, found in jsl.interval(boot).items():
 
 # %%
 plan = jsl.allocate(boot, budget=5.76e23)
+planned = plan.interval()
 for name in ("N", "D"):
-    print(name, jsl.interval(plan[name]))
+    print(name, planned[name])
 best = jsl.allocate(chinchilla.fix(**truth), 5.76e23)
-assert jsl.interval(plan["N"]).low < best["N"] < jsl.interval(plan["N"]).high
+assert planned["N"].low < best["N"] < planned["N"].high
 
 # %% [markdown]
 # With inference over the model's life, the best model is smaller and trained longer; with a data cap it is larger.

@@ -146,7 +146,7 @@ def test_bits_per_byte_of_an_interval_and_under_a_derivative():
 
     interval = jsl.Interval(2.4, 2.5, 2.6, 0.95, "hc3")
     found = jsl.units.bits_per_byte(interval, 4.3)
-    np.testing.assert_allclose([found.low, found.median, found.high], np.array([2.4, 2.5, 2.6]) / 4.3 / np.log(2))
+    np.testing.assert_allclose([found.low, found.point, found.high], np.array([2.4, 2.5, 2.6]) / 4.3 / np.log(2))
     with jax.enable_x64(True):
         slope = jax.grad(lambda v: jsl.units.bits_per_byte(v, 4.3))(2.5)
     np.testing.assert_allclose(slope, 1 / 4.3 / np.log(2))

@@ -52,8 +52,8 @@ class ChainForecast:
 
     @property
     def value(self) -> Any:
-        """The metric itself: of the fits, or the median of the refits."""
-        return self.interval.median
+        """The metric itself, of the certified fits."""
+        return self.interval.point
 
     @property
     def shares(self) -> np.ndarray:
@@ -62,8 +62,8 @@ class ChainForecast:
             return np.asarray(self.alone**2 / np.asarray(self.deviation) ** 2)
 
     def __repr__(self) -> str:
-        if np.ndim(self.interval.median):
-            return f"<ChainForecast of shape {np.shape(self.interval.median)}: {' -> '.join(self.names)}>"
+        if np.ndim(self.interval.point):
+            return f"<ChainForecast {' -> '.join(self.names)}: {self.interval}>"
         at = ", ".join(
             f"{k}={float(v):.4g}" if np.asarray(v).dtype.kind in "iuf" else f"{k}={v}" for k, v in self.columns.items()
         )
@@ -133,7 +133,7 @@ class Chain:
             found = by_draws(stages, self.stages, self.at, level)
         intervals, alone, deviation, reach = found
         law, log = self.points[-1].problem.law, stages.logs[-1]
-        middle = intervals[-1].median
+        middle = intervals[-1].point
         own = np.sqrt(np.sum((slopes * noise(self.at, values)) ** 2, 0))
         low, high = around(middle, reach * np.hypot(deviation, own) / (np.abs(values[-1]) if log else 1.0), log)
         return ChainForecast(

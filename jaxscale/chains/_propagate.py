@@ -225,8 +225,8 @@ def by_draws(stages: Stages, ensembles: Sequence[Fit], at: Sequence[Evidence], l
         if ensemble.kind != "posterior":  # whose draws leave the edge
             lost[k] = _unknown(e, k, stages, values, deviation[:, 1 + k] / size)
     intervals = []
-    for d, e, gone in zip(draws, at, np.any(lost, 0), strict=True):
-        i = percentile(d[0], level, 0)
+    for v, d, e, gone in zip(values, draws, at, np.any(lost, 0), strict=True):
+        i = percentile(d[0], level, 0, v[()])
         open_ended = dataclasses.replace(i, low=np.where(gone, -np.inf, i.low)[()], high=np.where(gone, np.inf, i.high)[()])
         intervals.append(cut(open_ended, e.fit.problem.law.unit))
     alone = np.where(lost[:, -1], np.inf, deviation[-1, 1:])

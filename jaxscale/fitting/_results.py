@@ -20,6 +20,7 @@ from ..formula._coordinates import element
 from ..formula._form import arguments, broadcast, complete
 from ..formula._law import Law
 from ..ground._compiled import compiled
+from ..ground._shown import values
 from ..ground._trees import node, static, traced
 from ..table._runs import Runs
 
@@ -129,6 +130,9 @@ class Fit:
         if self.cells is not None:
             raise TypeError(f"{verb} takes one table and objective; this holds {self.cells.size}: use fits[0], fits[1], ...")
 
+    def __bool__(self) -> bool:
+        raise TypeError("a fit is neither true nor false: use fit.ok, which says (per lane) whether its certificate holds")
+
     @property
     def ok(self) -> Any:
         """Whether the certificate holds (per lane)."""
@@ -154,7 +158,7 @@ class Fit:
             )
         if np.ndim(self.value):
             return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
-        shown = ", ".join(f"{k}={v:.6g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.params.items())
+        shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in self.params.items())
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
 
 

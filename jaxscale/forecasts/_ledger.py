@@ -38,7 +38,7 @@ class Entry:
     def __str__(self) -> str:
         f = self.forecast
         run = f.run if f.centre.ndim == 0 else None
-        said = f"{run.median:.4g} ({run.low:.4g} to {run.high:.4g})" if run else f"{f.centre.size} runs"
+        said = f"{run.point:.4g} ({run.low:.4g} to {run.high:.4g})" if run else f"{f.centre.size} runs"
         return f"{f.date[:10]}  {f.law['name']:<14} {f.where():<28} {said:<26} {self._outcome()}"
 
     def _outcome(self) -> str:
@@ -93,7 +93,8 @@ class Ledger:
             low, share, high = self.rate
             levels = {e.forecast.run.level for e in self.entries if e.inside[1]}
             said = f"{min(levels):.0%}" if len(levels) == 1 else f"{min(levels):.0%} to {max(levels):.0%}"
-            head += f"; {self.hits} of {self.count} runs inside, {share:.0%} ({low:.0%} to {high:.0%}), announced {said}"
+            head += f"; {self.hits} of {self.count} runs inside, {100 * share:.3g}% "
+            head += f"({100 * low:.3g}% to {100 * high:.3g}%), announced {said}"
         return "\n".join([head, *map(str, self.entries), *(f"PROBLEM     {p}" for p in self.problems)])
 
     __repr__ = __str__
@@ -113,7 +114,7 @@ def ledger(directory: str | Path) -> Ledger:
     ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
     ...     _ = jsl.score(jsl.Forecast.load(path), 1.88).save(folder)
     ...     print(str(jsl.ledger(folder)).splitlines()[0])
-    1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (3% to 100%), announced 95%
+    1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (2.5% to 100%), announced 95%
 
     No source; the interval of the share is that of Clopper and Pearson 1934.
     """

@@ -72,7 +72,7 @@ class Forecast:
     @property
     def record(self) -> dict[str, Any]:
         """The forecast as JSON has it, in sections."""
-        both = {k: {"low": i.low, "median": i.median, "high": i.high, "kind": i.kind} for k, i in self._intervals.items()}
+        both = {k: {"low": i.low, "median": i.point, "high": i.high, "kind": i.kind} for k, i in self._intervals.items()}
         found: dict[str, Any] = as_json(
             {
                 "schema": SCHEMA,
@@ -178,7 +178,7 @@ class Forecast:
 
     def __repr__(self) -> str:
         said = f"<Forecast {self.law['name']} {self.where()}: "
-        said += str(self.run) if np.ndim(self.centre) == 0 else f"{np.size(self.centre)} runs, {self.run.level:.0%} new run"
+        said += str(self.run)
         reach = {k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))}
         return said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
 

@@ -8,7 +8,7 @@ how one plan is found and certified in `_search`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,14 +16,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..costs import Train
 from ..fitting._results import Fit, Status, bound, flat
 from ..formula._form import check_codes
 from ..formula._law import Law
+from ..ground._interval import Interval
+from ..ground._shown import rows, values
 from ..ground._trees import to_numpy, traced
-from ..table._scope import FAR, ranges, ratio_remark
+from ..uncertainty._draws import percentile
 from ._lanes import answered, planned
 from ._question import Put, put
+from ._remarks import remarks, untested
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,75 @@ class Allocation:
             raise KeyError(f"no column {name!r} in this plan; there is {', '.join(self.columns)}")
         return self.columns[name]
 
+    @functools.cached_property
+    def point(self) -> Allocation:
+        """The plan at the certified fit: of an ensemble that of its point, of anything else the plan itself."""
+        asked, fitted = self.asked or (None, None)
+        if asked is None or fitted is None or fitted.point is None:
+            return self
+        return allocation(solved(asked, fitted.point), asked, fitted.point)
+
+    def interval(self, *, level: float = 0.95) -> dict[str, Interval]:
+        """Percentiles of the refits' plans around the plan at the fit: of every column, of the loss and of the cost.
+
+        Each is of the shape of `plan.point`, in the units of the plan; refits without a plan are left out and counted, and where
+        none has one there is nan. Raises TypeError for the plan of one law.
+
+        >>> import jaxscale as jsl
+        >>> fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
+        >>> plan, best = jsl.allocate(jsl.bootstrap(fit, 200), 1e23), jsl.allocate(fit, 1e23)
+        >>> bool(plan.interval()["N"].point == best["N"])
+        True
+        """
+        if self.point is self:
+            raise TypeError("a plan of one law has no refits: give allocate an ensemble, or use interval(fit, of=...)")
+        draws, at = ({**p.columns, "loss": p.loss, "cost": p.cost} for p in (self, self.point))
+        return {name: _around(np.asarray(v), level, at[name]) for name, v in draws.items()}
+
+    @property
+    def ok(self) -> Any:
+        """Whether the plan is feasible and meets its KKT conditions (per lane)."""
+        return np.asarray(self.status) == Status.OK
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a plan is neither true nor false: use plan.ok, which says (per lane) whether it meets its KKT conditions"
+        )
+
     def __repr__(self) -> str:
+        if traced(self.columns, self.loss):
+            return f"<Allocation of {', '.join(self.columns)}, traced>"
         if np.ndim(self.loss):
-            return f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}>"
-        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.columns.items())
-        value = "" if self.value is None else f", value {float(self.value):.6g}"
+            head = f"<Allocation of {', '.join(self.columns)}, shape {np.shape(self.loss)}"
+            return (
+                "\n".join(
+                    [
+                        f"{head}, {int(np.sum(self.ok))} OK",
+                        rows(np.shape(self.loss), self._line),
+                        *map("  note: {}".format, self.remarks),
+                    ]
+                )
+                + ">"
+            )
         none = bool(np.asarray(self.status) & Status.NON_FINITE.value)
         held = [name for name, binds in self.binding.items() if binds and not none and name not in ("budget", "target")]
         said = [f"{' and '.join(held)} bind{'s' * (len(held) == 1)}"] if held else []
         said += [f"{c} at its {'upper' if a > 0 else 'lower'} bound" for c, a in self.active.items() if np.ndim(a) == 0 and a]
         tail = "".join(f"; {r}" for r in [*said, *self.remarks])
-        return f"<Allocation {shown}, loss {float(self.loss):.6g}{value}, cost {float(self.cost):.4g}{tail}>"
+        return f"<Allocation {self._line(())}{tail}>"
+
+    def _line(self, lane: tuple[int, ...]) -> str:
+        """The plan of one lane."""
+        own = {k: np.asarray(v)[lane] for k, v in self.columns.items()}
+        shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in own.items())
+        value = "" if self.value is None else f", value {np.asarray(self.value)[lane]:.6g}"
+        return f"{shown}, loss {np.asarray(self.loss)[lane]:.6g}{value}, cost {np.asarray(self.cost)[lane]:.4g}"
 
 
-def _short(value: Any) -> str:
-    return f"{float(value):.6g}" if np.ndim(value) == 0 else f"[{', '.join(f'{v:.4g}' for v in np.ravel(value))}]"
-
-
-_FEW = 1e4  # parameters or tokens: fewer are a slip of units
+def _around(draws: np.ndarray, level: float, point: Any) -> Interval:
+    """Percentiles of draws (refits, ...) around the value at the fit; nan where no refit has a plan."""
+    some = np.isfinite(draws).any(0)
+    return percentile(np.where(some, draws, 0.0), level, 0, point).each(lambda v: np.where(some, v, np.nan)[()])
 
 
 def allocate(
@@ -250,7 +303,7 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
         found["active"],
         found["status"],
         KKT(*found["kkt"]),
-        () if numbers else (*_remarks(found, asked, binding), *untested(chosen, fitted)),
+        () if numbers else (*remarks(found, asked, binding), *untested(chosen, fitted)),
         prices,
         binding,
         -found["goal"] if maximised else None,
@@ -258,81 +311,3 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocat
         others if others is None or not maximised else -others,
         (asked, fitted),
     )
-
-
-def _remarks(found: dict[str, Any], asked: Put, binding: dict[str, Any]) -> list[str]:
-    """What has to be said of plans that are not what was asked for."""
-    status = np.asarray(found["status"])
-    none, failed = status & Status.NON_FINITE.value != 0, status & Status.MAX_STEPS.value != 0
-    said = [_in_the_way(found, asked, none)] if np.any(none) else []
-    if asked.budget is not None and "budget" in binding:
-        with np.errstate(invalid="ignore"):
-            unspent = int(np.sum(np.asarray(found["cost"]) < 0.999 * np.asarray(asked.budget)))
-        if unspent:
-            held = [n for n in binding if n != "budget" and np.any(binding[n] & ~none)]
-            held += [f"the bound of {c}" for c in asked.question.shape.over if np.any(found["active"][c] == 1)]
-            first = f"{' and '.join(held)} {'binds' if len(held) == 1 else 'bind'} first"
-            why = first if held else "more of no column helps"
-            said.append(f"{unspent} {'plan leaves' if unspent == 1 else 'plans leave'} part of the budget unspent: {why}")
-    if np.any(failed):
-        one = failed.sum() == 1
-        said.append(
-            f"{int(failed.sum())} {'plan fails its' if one else 'plans fail their'} KKT conditions: "
-            "no optimum inside the bounds, or too few steps"
-        )
-    units = dict(zip(asked.question.law.columns, asked.question.law.column_units, strict=True))
-    for c in asked.question.shape.over:
-        least = np.min(np.where(none, np.inf, found["columns"][c]), initial=np.inf) if not units[c].rank else np.inf
-        if units[c].dimension in ("parameters", "tokens") and least < _FEW:
-            said.append(
-                f"{c} falls to {least:.3g} {units[c].dimension}: a limit may be in ln, in billions, or in GB instead of bytes"
-            )
-    return said
-
-
-def _in_the_way(found: dict[str, Any], asked: Put, none: np.ndarray) -> str:
-    """Which limit cannot be met, and how close it comes."""
-    rules, count = asked.question.rules, int(none.sum())
-    plans = f"{count} plan has" if count == 1 else f"{count} plans have"
-    if not rules:
-        return f"{plans} no feasible point: the law is not finite within the bounds"
-    excess = np.where(np.isfinite(found["excess"]), found["excess"], np.inf)[none].reshape(-1, len(rules))
-    worst = np.argmax(excess, -1)
-    which = int(np.bincount(worst).argmax())
-    near = float(np.min(excess[worst == which, which]))
-    rule, limit = rules[which], np.broadcast_to(asked.limits[..., which], none.shape)[none]
-    if near < 1e-5:
-        return f"{plans} no feasible point: the law is not finite, or the bounds of the shares do not add up to 1"
-    if not rule.log or near > 50:
-        return f"{plans} no feasible point: {rule.name} stays far {'over' if rule.side > 0 else 'short of'} its limit"
-    closest = f" ({float(limit[0]) * np.exp(rule.side * near):.4g}, asked for {float(limit[0]):.4g})" if count == 1 else ""
-    return (
-        f"{plans} no feasible point: {rule.name} stays {'over' if rule.side > 0 else 'short of'} its limit "
-        f"by a factor of {np.exp(near):.{3 if near > 0.01 else 6}g} at least{closest}"
-    )
-
-
-def untested(columns: Mapping[str, Any], fit: Fit | None) -> list[str]:
-    """Remarks about plans (refits, budgets) of a fit at a D/N that no run had, or at a thousand times their compute.
-
-    Of an ensemble, where most refits plan there. That a plan lies beyond the compute of the runs is what plans are for.
-    """
-    if fit is None or not {"N", "D"} <= set(columns) or not {"N", "D"} <= set(fit.problem.runs.columns):
-        return []
-    tested, lanes = ranges(fit.problem.runs), np.ndim(fit.value)
-    n, d = (np.asarray(columns[c], np.float64) for c in ("N", "D"))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio, compute = d / n, Train()(n, d)
-        out, far = (ratio < tested["D/N"][0]) | (ratio > tested["D/N"][1]), compute > FAR * tested["C"][1]
-    out, far = (np.mean(v, axis=tuple(range(lanes))) > 0.5 for v in (out, far))
-    said = []
-    if np.any(out):
-        middle = np.nanmedian(np.reshape(ratio, (-1, out.size))[:, np.ravel(out)], 0)
-        low, high = tested["D/N"]
-        furthest = middle[np.argmax(np.maximum(middle / high, low / middle))]
-        many = f" ({int(out.sum())} of {out.size} budgets)" if out.size > 1 else ""
-        said.append(ratio_remark(tested, float(furthest)) + many)
-    if np.any(far):
-        own = np.reshape(compute, (-1, far.size))[:, np.ravel(far)]
-        said.append(f"6 N D is up to {np.nanmax(np.nanmedian(own, 0)) / tested['C'][1]:.2g} times that of the largest run")
-    return said

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..fitting._results import Fit
 from ..ground._errors import refuse
+from ..ground._shown import values
 from ..ground._trees import to_numpy, traced
 from ._allocate import Allocation, of_lanes, spread
 from ._lanes import planned
@@ -45,9 +46,7 @@ class Region:
         return self.low[name], self.high[name]
 
     def __repr__(self) -> str:
-        if any(np.ndim(v) for v in self.best.values()):
-            return f"<Region of {', '.join(self.best)}, {self.said}>"
-        shown = (f"{c} {self.low[c]:.4g} to {self.high[c]:.4g} (best {self.best[c]:.4g})" for c in self.best)
+        shown = (f"{c} {values(self.low[c])} to {values(self.high[c])} (best {values(self.best[c])})" for c in self.best)
         return f"<Region {self.said}: {', '.join(shown)}>"
 
 

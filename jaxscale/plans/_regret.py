@@ -21,6 +21,7 @@ from ..fitting._evidence import evidence
 from ..fitting._results import Fit, Status
 from ..ground._errors import nearest, refuse
 from ..ground._roots import root
+from ..ground._shown import values
 from ..ground._trees import node, static, to_numpy
 from ..uncertainty._covariance import noise_scale
 from ._allocate import Allocation, allocation, first_law, of_lanes, solved, spread, traced_plans
@@ -54,7 +55,7 @@ class Regret:
         return float(np.mean(ordered[-max(1, round(share * len(ordered))) :]))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={float(v):.4g}" if np.ndim(v) == 0 else f"{k}={np.shape(v)}" for k, v in self.columns.items())
+        shown = ", ".join(f"{k}={values(v)}" for k, v in self.columns.items())
         noise = "" if self.noise is None else f"; {np.nanmean(self.noise):.2g} of the noise of one run"
         over = "".join(f"; {name} exceeded in {count} refits" for name, count in self.excess.items() if count)
         over += f"; {self.failed} refits without a valid plan left out" if self.failed else ""

@@ -1,6 +1,6 @@
 """Plans over budgets: what one plan says of N and D, and where several laws or ensembles agree.
 
-An ensemble has one optimum per refit and budget; what is drawn is its median and the percentiles around it.
+An ensemble has one optimum per refit and budget; what is drawn is that of the fit and their percentiles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
     _check("plots.allocation", plan)
     figure, axes, _ = new(10.0, 4.2, 1, 2)
     for ax, name, unit in zip(axes, ("N", "D"), ("parameters", "tokens"), strict=True):
-        low, middle, high = spread(plan[name], level)
+        low, middle, high = spread(plan[name], level, plan.point[name])
         if low is not None:
             ax.fill_between(plan.budget, low, high, color=BLUE, alpha=0.2, linewidth=0, label=f"{level:.0%} interval")
         ax.plot(plan.budget, middle, color=BLUE, linewidth=1.8, label=f"optimal {name}")
@@ -53,9 +53,9 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
 def compare_plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Figure:
     """Optimal N [parameters], D [tokens] and D / N [tokens per parameter] against the budget [FLOP] of several plans.
 
-    `plans` maps names to plans, each over an array of budgets, which need not be the same; an ensemble has its median and
-    the interval at `level`. D / N is that of each refit. Raises InputError for a plan of one budget, without N and D, or for
-    more plans than can be told apart (six).
+    `plans` maps names to plans, each over an array of budgets, which need not be the same; an ensemble has the plan of
+    its fit and the interval at `level`. D / N is that of each refit. Raises InputError for a plan of one budget, without
+    N and D, or for more plans than can be told apart (six).
 
     >>> import jaxscale as jsl
     >>> laws, budgets = jsl.laws.chinchilla.published, np.geomspace(1e20, 1e24, 5)
@@ -73,7 +73,8 @@ def compare_plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Fi
 
     for ax, of, unit in zip(axes, ("N", "D", "D / N"), ("parameters", "tokens", "tokens per parameter"), strict=True):
         for (name, plan), (color, dashes) in zip(plans.items(), SERIES, strict=False):
-            low, middle, high = spread(plan["D"] / plan["N"] if of == "D / N" else plan[of], level)
+            values, point = (p["D"] / p["N"] if of == "D / N" else p[of] for p in (plan, plan.point))
+            low, middle, high = spread(values, level, point)
             if low is not None:
                 ax.fill_between(plan.budget, low, high, color=color, alpha=0.18, linewidth=0)
             ax.plot(plan.budget, middle, color=color, linestyle=dashes, linewidth=1.8, label=name)

@@ -48,14 +48,17 @@ def cost_unit(asked: Put) -> str:
     return "FLOP" if flop else "in the units of the cost"
 
 
-def spread(values: Any, level: float) -> tuple[Any, Any, Any]:
-    """Low, middle and high (budgets,) of values (budgets,) or (refits, budgets); low and high of one law are None."""
+def spread(values: Any, level: float, point: Any = None) -> tuple[Any, Any, Any]:
+    """Low, middle and high (budgets,) of values (budgets,) or (refits, budgets); low and high of one law are None.
+
+    The middle is the value at the fit, where it is given, or the median.
+    """
     values = np.asarray(values)
     if values.ndim < 2:
         return None, values, None
     some = np.isfinite(values).any(0)  # a budget at which no refit has a plan stays nan
     low, middle, high = (np.where(some, v, np.nan) for v in interval(np.where(some, values, 0.0), level=level))
-    return low, middle, high
+    return low, middle if point is None else point, high
 
 
 def short(number: float) -> str:

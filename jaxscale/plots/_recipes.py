@@ -44,12 +44,12 @@ def recipes(found: Recipes, *, names: tuple[str, str] = ("base", "other")) -> Fi
     figure, (top, bottom), _ = new(8.4, 7.0, 2, 1, sharex=True, height_ratios=[3, 2])
     for band, name, color, dashes in ((curves.base, names[0], BLUE, "-"), (curves.other, names[1], RED, "--")):
         top.fill_between(x, *_drawable(band), color=color, alpha=0.15, linewidth=0)
-        top.plot(x, band.median, color=color, linestyle=dashes, linewidth=1.8, label=name)
-    losses = np.concatenate([curves.base.median, curves.other.median])
+        top.plot(x, band.point, color=color, linestyle=dashes, linewidth=1.8, label=name)
+    losses = np.concatenate([curves.base.point, curves.other.point])
     top.set(xscale="log", yscale="log", xlim=x[[0, -1]], ylim=(0.96 * np.nanmin(losses), 1.02 * np.nanmax(losses)))
     _arrows(top, found)
     bottom.fill_between(x, *_drawable(curves.multiplier), color=BLACK, alpha=0.15, linewidth=0)
-    bottom.plot(x, curves.multiplier.median, color=BLACK, linewidth=1.8)
+    bottom.plot(x, curves.multiplier.point, color=BLACK, linewidth=1.8)
     bottom.axhline(1.0, color=GREY, linewidth=0.9)
     bottom.set(yscale="log", ylim=_reach(curves.multiplier))
     _crossings(top, bottom, found)
@@ -79,7 +79,7 @@ def _drawable(band: Interval) -> tuple[np.ndarray, np.ndarray]:
 
 def _reach(multiplier: Interval) -> tuple[float, float]:
     """From the least to the largest multiplier, and as much of the band as does not hide the curve."""
-    own = multiplier.median[np.isfinite(multiplier.median) & (multiplier.median > 0)]
+    own = multiplier.point[np.isfinite(multiplier.point) & (multiplier.point > 0)]
     ends = np.log(np.concatenate([own, [1.0]]))
     room = max(0.5 * np.ptp(ends), 0.25)
     band = np.log(np.concatenate(_drawable(multiplier)))
@@ -89,16 +89,16 @@ def _reach(multiplier: Interval) -> tuple[float, float]:
 
 def _arrows(ax: Any, found: Recipes) -> None:
     """From the budget of other to that of base with the same loss; to the left of the falling curves there is room for words."""
-    m, low, high = (np.atleast_1d(v) for v in (found.multiplier.median, found.multiplier.low, found.multiplier.high))
+    m, low, high = (np.atleast_1d(v) for v in (found.multiplier.point, found.multiplier.low, found.multiplier.high))
     x = found.curves.budget
     usable = np.flatnonzero(np.isfinite(m) & (m > 0))
     for i in usable[np.unique(np.round(np.linspace(0, len(usable) - 1, _MOST)).astype(int))] if len(usable) else []:
         if found.budget is not None:
             at = float(np.atleast_1d(found.budget)[i])
-            loss = _read(x, found.curves.other.median, at)
+            loss = _read(x, found.curves.other.point, at)
         else:
             loss = float(np.atleast_1d(found.target)[i])
-            at = _read(-found.curves.other.median, x, -loss)
+            at = _read(-found.curves.other.point, x, -loss)
         ends = np.sort([at, at * float(m[i])])
         ax.plot(ends, [loss, loss], "|-", color=BLACK, linewidth=1.4, markersize=7, zorder=5)
         said = f"{m[i]:.3g} x ({_end(low[i])} to {_end(high[i])})"
@@ -120,7 +120,7 @@ def _read(x: np.ndarray, y: np.ndarray, at: float) -> float:
 def _crossings(top: Any, bottom: Any, found: Recipes) -> None:
     left, right = found.curves.budget[[0, -1]]
     for number, crossing in enumerate(found.crossings):
-        loss = _read(found.curves.budget, found.curves.base.median, crossing.budget)
+        loss = _read(found.curves.budget, found.curves.base.point, crossing.budget)
         labels = [{"label": text} if number == 0 else {} for text in ("crossing", "either may be better")]
         for ax, y in ((top, loss), (bottom, 1.0)):
             ax.axvspan(max(crossing.low, left), min(crossing.high, right), color=ORANGE, alpha=0.15, linewidth=0, **labels[1])

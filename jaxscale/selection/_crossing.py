@@ -7,7 +7,6 @@ drawn from the joint covariance of both fits.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +62,7 @@ def by_lines(sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: st
 
     a, b = own
     logs = [band(np.log(a.loss[0]), a.slopes, none[1]), band(np.log(b.loss[0]), none[0], b.slopes)]
-    bands = [Interval(np.exp(i.low), np.exp(i.median), np.exp(i.high), level, kind) for i in logs]
+    bands = [i.each(np.exp) for i in logs]
     to = [-a.loss[..., None] * a.slopes, b.loss[..., None] * b.slopes]
     difference = band(b.loss[0] - a.loss[0], *to)
     usable = np.isfinite(difference.low)
@@ -73,10 +72,9 @@ def by_lines(sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: st
     root = vectors * np.sqrt(np.maximum(size, 0.0))
     dof = float(min(both.base[0].dof, both.other[0].dof))
     scale = np.sqrt(dof / rng.chisquare(dof, (_DRAWS, 1)))
-    curves = difference.median[usable] + scale * (rng.standard_normal((_DRAWS, len(size))) @ root.T)
+    curves = difference.point[usable] + scale * (rng.standard_normal((_DRAWS, len(size))) @ root.T)
     multiplier = by_inversion(*sides, both, grid[None], True, level, kind)["multiplier"]
-    multiplier = dataclasses.replace(multiplier, **{k: getattr(multiplier, k)[0] for k in ("low", "median", "high")})
-    return Curves(grid, bands[0], bands[1], difference, multiplier), _changing(curves)
+    return Curves(grid, bands[0], bands[1], difference, multiplier.each(lambda v: v[0])), _changing(curves)
 
 
 def _full(both: Joint) -> np.ndarray:
@@ -98,8 +96,8 @@ def by_refits(sides: Sides, draws: tuple[Fit, Fit], grid: np.ndarray, level: flo
     point, each = at_point["losses"], at_each["losses"]
 
     def band(drawn: np.ndarray, middle: np.ndarray) -> Interval:
-        low, high = quantiles(drawn, level)
-        return Interval(low, middle, high, level, "percentile", int(np.isnan(drawn).any(1).sum()))
+        low, median, high = quantiles(drawn, level)
+        return Interval(low, middle, high, level, "percentile", int(np.isnan(drawn).any(1).sum()), median)
 
     gap = each[1] - each[0]
     curves = Curves(grid, band(each[0], point[0]), band(each[1], point[1]), band(gap, point[1] - point[0]), multiplier)
@@ -109,7 +107,7 @@ def by_refits(sides: Sides, draws: tuple[Fit, Fit], grid: np.ndarray, level: flo
 # -- crossings --------------------------------------------------------------------------------------------------------
 def crossings(sides: Sides, curves: Curves) -> tuple[Crossing, ...]:
     """Changes of sign of the difference, each with the budgets around it at which the interval of the difference holds 0."""
-    x, gap = np.log(curves.budget), curves.difference.median
+    x, gap = np.log(curves.budget), curves.difference.point
     at = np.flatnonzero(np.sign(gap[1:]) * np.sign(gap[:-1]) < 0)
     if not len(at):
         return ()

@@ -121,13 +121,13 @@ def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, leve
     """Percentiles of the multipliers of refits, infinite ones included."""
     if np.isnan(each["ln_m"]).all():
         raise ValueError("compare_recipes: no refit has a plan; look at the status of the fits")
-    low, high = quantiles(each["ln_m"], level)
+    low, median, high = quantiles(each["ln_m"], level)
     failed = int(np.isnan(each["ln_m"]).any(1).sum())
-    multiplier = Interval(np.exp(low), np.exp(point["ln_m"]), np.exp(high), level, "percentile", failed)
+    multiplier = Interval(np.exp(low), np.exp(point["ln_m"]), np.exp(high), level, "percentile", failed, np.exp(median))
     out = {"multiplier": multiplier, "confidence": favourable(each["ln_m"])}
     if budgets:
-        low, high = quantiles(each["difference"], level)
-        out["difference"] = Interval(low, point["difference"], high, level, "percentile", failed)
+        low, median, high = quantiles(each["difference"], level)
+        out["difference"] = Interval(low, point["difference"], high, level, "percentile", failed, median)
     return out
 
 
@@ -143,14 +143,15 @@ def multipliers(fits: list[Fit], sides: Sides, where: np.ndarray, budgets: bool)
     return {"ln_m": ln_m, "difference": loss - own, "losses": (own, loss)}
 
 
-def quantiles(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Low and high (...) of draws (B, ...): infinite ones count, failed ones (nan) do not."""
+def quantiles(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low, median and high (...) of draws (B, ...): infinite ones count, failed ones (nan) do not."""
     flat, tail = draws.reshape(len(draws), -1), 0.5 * (1.0 - level)
-    ends = np.full((2, flat.shape[1]), np.nan)
+    ends = np.full((3, flat.shape[1]), np.nan)
     for j, own in enumerate(flat.T):
         if len(kept := np.sort(own[~np.isnan(own)])):
-            ends[:, j] = [_quantile(kept, tail), _quantile(kept, 1.0 - tail)]
-    return ends[0].reshape(draws.shape[1:]), ends[1].reshape(draws.shape[1:])
+            ends[:, j] = [_quantile(kept, share) for share in (tail, 0.5, 1.0 - tail)]
+    low, median, high = ends.reshape(3, *draws.shape[1:])
+    return low, median, high
 
 
 def _quantile(ordered: np.ndarray, share: float) -> float:

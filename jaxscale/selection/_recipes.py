@@ -11,7 +11,6 @@ Rows of both tables with the same configuration and seed are pairs: noise that t
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit, Status
 from ..ground._errors import refuse
 from ..ground._interval import Interval
+from ..ground._shown import rows
 from ..plans._frontier import Sides, optimal
 from ..plans._oracle import value_of
 from ..uncertainty._interval import default_kind
@@ -38,7 +38,7 @@ _BEYOND = 100.0  # times the dearest run, where no range is given
 class Recipes:
     """How `other` compares with `base`, at budgets or targets: arrays (k,), or numbers where one was asked for.
 
-    `multiplier`: the base needs that many times the compute (above 1, other is better); its `median` is the estimate.
+    `multiplier`: the base needs that many times the compute (above 1, other is better); its `point` is the estimate.
     `confidence`: how sure it is that other is better (one-sided; 0.5 is no idea). `difference`: loss of other less that of
     base at the same budget [the law's unit], None for targets. `crossings` within the range of `curves`, and `crosses`, the
     share of draws in which the curves cross there at all. `pairs` of `rows` rows belong together.
@@ -67,18 +67,18 @@ class Recipes:
     def __repr__(self) -> str:
         m, where = self.multiplier, self.budget if self.target is None else self.target
         at, many = ("loss", "losses") if self.budget is None else ("budget", "budgets")
-        if np.ndim(m.median):
-            head = f"multipliers at {np.size(m.median)} {many}, {m.level:.0%} {m.kind}"
-        else:
-            sure = float(self.confidence)
+
+        def line(place: tuple[int, ...]) -> str:
+            low, middle, high, sure, asked = (np.asarray(v)[place] for v in (*m, self.confidence, where))
             said = "below 0.001" if sure < 0.001 else "above 0.999" if sure > 0.999 else f"{sure:.3g}"
-            head = (
-                f"multiplier {m.median:.3g} at {at} {where:.3g} ({m.low:.3g} to {m.high:.3g}, {m.level:.0%} {m.kind}), "
-                f"other better with confidence {said}"
-            )
+            ends = f"{low:.3g} to {high:.3g}{'' if place else f', {m.level:.0%} {m.kind}'}"
+            return f"multiplier {middle:.3g} at {at} {asked:.3g} ({ends}), other better with confidence {said}"
+
+        shape = np.shape(m.point)
+        head = f"multipliers at {shape[0]} {many}, {m.level:.0%} {m.kind}\n{rows(shape, line)}\n  " if shape else line(()) + "; "
         cross = "; ".join(f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings)
         cross = cross or f"no crossing (in {self.crosses:.0%} of draws)"
-        return f"<Recipes: {head}; {self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
+        return f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
 def compare_recipes(
@@ -217,7 +217,7 @@ def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, without: int, refits: 
     for name, fit in zip(("base", "other"), fits, strict=True):
         if int(fit.status):
             said.append(f"the fit of {name} is not OK: {Status(int(fit.status)).message}")
-    m = np.atleast_1d(multiplier.median)
+    m = np.atleast_1d(multiplier.point)
     if count := int(np.sum(np.isposinf(m))):
         said.append(f"{count} of {len(m)}: base reaches that loss at no budget, the multiplier is infinite")
     if count := int(np.sum(m == 0.0)):
@@ -240,6 +240,5 @@ def _shaped(value: Any, shape: tuple[int, ...]) -> Any:
     if value is None:
         return None
     if isinstance(value, Interval):
-        low, median, high = (np.reshape(v, shape)[()] for v in value)
-        return dataclasses.replace(value, low=low, median=median, high=high)
+        return value.each(lambda v: np.reshape(v, shape)[()])
     return np.reshape(value, shape)[()]

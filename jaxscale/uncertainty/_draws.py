@@ -31,15 +31,15 @@ KINDS = ("percentile", "bca", "studentised")
 _TILE = 128  # draws whose covariance is computed at once
 
 
-def percentile(draws: Any, level: float, axis: int) -> Interval:
-    """Quantiles of draws along an axis; what is not finite is counted, not used."""
+def percentile(draws: Any, level: float, axis: int, point: Any = None) -> Interval:
+    """Quantiles of draws along an axis, around the value of the fit; what is not finite is counted, not used."""
     draws = np.moveaxis(np.asarray(draws, np.float64), axis, 0)
     finite = np.isfinite(draws)
     if not finite.any():
         raise ValueError("interval(): no draw is finite; look at the status of the refits")
     tail = 0.5 * (1.0 - level)
     low, median, high = np.nanquantile(np.where(finite, draws, np.nan), [tail, 0.5, 1.0 - tail], axis=0)
-    return Interval(low, median, high, level, "percentile", _failed(draws))
+    return Interval(low, median if point is None else point, high, level, "percentile", _failed(draws), median)
 
 
 def bca(draws: np.ndarray, value: np.ndarray, moved: np.ndarray, level: float) -> Interval:
@@ -58,7 +58,7 @@ def bca(draws: np.ndarray, value: np.ndarray, moved: np.ndarray, level: float) -
     flat = np.reshape(draws, (len(draws), -1))
     ends = [np.nanquantile(flat[:, j], np.reshape(at, (2, -1))[:, j]) for j in range(flat.shape[1])]
     low, high = (np.reshape([e[i] for e in ends], np.shape(value)) for i in (0, 1))
-    return Interval(low, np.nanmedian(draws, 0), high, level, "bca", _failed(draws))
+    return Interval(low, value, high, level, "bca", _failed(draws), np.nanmedian(draws, 0))
 
 
 def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: np.ndarray, level: float) -> Interval:
@@ -69,7 +69,8 @@ def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: 
     with np.errstate(invalid="ignore", divide="ignore"):
         t = (draws - value) / inner
     low, high = np.nanquantile(np.where(np.isfinite(t), t, np.nan), [0.5 * (1.0 - level), 0.5 + 0.5 * level], axis=0)
-    return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t))
+    median = np.nanmedian(np.where(np.isfinite(draws), draws, np.nan), 0)
+    return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t), median)
 
 
 def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""`interval`: low, median and high for parameters, or for anything computed from a law, by the method that can be trusted.
+"""`interval`: low, point and high for parameters, or for anything computed from a law, by the method that can be trusted.
 
 Two families. An ensemble of refits gives intervals from its draws (`_draws`); a single fit gives them from a covariance
 and Student's t (`_covariance`), in coordinates, so that an interval of a positive parameter stays positive. Which one is
@@ -49,7 +49,8 @@ def interval(
 
     `interval(fit)` gives one per parameter, by name; `interval(fit, of=f)` one for `f(bound law)`, any traceable function,
     such as `lambda law: jsl.allocate(law, 1e24)["N"]`. With an ensemble both come from its draws; `interval(tree, axis=0)`
-    gives one for each array of draws. Values that are not finite are left out and counted in `.failed`.
+    gives one for each array of draws. Values that are not finite are left out and counted in `.failed`. What stands before the
+    ends, `.point`, is the value at the certified fit; that of arrays without a fit their median.
 
     `kind`: "hc3", "cr3", "sandwich", "laplace" from the covariance of a fit, with Student's t; "percentile", "bca",
     "studentised" from refits, 1,000 of them where only a fit is given. The default for a fit is the kind whose coverage
@@ -140,8 +141,7 @@ def default_kind(at: Evidence, by: str | None = None) -> str:
 
 def _shaped(i: Interval, shape: tuple[int, ...]) -> Interval:
     """Cells (tables, objectives) instead of their number, or nothing where there is one."""
-    low, median, high = (np.reshape(v, shape + np.shape(v)[1:])[()] for v in i)
-    return dataclasses.replace(i, low=low, median=median, high=high)
+    return i.each(lambda v: np.reshape(v, shape + np.shape(v)[1:])[()])
 
 
 def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, level: float, kind: str) -> Any:
@@ -158,10 +158,20 @@ def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, lev
 
 def _percentiles(ensemble: Fit, of: Any, level: float) -> Any:
     draws = over_ensemble(ensemble, of) if of is not None else dict(ensemble.params)
-    found = jax.tree.map(lambda d: _draws.percentile(d, level, 0), draws)
+    assert ensemble.point is not None
+    point = _at_fit(ensemble.point, of) if of is not None else dict(ensemble.point.params)
+    found = jax.tree.map(lambda d, v: _draws.percentile(d, level, 0, v), draws, point)
     if of is not None or ensemble.kind == "posterior":  # a prior may identify what the runs do not
         return found
-    return _unknown_aside(found, ensemble if ensemble.point is None else ensemble.point)
+    return _unknown_aside(found, ensemble.point)
+
+
+def _at_fit(point: Fit, of: Callable[[Law], Any]) -> Any:
+    """`of` at the fit, with the axes of several tables and objectives, where there are any, first."""
+    with jax.enable_x64(True):
+        each = [jax.tree.map(np.asarray, of(one.law)) for one in grid(point).flat]
+    shape = np.shape(point.value)
+    return jax.tree.map(lambda *v: np.reshape(v, (*shape, *np.shape(v[0])))[()], *each)
 
 
 def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ def unlinked(spec: Param, value: np.ndarray) -> np.ndarray:
 
 def _mapped(function: Callable[[Any], Any], i: Interval) -> Interval:
     with np.errstate(over="ignore"):  # an interval without an end
-        return dataclasses.replace(i, low=function(i.low), median=function(i.median), high=function(i.high))
+        return i.each(function)
 
 
 def is_interval(value: Any) -> bool:

@@ -147,7 +147,7 @@ def test_steps_of_clusters_go_to_their_own_units_beside_a_helper():
     helped = jsl.with_helper(table, 3.0)  # far from the line: its own step is no small one
     link = jsl.fit(second, helped, objective=Squared(), starts=4)
     forecast = jsl.chain(straight(line, x, y), link).forecast(x=4.0)
-    at = float(forecast.stages[0].median)
+    at = float(forecast.stages[0].point)
     X, target = np.stack([np.ones(25), helped["y"]], 1), np.asarray(helped.target)
     label, moved = helped["run"], []
     for one in np.unique(run):  # the helper has no step
@@ -239,7 +239,8 @@ def test_a_forecast_says_what_it_rests_on(worlds):
     assert "is asked at L =" in text
     assert "its runs have" in text
     many = found.forecast(N=[1e9, 1e11], D=2e12)
-    assert repr(many) == "<ChainForecast of shape (2,): chinchilla -> accuracy_above_chance>"
+    assert repr(many).startswith("<ChainForecast chinchilla -> accuracy_above_chance: Interval of shape (2,), 95% ")
+    assert f"  [1]  {many.value[1]:.4g} (" in repr(many)
     np.testing.assert_allclose(many.interval.high[1], found.forecast(N=1e11, D=2e12).interval.high)
     assert np.all(many.new.high <= 1.0)
     with pytest.raises(TypeError, match="needs a value for the column D"):

@@ -398,7 +398,7 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     proper = stats.binomtest(1, 2).proportion_ci(method="exact")
     assert (low, share, high) == pytest.approx((proper.low, 0.5, proper.high), abs=1e-9)
     lines = str(book).splitlines()
-    assert lines[0] == "3 forecasts, 2 scored, 1 open; 1 of 2 runs inside, 50% (1% to 99%), announced 95%"
+    assert lines[0] == "3 forecasts, 2 scored, 1 open; 1 of 2 runs inside, 50% (1.26% to 98.7%), announced 95%"
     assert lines[1].startswith("2026-01-01")
     assert "2.05: OUTSIDE, +2.50%, 6.2 times the noise of a run" in lines[1]
     assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open")

@@ -102,7 +102,8 @@ def test_the_plane_of_a_fit_and_of_refits(simulated):
     assert labels(figure) == ["Hoffmann", "refits"]
     for ax, of in zip(figure.axes, (lambda p: p["N"], lambda p: p["D"], lambda p: p["D"] / p["N"]), strict=True):
         np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), of(both["Hoffmann"]))
-        low, middle, high = jsl.interval(of(both["refits"]), level=0.9)
+        low, _, high = jsl.interval(of(both["refits"]), level=0.9)
+        middle = of(jsl.allocate(boot.point, budgets))
         np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), middle)
         band = ax.collections[0].get_paths()[0].vertices[:, 1]
         np.testing.assert_allclose([band.min(), band.max()], [low.min(), high.max()])
@@ -260,7 +261,7 @@ def test_the_panels_of_a_chain_are_its_forecast(simulated):
     for ax, interval in ((first, forecast.stages[0]), (last, forecast.interval)):
         x, y = ax.get_lines()[0].get_data()
         np.testing.assert_allclose(x, 120 * N**2)
-        np.testing.assert_allclose(y, interval.median)
+        np.testing.assert_allclose(y, interval.point)
         band = ax.collections[0].get_paths()[0].vertices[:, 1]
         np.testing.assert_allclose([band.min(), band.max()], [interval.low.min(), interval.high.max()])
     np.testing.assert_allclose(last.get_lines()[1].get_ydata(), forecast.new.low)

@@ -64,10 +64,10 @@ def test_a_true_multiplier_is_found_at_every_budget_and_target(share):
     base, other = fitted(table(BASE), table(scaled(1.7, share)))
     budgets = np.array([1e19, 1e21, 1e24])
     found = jsl.compare_recipes(base, other, budget=budgets)
-    np.testing.assert_allclose(found.multiplier.median, 1.7, rtol=1e-4)
-    np.testing.assert_allclose(found.difference.median, least(scaled(1.7), budgets) - least(BASE, budgets), rtol=1e-4)
+    np.testing.assert_allclose(found.multiplier.point, 1.7, rtol=1e-4)
+    np.testing.assert_allclose(found.difference.point, least(scaled(1.7), budgets) - least(BASE, budgets), rtol=1e-4)
     aimed = jsl.compare_recipes(base, other, target=[3.0, 2.1])
-    np.testing.assert_allclose(aimed.multiplier.median, 1.7, rtol=1e-4)
+    np.testing.assert_allclose(aimed.multiplier.point, 1.7, rtol=1e-4)
     assert aimed.difference is None
     assert found.crossings == ()
 
@@ -77,9 +77,9 @@ def test_multipliers_against_bisection_of_the_closed_form(two):
     budgets = np.geomspace(1e19, 1e22, 4)
     found = jsl.compare_recipes(base, other, budget=budgets)
     wanted = [ratio(base.law, other.law, c) for c in budgets]
-    np.testing.assert_allclose(found.multiplier.median, wanted, rtol=1e-8)
+    np.testing.assert_allclose(found.multiplier.point, wanted, rtol=1e-8)
     aimed = jsl.compare_recipes(base, other, target=least(other.law, budgets))
-    np.testing.assert_allclose(aimed.multiplier.median, wanted, rtol=1e-8)
+    np.testing.assert_allclose(aimed.multiplier.point, wanted, rtol=1e-8)
 
 
 def gradient(of, fit, step=1e-5):
@@ -132,7 +132,7 @@ def test_the_interval_is_that_of_the_delta_method_where_noise_is_small(paired):
     half = student_t.ppf(0.975, dof) * np.sqrt(variance)
     m = found.multiplier
     assert np.log(m.high / m.low) == pytest.approx(2 * half, rel=5e-3)
-    assert np.log(m.median) == pytest.approx(0.5 * np.log(m.high * m.low), abs=0.05 * half)
+    assert np.log(m.point) == pytest.approx(0.5 * np.log(m.high * m.low), abs=0.05 * half)
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -212,7 +212,7 @@ def test_which_rows_are_pairs(two):
     for kind in ("hc3", "percentile"):  # of unequal length: rows of weight 0 are none
         found = jsl.compare_recipes(base, short, budget=1e20, kind=kind, resamples=100)
         assert (found.pairs, found.rows) == (20, (25, 20))
-        assert found.multiplier.low < found.multiplier.median < found.multiplier.high
+        assert found.multiplier.low < found.multiplier.point < found.multiplier.high
 
 
 def test_whole_runs_are_pairs():
@@ -246,20 +246,20 @@ def test_what_base_never_reaches_is_infinite_and_said():
     floor = float(base.params["E"])
     for kind in ("hc3", "percentile"):
         found = jsl.compare_recipes(base, other, budget=[1e19, 1e26], kind=kind, resamples=100)
-        assert np.isfinite(found.multiplier.median[0])
-        assert np.isinf(found.multiplier.median[1])
+        assert np.isfinite(found.multiplier.point[0])
+        assert np.isinf(found.multiplier.point[1])
         assert np.isinf(found.multiplier.high[1])
         assert found.multiplier.low[1] > 10.0
         assert any("base reaches that loss at no budget" in r for r in found.remarks)
         target = [2.4, floor - 0.05, 1.2]
         there = jsl.compare_recipes(base, other, target=target, kind=kind, resamples=100)
         back = jsl.compare_recipes(other, base, target=target, kind=kind, resamples=100)
-        assert np.isposinf(there.multiplier.median[1])
-        assert back.multiplier.median[1] == 0.0
-        assert np.isnan(there.multiplier.median[2])
+        assert np.isposinf(there.multiplier.point[1])
+        assert back.multiplier.point[1] == 0.0
+        assert np.isnan(there.multiplier.point[2])
         assert any("neither recipe" in r for r in there.remarks)
         with np.errstate(divide="ignore"):
-            for a, b in (("low", "high"), ("high", "low"), ("median", "median")):
+            for a, b in (("low", "high"), ("high", "low"), ("point", "point")):
                 np.testing.assert_allclose(getattr(there.multiplier, a), 1 / getattr(back.multiplier, b), rtol=2e-2)
         np.testing.assert_allclose(there.confidence[:2], 1 - back.confidence[:2], atol=1e-9)
 
@@ -296,7 +296,7 @@ def test_a_law_of_compute_alone():
     found = jsl.compare_recipes(base, other, budget=1e20)
     p, q = ({k: float(v) for k, v in f.params.items()} for f in (base, other))
     loss = q["E"] + (1e20 / q["x0"]) ** -q["alpha"]
-    assert found.multiplier.median == pytest.approx(p["x0"] * (loss - p["E"]) ** (-1 / p["alpha"]) / 1e20, rel=1e-8)
+    assert found.multiplier.point == pytest.approx(p["x0"] * (loss - p["E"]) ** (-1 / p["alpha"]) / 1e20, rel=1e-8)
     assert found.multiplier.low < 2.0 < found.multiplier.high
 
 
@@ -333,12 +333,12 @@ def test_figures_of_recipes(two):
     top, bottom = figure.axes
     shown = dict(zip(("web", "filtered"), top.get_lines(), strict=False))
     for name, band in (("web", found.curves.base), ("filtered", found.curves.other)):
-        np.testing.assert_allclose(shown[name].get_data(), [found.curves.budget, band.median])
+        np.testing.assert_allclose(shown[name].get_data(), [found.curves.budget, band.point])
     bars = [line for line in top.get_lines() if line.get_marker() == "|"]
-    for bar, c, m in zip(bars, found.budget, found.multiplier.median, strict=True):
+    for bar, c, m in zip(bars, found.budget, found.multiplier.point, strict=True):
         np.testing.assert_allclose(np.sort(bar.get_xdata()), np.sort([c, m * c]))
         np.testing.assert_allclose(bar.get_ydata(), least(two[1].law, c), rtol=1e-3)
-    np.testing.assert_allclose(bottom.get_lines()[0].get_ydata(), found.curves.multiplier.median)
+    np.testing.assert_allclose(bottom.get_lines()[0].get_ydata(), found.curves.multiplier.point)
     assert "web" in bottom.get_ylabel()
     marks = [line for line in bottom.get_lines() if line.get_marker() == "o"]
     assert [m.get_xdata()[0] for m in marks] == [c.budget for c in found.crossings]

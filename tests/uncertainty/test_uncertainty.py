@@ -287,7 +287,7 @@ def test_prediction_interval_of_a_line_is_the_textbooks():
     curve = at @ np.linalg.inv(X.T @ X) @ (X.T * (e / (1 - h)) ** 2) @ X @ np.linalg.inv(X.T @ X) @ at  # HC3
     half = stats.t.ppf(0.975, 38) * np.sqrt(curve + np.sum(e**2) / 38)
     found = jsl.prediction_interval(fit, 4.0)
-    assert found.high - found.median == pytest.approx(half, rel=1e-8)
+    assert found.high - found.point == pytest.approx(half, rel=1e-8)
     inside = jsl.interval(fit, of=lambda law: law(4.0))
     assert inside.high < found.high
 
@@ -492,7 +492,7 @@ def test_a_changed_name_is_read_again(squared):
 
     before = jsl.interval(squared, of=size)
     budget = 1e24
-    assert jsl.interval(squared, of=size).median > 2 * before.median
+    assert jsl.interval(squared, of=size).point > 2 * before.point
 
 
 def test_delta_sensitivity_is_a_fit_at_each_delta(simulated):

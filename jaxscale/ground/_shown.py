@@ -1,0 +1,45 @@
+"""How arrays are printed: by their numbers, the first and the last of them where they are many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_ENDS = 3  # shown at either end
+
+
+def values(array: Any, digits: int = 4) -> str:
+    """A number, or the numbers of an array in brackets.
+
+    >>> values(1.23456), values(np.arange(9.0))
+    ('1.235', '[0, 1, 2, ..., 6, 7, 8]')
+    """
+    if np.ndim(array) == 0:
+        return f"{float(array):.{digits}g}"
+    flat = np.ravel(array)
+    return f"[{', '.join(_ends(len(flat), lambda i: f'{flat[i]:.{digits}g}'))}]"
+
+
+def rows(shape: tuple[int, ...], line: Callable[[tuple[int, ...]], str]) -> str:
+    """A line for each place of an array, with its place before it.
+
+    >>> print(rows((2, 2), lambda place: f"row {place[0]}"))
+      [0, 0]  row 0
+      [0, 1]  row 0
+      [1, 0]  row 1
+      [1, 1]  row 1
+    """
+
+    def one(i: int) -> str:
+        place = tuple(int(k) for k in np.unravel_index(i, shape))
+        return f"[{', '.join(map(str, place))}]  {line(place)}"
+
+    return "\n".join(f"  {text}" for text in _ends(int(np.prod(shape)), one))
+
+
+def _ends(count: int, one: Callable[[int], str]) -> list[str]:
+    if count <= 2 * _ENDS:
+        return [one(i) for i in range(count)]
+    return [*map(one, range(_ENDS)), "...", *map(one, range(count - _ENDS, count))]
