@@ -23,7 +23,7 @@ from _common import arguments, one_by_one, place
 from _simple_scaling_laws import METHOD, intervals
 
 import jaxscale as jsl
-from jaxscale.fitting._evidence import evidence
+from jaxscale.fitting._evidence import evidence_of_each
 from jaxscale.uncertainty._cautions import cautions_of
 from jaxscale.uncertainty._interval import default_kind
 
@@ -120,7 +120,7 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
             found = jsl.interval(fits, of=of, kind=method, level=LEVEL)
         out[method] = {k: judged(found[k], truth[k], known[k]) for k in truth}
     seconds = time.perf_counter() - begin
-    at = evidence(fits)
+    at = evidence_of_each(fits)
     marked = np.mean([bool(cautions_of(e)) for e in at])
     usual = float(np.mean([default_kind(e) == cell.methods[0] for e in at]))  # outliers may move delta below the scale
     assert usual > 0.5 or cell.n < 16, f"the default is now {default_kind(at[0])}"  # ten residuals do not show their scale

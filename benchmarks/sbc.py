@@ -20,7 +20,7 @@ import numpy as np
 from _common import arguments, emit, place
 
 import jaxscale as jsl
-from jaxscale.fitting._evidence import evidence
+from jaxscale.fitting._evidence import evidence_of_each
 from jaxscale.uncertainty._posterior import FREEDOM, Given, chain, split_rhat
 
 PRIORS = {"E": (1.8, 0.05), "A": (480.0, 0.3), "B": (2000.0, 0.3), "alpha": (0.35, 0.05), "beta": (0.36, 0.05)}
@@ -52,7 +52,7 @@ def calibrated(tables: int, draws: int) -> dict[str, Any]:
     noise = scale[:, None] * rng.standard_t(FREEDOM, (tables, len(n)))
     clean = np.stack([law(n, d, **{k: float(v[i]) for k, v in truth.items()}) for i in range(tables)])
     runs = [jsl.Runs.from_columns(N=n, D=d, loss=y) for y in clean * np.exp(noise)]
-    at = evidence(jsl.fit(law, runs, objective=jsl.objectives.LogHuber(0.007), starts=8))
+    at = evidence_of_each(jsl.fit(law, runs, objective=jsl.objectives.LogHuber(0.007), starts=8))
     with jax.enable_x64(True):
         given = jax.tree.map(lambda *v: jnp.stack(v), *[Given.of(e, SCALE) for e in at])
         assert len(np.unique(np.asarray(given.target)[:, 0])) == tables, "every posterior must see its own table"

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from .chains._chain import chain as chain
     from .fitting._bootstrap import bootstrap as bootstrap
     from .fitting._fit import fit as fit
+    from .fitting._results import Ensemble as Ensemble
     from .fitting._results import Fit as Fit
+    from .fitting._results import Fits as Fits
     from .fitting._results import Status as Status
     from .forecasts._forecast import forecast as forecast
     from .forecasts._hindsight import Hindsight as Hindsight
@@ -105,7 +107,9 @@ else:
         "chain": "chains._chain",
         "bootstrap": "fitting._bootstrap",
         "fit": "fitting._fit",
+        "Ensemble": "fitting._results",
         "Fit": "fitting._results",
+        "Fits": "fitting._results",
         "Status": "fitting._results",
         "forecast": "forecasts._forecast",
         "Hindsight": "forecasts._hindsight",

@@ -15,7 +15,8 @@ import numpy as np
 from .costs import Train
 from .fitting._evidence import Evidence, evidence
 from .fitting._groups import too_many
-from .fitting._results import Fit, Status, element_names
+from .fitting._problem import element_names
+from .fitting._results import Ensemble, Fit, Status, point_of
 from .forecasts._hindsight import in_a_line
 from .plans._allocate import Allocation
 from .plans._remarks import untested
@@ -29,7 +30,7 @@ from .uncertainty._influence import moved
 from .uncertainty._interval import UNKNOWN, default_kind
 
 
-def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> str:
+def report(fit: Fit | Ensemble, *, plan: Allocation | None = None, level: float = 0.95) -> str:
     """Text report of a fit or of an ensemble, parameters in the units of the law; `plan` adds an allocation.
 
     >>> import jaxscale as jsl
@@ -37,10 +38,7 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     >>> print(jsl.report(best).splitlines()[0])
     chinchilla(N, D) -> nats/token, 60 runs
     """
-    if not isinstance(fit, Fit):
-        raise TypeError(f"report() takes a fit or an ensemble, not {type(fit).__name__}; a plan is given by plan=")
-    fit.one_cell("report()")
-    point = fit if fit.point is None else fit.point
+    point = point_of(fit, "report()")
     if too_many(point.problem.law, point.problem.runs):
         parts = [
             _head(point),
@@ -53,7 +51,7 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
             "not looked at with so many groups: residuals, influence, and whether the largest run would have been predicted"
         )
         return "\n\n".join([*parts, _assumed(point), left_out])
-    at = evidence(point)[0]
+    at = evidence(point)
     parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
     if plan is not None:
         parts.append(_plan(plan, point, level))
@@ -71,12 +69,11 @@ def _head(point: Fit) -> str:
     return "\n".join([*lines, *(f"  {f}" for f in point.certificate.findings)])
 
 
-def _parameters(fit: Fit, at: Evidence, level: float) -> str:
+def _parameters(fit: Fit | Ensemble, at: Evidence, level: float) -> str:
     point, law = at.fit, at.fit.problem.law
-    ensemble = fit is not point
-    kind = "percentile" if ensemble else default_kind(at)
+    kind = "percentile" if isinstance(fit, Ensemble) else default_kind(at)
     header = f"{'parameter':<12}{'estimate':>14}"
-    if ensemble:
+    if isinstance(fit, Ensemble):
         what = "draws of the posterior" if fit.kind == "posterior" else f"refits by {fit.by}"
         header += f"   {level:.0%} interval (percentile, {len(fit):,} {what})"
     elif kind == "percentile" or (kind == "cr3" and at.units < FEWEST):
@@ -123,7 +120,7 @@ def _groups(point: Fit) -> str:
     return "\n".join(lines)
 
 
-def _certificate(fit: Fit, point: Fit) -> str:
+def _certificate(fit: Fit | Ensemble, point: Fit) -> str:
     c, problem = point.certificate, point.problem
     lines = [
         "certificate",
@@ -145,13 +142,13 @@ def _certificate(fit: Fit, point: Fit) -> str:
             else "between the two"
         )
         lines.append(f"  delta / scale    {c.delta_over_scale:.2g}: {meaning}")
-    if fit.kind == "posterior":
+    if isinstance(fit, Ensemble) and fit.kind == "posterior":
         worst = max(fit.work.rhat, key=lambda k: fit.work.rhat[k])
         lines.append(
             f"  chains           {fit.work.chains} of {len(fit) // fit.work.chains:,} draws, R-hat at most "
             f"{fit.work.rhat[worst]:.3f} ({worst}), {fit.work.divergences} divergences"
         )
-    elif fit is not point:
+    elif isinstance(fit, Ensemble):
         bad = {s.name: int(np.sum(np.asarray(fit.status) & s.value != 0)) for s in Status if s}
         listed = ", ".join(f"{n} {name}" for name, n in bad.items() if n)
         good = f"{int(np.sum(fit.ok)):,} OK" + (f"; {listed}" if listed else "")
@@ -164,7 +161,7 @@ def _certificate(fit: Fit, point: Fit) -> str:
     return "\n".join(lines)
 
 
-def _table(fit: Fit, point: Fit) -> str:
+def _table(fit: Fit | Ensemble, point: Fit) -> str:
     runs, law = point.problem.runs, point.problem.law
     c = point.certificate
     zero = len(runs) - c.rows_used

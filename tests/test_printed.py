@@ -1,9 +1,12 @@
 """What is printed: every object by its numbers, arrays by their first and last rows."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 import jaxscale as jsl
+from jaxscale.fitting import _bootstrap, _evidence, _fit
 from jaxscale.ground._interval import Interval
 from jaxscale.laws import chinchilla
 
@@ -117,3 +120,34 @@ def test_budgets_without_a_plan_have_no_interval(boot):
     assert np.isnan([found.low[0], found.high[0], found.median[0]]).all()
     assert np.isfinite(list(found)).all(0)[1]
     assert "nan" in repr(found)
+
+
+def test_a_report_measures_nothing_anew(monkeypatch):
+    """`fit` lays its table out once and measures once; what is asked of it later reads that, and hindsight refits once."""
+    seen = []
+    for module in (_fit, _bootstrap, _evidence):
+        for name in ("prepare", "measures"):
+
+            def counted(*given, _name=name, _own=getattr(module, name), **more):
+                seen.append(_name)
+                return _own(*given, **more)
+
+            monkeypatch.setattr(module, name, counted)
+
+    def calls(ask):
+        seen.clear()
+        answer = ask()
+        return answer, [seen.count("prepare"), seen.count("measures")]
+
+    squares = jsl.objectives.LogSquared()
+    fit, first = calls(lambda: jsl.fit(chinchilla, jsl.datasets.load("simulated"), objective=squares, starts=16))
+    assert first == [1, 1]
+    for ask in (jsl.interval, lambda f: jsl.interval(f, of=lambda law: law(1e10, 1e12)), jsl.cautions, jsl.covariance):
+        assert calls(lambda: ask(fit))[1] == [0, 0]  # noqa: B023
+    assert calls(lambda: jsl.forecast(fit, N=1e11, D=2e12))[1] == [0, 0]
+    boot, refits = calls(lambda: jsl.bootstrap(fit, 50))
+    assert refits == [1, 0]
+    assert calls(lambda: jsl.report(boot, plan=jsl.allocate(boot, 1e23)))[1] == [1, 1]  # the fit without the largest runs
+    again = pickle.loads(pickle.dumps(fit))
+    assert calls(lambda: jsl.interval(again))[1] == [1, 1]
+    np.testing.assert_allclose(list(jsl.interval(again)["E"]), list(jsl.interval(fit)["E"]), rtol=1e-9)

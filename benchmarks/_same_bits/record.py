@@ -58,6 +58,9 @@ def opened(field):
     return np.frombuffer(data, field["dtype"]).reshape(field["shape"])
 
 
+FITS = tuple(getattr(jsl, name) for name in ("Fit", "Ensemble", "Fits") if hasattr(jsl, name))
+
+
 def fields(value, name="value"):
     """Everything that a result says, by name."""
     if value is None or isinstance(value, bool):
@@ -70,7 +73,7 @@ def fields(value, name="value"):
         return {name: array(value, "float")}
     if isinstance(value, Path):
         return {name: plain(str(value))}
-    if isinstance(value, jsl.Fit):
+    if isinstance(value, FITS):
         return of_fit(value, name)
     if isinstance(value, jsl.Law):
         return of_law(value, name)
@@ -121,13 +124,14 @@ def of_record(value, name):
 
 def of_fit(fit, name):
     """A fit or an ensemble."""
-    out = {f"{name}.printed": plain(repr(fit)), f"{name}.by": fit.by, f"{name}.kind": fit.kind}
+    out = {f"{name}.printed": plain(repr(fit)), f"{name}.by": getattr(fit, "by", ""), f"{name}.kind": getattr(fit, "kind", "")}
     for part in ("params", "value", "status", "steps", "certificate"):
-        out |= fields(getattr(fit, part), f"{name}.{part}")
+        if hasattr(fit, part):  # fits of several tables have one each
+            out |= fields(getattr(fit, part), f"{name}.{part}")
     for part in WORK:
         if hasattr(fit.work, part):
             out |= fields(getattr(fit.work, part), f"{name}.work.{part}")
-    if fit.cells is not None:
+    if getattr(fit, "cells", None) is not None:
         for place in np.ndindex(fit.cells.shape):
             own = fit.cells[place]
             out |= fields(own.certificate, f"{name}.cells{list(place)}.certificate")

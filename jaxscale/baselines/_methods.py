@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import objectives
 from ..fitting._fit import fit
-from ..fitting._results import Fit, Status
+from ..fitting._results import Fits, Status
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse
 from ..laws import loss as _loss
@@ -174,7 +174,7 @@ def _columns(law: Law) -> dict[str, str]:
     return {"C": "x"} if law.columns == ("x",) else {c: c for c in law.columns}
 
 
-def _fitted(law: Law, tables: list[Rows], target: str, objective: Any) -> Fit:
+def _fitted(law: Law, tables: list[Rows], target: str, objective: Any) -> Fits:
     names = _columns(law)
     every = []
     for table in tables:
@@ -210,6 +210,6 @@ def _one_step(runs: Runs, at: Mapping[str, float], law: Law) -> Predicted:
     return Predicted(tuple(ends), np.asarray(values), _converged(fits))
 
 
-def _converged(fits: Fit) -> np.ndarray:
+def _converged(fits: Fits) -> np.ndarray:
     """A parameter at an edge, as b is with the helper point, still foretells; what did not converge does not."""
     return np.asarray(np.asarray(fits.status) & (Status.MAX_STEPS | Status.NON_FINITE).value == 0)

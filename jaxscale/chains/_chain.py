@@ -16,7 +16,7 @@ import numpy as np
 
 from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import codes_of
 from ..formula._joint import converted
 from ..ground._errors import nearest, refuse
@@ -88,7 +88,7 @@ class Chain:
     than one stage; `remarks` are what to know before a forecast is believed.
     """
 
-    stages: tuple[Fit, ...]
+    stages: tuple[Fit | Ensemble, ...]
     points: tuple[Fit, ...]
     at: tuple[Evidence, ...]
     units: tuple[np.ndarray, ...]
@@ -96,6 +96,11 @@ class Chain:
     by: tuple[str, ...]
     shared: int
     remarks: tuple[str, ...] = ()
+
+    @property
+    def ensembles(self) -> tuple[Ensemble, ...]:
+        """The stages where they are ensembles; none where they are single fits."""
+        return tuple(s for s in self.stages if isinstance(s, Ensemble))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -110,9 +115,9 @@ class Chain:
     def predict(self, **columns: Any) -> np.ndarray:
         """The last stage's value at columns that broadcast to shape S: S for single fits, (n, *S) for ensembles."""
         stages = self._at(columns)
-        if self.stages[0].point is None:
+        if not self.ensembles:
             return np.asarray(stages.values()[-1])
-        return np.asarray(drawn(stages, self.stages)[-1][0])
+        return np.asarray(drawn(stages, self.ensembles)[-1][0])
 
     def forecast(self, *, level: float = 0.95, **columns: Any) -> ChainForecast:
         """Value and interval of every stage at columns that broadcast, in the units of the laws; stage by stage.
@@ -127,10 +132,10 @@ class Chain:
         stages = self._at(columns)
         values = np.stack([np.asarray(v) for v in stages.values()])
         slopes = slopes_by_value(stages, values)
-        if self.stages[0].point is None:
+        if not self.ensembles:
             found = by_slopes(stages, self.at, self.units, self.kinds, self.by, level)
         else:
-            found = by_draws(stages, self.stages, self.at, level)
+            found = by_draws(stages, self.ensembles, self.at, level)
         intervals, alone, deviation, reach = found
         law, log = self.points[-1].problem.law, stages.logs[-1]
         middle = intervals[-1].point
@@ -166,12 +171,12 @@ class Chain:
         names = " -> ".join([", ".join(self.points[0].problem.law.columns), *(f.problem.law.name for f in self.points)])
         kind = " and ".join(dict.fromkeys(self.kinds))
         common = f"{self.shared} runs in common, drawn together" if self.shared else "no runs in common: independent"
-        if self.stages[0].point is None and self.shared:
+        if not self.ensembles and self.shared:
             common = f"{self.shared} runs in common, counted once"
         return f"<Chain {names}: {kind}; {common}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
-def chain(first: Fit, *links: Fit, by: str | None = None, checkpoints: Runs | None = None) -> Chain:
+def chain(first: Fit | Ensemble, *links: Fit | Ensemble, by: str | None = None, checkpoints: Runs | None = None) -> Chain:
     """A loss law and links in a row, such as N, D to loss to accuracy, each in the unit of its law, with all uncertainty.
 
     `first` gives a loss from its columns; each of `links` takes the value of the stage before as its first column and may read
@@ -203,8 +208,8 @@ def chain(first: Fit, *links: Fit, by: str | None = None, checkpoints: Runs | No
     """
     stages = (first, *links)
     _check(stages)
-    points = tuple(s if s.point is None else s.point for s in stages)
-    at = tuple(evidence(f)[0] for f in points)
+    points = tuple(s.point for s in stages)
+    at = tuple(evidence(f) for f in points)
     said = [*check_units(points), *_weak(at, checkpoints)]
     said += [f"{f.problem.law.name} is not OK: {'; '.join(f.certificate.findings)}" for f in points if not f.ok]
     if count := sum(int(np.sum(helpers(f.problem.runs))) for f in points):
@@ -214,30 +219,28 @@ def chain(first: Fit, *links: Fit, by: str | None = None, checkpoints: Runs | No
     own, units = labelled(points, by)
     several = [b if len(np.unique(u)) < len(u) else "rows" for b, u in zip(own, units, strict=True)]
     kinds = tuple(default_kind(e, b) for e, b in zip(at, several, strict=True))
-    if first.point is None and "percentile" in kinds:
+    if isinstance(first, Fit) and "percentile" in kinds:
         seeds = [next(j for j in range(k + 1) if same_units(units[j], units[k])) for k in range(len(points))]
         stages = tuple(bootstrap(f, REFITS, by=b, seed=s) for f, b, s in zip(points, own, seeds, strict=True))
-    if stages[0].point is not None:
-        stages, more = _matched(stages, units)
+    if ensembles := tuple(s for s in stages if isinstance(s, Ensemble)):
+        stages, more = _matched(ensembles, units)
         kinds, said = ("percentile",) * len(stages), [*said, *more]
     return Chain(stages, points, at, units, kinds, own, in_common(units), tuple(said))
 
 
-def _check(stages: tuple[Fit, ...]) -> None:
+def _check(stages: tuple[Fit | Ensemble, ...]) -> None:
     if len(stages) < 2:
         raise TypeError("chain() needs a first fit and at least one link; one fit alone has interval() and predict()")
     for stage in stages:
-        if not isinstance(stage, Fit):
-            raise TypeError(f"chain() takes fits or ensembles, not {type(stage).__name__}")
-        stage.one_cell("chain()")
+        point_of(stage, "chain()")
         if not stage.problem.objective.observes:
             raise refuse(
                 f"chain(): {stage.problem.law.name} was fitted as a likelihood",
                 why="its value is the likelihood of a run, which is no stage of a forecast",
                 change="a law of the rate or the loss itself, or interval(boot, of=...) of its parameters",
             )
-    if len({s.point is None for s in stages}) > 1 or len({np.shape(s.value) for s in stages}) > 1:
-        shown = ", ".join("a single fit" if s.point is None else f"{len(s)} refits" for s in stages)
+    if len({type(s) for s in stages}) > 1 or len({np.shape(s.value) for s in stages}) > 1:
+        shown = ", ".join("a single fit" if isinstance(s, Fit) else f"{len(s)} refits" for s in stages)
         change = "all single fits, or bootstrap(...) of each, equally often"
         raise refuse(f"chain(): {shown}", why="one stage was resampled, the other not", change=change)
 
@@ -281,7 +284,7 @@ def _beyond(points: tuple[Fit, ...], values: np.ndarray) -> list[str]:
     return said
 
 
-def _matched(stages: tuple[Fit, ...], units: tuple[np.ndarray, ...]) -> tuple[tuple[Fit, ...], list[str]]:
+def _matched(stages: tuple[Ensemble, ...], units: tuple[np.ndarray, ...]) -> tuple[tuple[Ensemble, ...], list[str]]:
     """Ensembles whose draws belong together where stages rest on the same units, and do not where they do not."""
     out, said = [stages[0]], []
     for k, stage in enumerate(stages[1:], 1):
@@ -300,24 +303,17 @@ def _matched(stages: tuple[Fit, ...], units: tuple[np.ndarray, ...]) -> tuple[tu
     return tuple(out), said
 
 
-def _how(ensemble: Fit) -> str:
+def _how(ensemble: Ensemble) -> str:
     seed, table = ensemble.drawn
     strata = sorted(set(dict(ensemble.problem.law.groups).values()))
     within = f" within {' and '.join(strata)}" if strata else ""
     return f"{ensemble.kind} of {ensemble.by}{within} (seed {seed}, table {table})"
 
 
-def _shuffled(ensemble: Fit, number: int) -> Fit:
+def _shuffled(ensemble: Ensemble, number: int) -> Ensemble:
     """The same draws in another order: equal seeds must not make independent stages depend on each other."""
     order = np.random.default_rng([number, len(ensemble)]).permutation(len(ensemble))
     params = {k: np.asarray(v)[order] for k, v in ensemble.params.items()}
-    return Fit(
-        params,
-        np.asarray(ensemble.value)[order],
-        np.asarray(ensemble.status)[order],
-        ensemble.certificate,
-        ensemble.problem,
-        ensemble.point,
-        ensemble.by,
-        kind=ensemble.kind,
-    )
+    value, status = (np.asarray(v)[order] for v in (ensemble.value, ensemble.status))
+    certificate, point = ensemble.certificate, ensemble.point
+    return Ensemble(params, value, status, certificate, point, ensemble.by, kind=ensemble.kind)

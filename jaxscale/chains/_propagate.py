@@ -18,7 +18,7 @@ import numpy as np
 
 from ..fitting._blocks import on_device, run_points
 from ..fitting._evidence import Evidence, Frame
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble
 from ..formula._joint import converted
 from ..formula._law import Law
 from ..formula._params import Param
@@ -180,7 +180,7 @@ def _freedom(variances: np.ndarray, total: np.ndarray, dofs: np.ndarray, shared:
 
 
 # -- ensembles ---------------------------------------------------------------------------------------------------------
-def drawn(stages: Stages, ensembles: Sequence[Fit]) -> list[np.ndarray]:
+def drawn(stages: Stages, ensembles: Sequence[Ensemble]) -> list[np.ndarray]:
     """Values after each stage (1 + stages, n, ...): with all stages drawn, then with each of them drawn alone."""
     count, n = len(ensembles), len(ensembles[0])
     places = np.full((1 + count, n, count), n, np.int32)  # place n is the fit itself
@@ -189,7 +189,6 @@ def drawn(stages: Stages, ensembles: Sequence[Fit]) -> list[np.ndarray]:
         places[1 + k, :, k] = np.arange(n)
     params = []
     for f in ensembles:
-        assert f.point is not None
         tied = dict(f.problem.law.ties)
         own = {
             k: (np.asarray(v, np.float64), np.asarray(f.point.params[k], np.float64))
@@ -214,7 +213,7 @@ def _drawn(index: Any, given: Any) -> Any:
     return jax.vmap(one)(index)
 
 
-def by_draws(stages: Stages, ensembles: Sequence[Fit], at: Sequence[Evidence], level: float) -> Found:
+def by_draws(stages: Stages, ensembles: Sequence[Ensemble], at: Sequence[Evidence], level: float) -> Found:
     """Percentiles of the draws of all stages; deviations are half the range of the middle 68 % of them."""
     values, draws = np.stack([np.asarray(v) for v in stages.values()]), drawn(stages, ensembles)
     low, high = (np.stack(v) for v in zip(*(np.nanquantile(d, [0.15865, 0.84135], axis=1) for d in draws), strict=True))

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..fitting._results import Fit, Problem
+from ..fitting._problem import Problem
+from ..fitting._results import Fit
 from ..ground._errors import nearest, refuse
 from ..table._anchors import helpers
 from ..table._runs import Runs

@@ -11,7 +11,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -20,15 +20,17 @@ from ..ground._errors import nearest, refuse, warn
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ._blocks import Run
-from ._fit import gathered, grid, jobs_of, optima, part
+from ._cells import jobs_of, optima, part
 from ._job import prepare, projected, resampler
 from ._lanes import Job
 from ._noise import inflated, spread
+from ._problem import all_parameters
 from ._resample import KINDS, NOISY, WEIGHTED, root_key
-from ._results import Fit, all_parameters
+from ._results import Ensemble, Fit, Fits, grid, resampled
 from ._run import free_params, measures, solved
 
 
+@overload
 def bootstrap(
     fit: Fit,
     resamples: int = 1000,
@@ -40,7 +42,32 @@ def bootstrap(
     executor: Executor | None = None,
     directory: str | os.PathLike[str] | None = None,
     memory: int | None = None,
-) -> Fit:
+) -> Ensemble: ...
+@overload
+def bootstrap(
+    fit: Fits,
+    resamples: int = 1000,
+    *,
+    kind: str = "pairs",
+    by: str | None = None,
+    starts: int = 1,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Fits: ...
+def bootstrap(
+    fit: Fit | Fits,
+    resamples: int = 1000,
+    *,
+    kind: str = "pairs",
+    by: str | None = None,
+    starts: int = 1,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Ensemble | Fits:
     """Refits of `fit` on `resamples` resamples: an ensemble, parameters `(resamples,)` in the law's units.
 
     `kind` says what a resample is. "pairs" draws units with replacement; "bayes" gives them exponential weights, which
@@ -54,7 +81,7 @@ def bootstrap(
     each of them once, without noise. Each refit starts at the fitted optimum;
     `starts=k` adds k - 1 fresh starts and keeps the best. Failed refits stay, with a status.
 
-    A fit of several tables or objectives is resampled in one go: parameters (resamples, tables, objectives), and
+    Fits of several tables or objectives are resampled in one go: parameters (resamples, tables, objectives), and
     `boots[3]` is the ensemble of one table. Objectives of one table see the same resamples. `executor`, `directory` and
     `memory` are as in `fit`.
 
@@ -68,8 +95,9 @@ def bootstrap(
     Source: Efron 1979 (pairs; Besiroglu et al. 2024 use it with 4,000 resamples); Rubin 1981 (Bayesian weights); Wu 1986
     and Webb 2023 (wild, by cluster: Cameron, Gelbach and Miller 2008).
     """
-    if fit.point is not None:
-        raise TypeError("bootstrap() takes one fit; this is already an ensemble (use its .point)")
+    if not isinstance(fit, Fit | Fits) or resampled(fit):
+        what = "this is already an ensemble (use its .point)" if resampled(fit) else f"not {type(fit).__name__}"
+        raise TypeError(f"bootstrap() takes a fit or fits; {what}")
     if resamples < 1 or starts < 1:
         raise ValueError(f"resamples={resamples}, starts={starts}: at least one of each is needed")
     if kind not in KINDS:
@@ -87,17 +115,17 @@ def bootstrap(
     if said := _inherited(points):
         warn(said)
     run = Run(executor, directory, memory)
-    return gathered(
-        _refits(points, units, kind, resamples, starts, seed, run), fit.several, fit if fit.cells is not None else None
-    )
+    cells = _refits(points, units, kind, resamples, starts, seed, run)
+    return Fits(cells.reshape(fit.cells.shape), fit.axes) if isinstance(fit, Fits) else cells[0, 0]
 
 
-def reweighted_at(fit: Fit, resamples: int, places: np.ndarray, *, by: str | None, seed: int) -> Fit:
+def reweighted_at(fit: Fit, resamples: int, places: np.ndarray, *, by: str | None, seed: int) -> Ensemble:
     """Refits with exponential weights: unit i has the random number at places[i] (k,) of the stream that `seed` names."""
     points = grid(fit)
     if said := _inherited(points):
         warn(said)
-    return gathered(_refits(points, [_unit(fit.problem.runs, by)], "bayes", resamples, 1, seed, Run(), places), fit.several)
+    refits: Ensemble = _refits(points, [_unit(fit.problem.runs, by)], "bayes", resamples, 1, seed, Run(), places)[0, 0]
+    return refits
 
 
 def _inherited(points: np.ndarray) -> str:
@@ -149,16 +177,15 @@ def _refits(
             lanes = {name: v[k * resamples : (k + 1) * resamples] for name, v in found.lanes.items()}
             point, params = points[d, o], all_parameters(law, free_params(lanes), (resamples,))
             certificate = dataclasses.replace(point.certificate, gradient=lanes["gradient"], singular=lanes["singular"])
-            cells[d, o] = Fit(
+            cells[d, o] = Ensemble(
                 params,
                 lanes["value"],
                 lanes["status"],
                 certificate,
-                point.problem,
                 point,
                 units[d],
-                lanes["steps"],
-                found.work,
+                steps=lanes["steps"],
+                work=found.work,
                 kind=kind,
                 drawn=(seed, rows.index(d)),
             )

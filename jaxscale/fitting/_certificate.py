@@ -17,7 +17,8 @@ import numpy as np
 from ..ground._linalg import scaled_inverse
 from ..ground._robust import robust_scale
 from ._lanes import Job, Table
-from ._results import Certificate, Problem, Status
+from ._problem import Problem
+from ._results import Certificate, Status
 from ._status import SINGULAR
 
 WIDE = math.log(100.0)  # a 95 % interval wider than a factor of 100 is no knowledge of the parameter

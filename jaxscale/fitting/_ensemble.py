@@ -13,10 +13,11 @@ import numpy as np
 
 from ..formula._law import Law
 from ._blocks import run_points
-from ._results import Fit, bound, flat
+from ._problem import bound
+from ._results import Fitted, flat
 
 
-def over_ensemble(fit: Fit, of: Callable[[Law], Any]) -> Any:
+def over_ensemble(fit: Fitted, of: Callable[[Law], Any]) -> Any:
     """`of(bound law)` for every refit: a tree of arrays with the axes of the ensemble first. `of` must be traceable."""
     params = flat(fit)
     free = {k: v for k, v in params.items() if k in fit.problem.law.free}

@@ -23,11 +23,11 @@ from ..ground._errors import nearest, refuse
 from ..ground._trees import node, static
 from ..table._anchors import helpers
 from ._blocks import run_points
-from ._fit import grid, jobs_of, optima
+from ._cells import jobs_of, optima
 from ._job import prepare
 from ._lanes import Job, Table
 from ._noise import spread
-from ._results import Fit
+from ._results import Fit, Fits
 from ._run import measures
 
 
@@ -151,24 +151,44 @@ class Evidence:
         return None if by == "rows" else np.asarray(runs.groups[by])[self.rows]
 
 
-def evidence(fit: Fit) -> list[Evidence]:
-    """Evidence for each table and objective of a fit, in the order of its cells."""
-    points = grid(fit)
+def evidence(fit: Fit) -> Evidence:
+    """What a fit rests on: as `fit` has left it with the fit, else measured, once."""
+    if "evidence" not in fit._kept:
+        job = prepare([[fit.problem]], 1)
+        x = optima(job, [fit])
+        keep_evidence(fit, job, x, measures(job, x))
+    kept: Evidence = fit._kept["evidence"]
+    return kept
+
+
+def keep_evidence(fit: Fit, job: Job, x: np.ndarray, found: dict[str, np.ndarray]) -> None:
+    """Leave with the fit of a job of one cell what was measured at its optimum x (1, P)."""
+    fit._kept["evidence"] = _of_cell(fit, job, 0, x, found)
+
+
+def evidence_of_each(fits: Fit | Fits) -> list[Evidence]:
+    """Evidence of every table and objective, in the order of the cells: of many in one program, and not kept."""
+    if isinstance(fits, Fit):
+        return [evidence(fits)]
+    points = fits.grid
     problems = [[p.problem for p in row] for row in points]
-    law, out = problems[0][0].law, np.empty(points.shape, object)
+    out = np.empty(points.shape, object)
     for tables, objectives in jobs_of(problems, 1):
         job = prepare([[problems[d][o] for o in objectives] for d in tables], 1)
-        x = optima(job, [points[d, o] for d in tables for o in objectives])
+        places = [(d, o) for d in tables for o in objectives]
+        x = optima(job, [points[place] for place in places])
         found = measures(job, x)
-        for k, (d, o) in enumerate((d, o) for d in tables for o in objectives):
-            live = np.flatnonzero(np.asarray(points[d, o].problem.runs.weights) > 0)
-            names = job.layout.names({p: points[d, o].problem.runs.labels[g] for p, g in law.groups})
-            edge = np.isin(names, points[d, o].certificate.at_bound)
-            residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
-            out[d, o] = Evidence(
-                points[d, o], names, job, k, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge
-            )
+        for k, place in enumerate(places):
+            out[place] = _of_cell(points[place], job, k, x, found)
     return list(out.flat)
+
+
+def _of_cell(fit: Fit, job: Job, k: int, x: np.ndarray, found: dict[str, np.ndarray]) -> Evidence:
+    live = np.flatnonzero(np.asarray(fit.problem.runs.weights) > 0)
+    names = job.layout.names({p: fit.problem.runs.labels[g] for p, g in fit.problem.law.groups})
+    edge = np.isin(names, fit.certificate.at_bound)
+    residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
+    return Evidence(fit, names, job, k, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge)
 
 
 Quantity = Callable[[Any], Any]  # of a bound law, traceable

@@ -12,28 +12,65 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, overload
 
-import jax
 import numpy as np
 
 from .. import objectives as obj
-from ..formula._coordinates import Layout
 from ..formula._law import Law
-from ..ground._compiled import compiled
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
 from ._blocks import Run
+from ._cells import gathered, jobs_of, part
 from ._certificate import certify
+from ._evidence import keep_evidence
 from ._groups import applies, fit_groups
 from ._job import prepare, projected
 from ._lanes import Job
-from ._results import Certificate, Fit, Problem, all_parameters
+from ._problem import Problem, all_parameters
+from ._results import Fit, Fits
 from ._run import free_params, measures, ready, solved
 
-_WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
 
-
+@overload
+def fit(
+    law: Law,
+    runs: Runs,
+    *,
+    objective: obj.Objective | None = None,
+    starts: int | Sequence[Mapping[str, Any]] = 256,
+    solver: Any = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Fit: ...
+@overload
+def fit(
+    law: Law,
+    runs: Runs,
+    *,
+    objective: Sequence[obj.Objective],
+    starts: int | Sequence[Mapping[str, Any]] = 256,
+    solver: Any = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Fits: ...
+@overload
+def fit(
+    law: Law,
+    runs: Sequence[Runs],
+    *,
+    objective: obj.Objective | Sequence[obj.Objective] | None = None,
+    starts: int | Sequence[Mapping[str, Any]] = 256,
+    solver: Any = None,
+    seed: int = 0,
+    executor: Executor | None = None,
+    directory: str | os.PathLike[str] | None = None,
+    memory: int | None = None,
+) -> Fits: ...
 def fit(
     law: Law,
     runs: Runs | Sequence[Runs],
@@ -45,17 +82,17 @@ def fit(
     executor: Executor | None = None,
     directory: str | os.PathLike[str] | None = None,
     memory: int | None = None,
-) -> Fit:
+) -> Fit | Fits:
     """Best fit of `law` to `runs`: parameters in the law's units, certified.
 
     `objective` (default `LogHuber(1e-3)`) is summed over runs with their weights; `starts` are drawn in the start
     ranges of the law with `seed`, or given as a list of dicts; `solver` is a spec (default `solvers.Newton()`).
 
-    Lists of tables and of objectives are fitted in one go: parameters then have the shape (tables,), (objectives,) or
-    (tables, objectives), and `fits[3]` is the fit of one table. `executor` (any `concurrent.futures.Executor`) runs the
-    blocks of lanes elsewhere; `directory` stores them, and the same call goes on where an interrupted one stopped;
-    `memory` [bytes] bounds what the lanes of one worker take at once. None of the three changes a number, except that
-    less memory can mean smaller tiles.
+    Lists of tables and of objectives are fitted in one go, and give `Fits`: a sequence whose `params` have the shape
+    (tables,), (objectives,) or (tables, objectives), and whose `fits[3]` is the fit of one table. `executor` (any
+    `concurrent.futures.Executor`) runs the blocks of lanes elsewhere; `directory` stores them, and the same call goes
+    on where an interrupted one stopped; `memory` [bytes] bounds what the lanes of one worker take at once. None of the
+    three changes a number, except that less memory can mean smaller tiles.
 
     Raises InputError where the fit cannot mean anything (a column is missing, another unit, fewer distinct runs than
     free parameters). What can only be seen in the result is in `.status` and `.certificate`, never hidden.
@@ -97,9 +134,12 @@ def fit(
             status, certificate = certify(problems[d][o], job, k, lane, {name: v[k] for name, v in near.items()})
             certificate = dataclasses.replace(certificate, **_agreement(job, k, found.values[k]))
             params = all_parameters(law, free_params(lane))
-            point = Fit(params, lane["value"], status, certificate, problems[d][o], steps=lane["steps"], work=found.work)
-            cells[d, o] = point
-    return gathered(cells, several)
+            cells[d, o] = Fit(params, lane["value"], status, certificate, problems[d][o], steps=lane["steps"], work=found.work)
+    if any(several):
+        return gathered(cells, several)
+    only: Fit = cells[0, 0]
+    keep_evidence(only, job, found.lanes["x"], near)
+    return only
 
 
 def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
@@ -120,92 +160,3 @@ def _agreement(job: Job, cell: int, values: np.ndarray) -> dict[str, Any]:
         "starts_agreed": optima[0][1] if optima else 0,
         "optima": tuple(optima),
     }
-
-
-def jobs_of(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
-    """Tables and objectives that go into one job each: objectives of one kind, tables of similar length.
-
-    A job pads its tables to the longest, and every job compiles: tables are set apart where they are less than a quarter
-    as long and `lanes` solves of each would waste more time on padding than a compilation takes.
-    """
-    kinds: dict[Any, list[int]] = {}
-    for o, problem in enumerate(problems[0]):
-        kinds.setdefault(type(problem.objective), []).append(o)
-    lengths: list[list[int]] = []
-    size = [len(of_table[0].runs) for of_table in problems]
-    order = sorted(range(len(size)), key=lambda d: -size[d])
-    for i, d in enumerate(order):
-        longest = size[lengths[-1][0]] if lengths else 0
-        waste = lanes * sum(longest - size[k] for k in order[i:])
-        if not lengths or (4 * size[d] < longest and waste > _WORTH_COMPILING):
-            lengths.append([])
-        lengths[-1].append(d)
-    return [(sorted(rows), columns) for rows in lengths for columns in kinds.values()]
-
-
-def part(run: Run, number: int, count: int) -> Run:
-    """Each job of a call has a directory of its own."""
-    if run.directory is None or count == 1:
-        return run
-    return dataclasses.replace(run, directory=os.path.join(run.directory, f"part_{number}"))
-
-
-def grid(fit: Fit) -> np.ndarray:
-    """The fits of one table and objective that a fit holds, (tables, objectives)."""
-    if fit.cells is not None:
-        cells: np.ndarray = fit.cells
-        return cells.reshape(cells.shape if cells.ndim == 2 else (-1, 1) if fit.several[0] else (1, -1))
-    only = np.empty((1, 1), object)
-    only[0, 0] = fit
-    return only
-
-
-def coordinates(job: Job, params: Mapping[str, Any]) -> np.ndarray:
-    """Coordinates (L, P) of parameters (L, ...)."""
-    with jax.enable_x64(True):
-        free = {k: np.asarray(params[k], np.float64) for k in job.law.free}
-        packed: np.ndarray = np.asarray(_packed(free, layout=job.layout)) / job.unit
-        return packed
-
-
-@compiled  # of one layout: looking at a fit compiles nothing anew
-def _packed(free: dict[str, Any], *, layout: Layout) -> Any:
-    return jax.vmap(layout.pack)(free)
-
-
-def optima(job: Job, points: Sequence[Fit]) -> np.ndarray:
-    """Coordinates (cells, P) of fits."""
-    return coordinates(job, {k: np.stack([p.params[k] for p in points]) for k in job.law.free})
-
-
-def gathered(cells: np.ndarray, several: tuple[bool, bool], point: Fit | None = None) -> Fit:
-    """One fit of one cell, or a fit that holds them all, with the axes that were asked for."""
-    if not any(several):
-        only: Fit = cells[0, 0]
-        return only
-    cells = cells[tuple(slice(None) if many else 0 for many in several)]
-    flat = list(cells.flat)
-    lead = np.shape(flat[0].value)
-
-    def together(values: list[Any]) -> np.ndarray:
-        stacked = np.stack([np.asarray(v) for v in values], axis=len(lead))
-        return stacked.reshape(*lead, *cells.shape, *stacked.shape[len(lead) + 1 :])
-
-    certificate = Certificate(
-        gradient=together([f.certificate.gradient for f in flat]),
-        singular=together([f.certificate.singular for f in flat]),
-        findings=tuple(f"{i}: {text}" for i, f in enumerate(flat) for text in f.certificate.findings),
-    )
-    return Fit(
-        {k: together([f.params[k] for f in flat]) for k in flat[0].params},
-        together([f.value for f in flat]),
-        together([np.asarray(f.status, np.int64) for f in flat]),
-        certificate,
-        flat[0].problem,
-        point,
-        flat[0].by,
-        together([f.steps for f in flat]),
-        flat[0].work,
-        cells,
-        several,
-    )

@@ -29,7 +29,8 @@ from ._blocks import Run
 from ._certificate import WIDE, assumptions
 from ._job import MOST, prepare, projected
 from ._lanes import Job
-from ._results import Certificate, Fit, Problem, Status, all_parameters
+from ._problem import Problem, all_parameters
+from ._results import Certificate, Fit, Status
 from ._run import free_params, measures, solved
 from ._status import SINGULAR, STATIONARY
 

@@ -23,8 +23,8 @@ from ..table._anchors import helpers
 from ..table._runs import Runs
 from ..units import convert
 from ._lanes import LADDER, Job, Table
+from ._problem import Problem
 from ._resample import Sampler, root_key, sampler
-from ._results import Problem
 from ._starts import Ranges, amplitudes
 
 MOST = 400  # coordinates of one dense solve

@@ -1,28 +1,26 @@
-"""Results of a fit: what it is, or an ensemble of refits, and how far each can be trusted.
+"""Results: a fit, an ensemble of its refits, fits of several tables, and how far each can be trusted.
 
-A `Fit` is one fit or an ensemble; whether it is an ensemble is `value.ndim`, and a leading axis of every parameter.
 `Status` is data (one number per lane); the `Certificate` says on which grounds, by name of parameter. Results print,
 index, predict, and hand out bound laws; nothing is fitted here.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import numpy as np
 
-from ..formula._coordinates import element
-from ..formula._form import arguments, broadcast, complete
+from ..formula._form import arguments, broadcast
 from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._shown import values
-from ..ground._trees import node, static, traced
-from ..table._runs import Runs
+from ..ground._trees import traced
+from ._problem import Problem, bound
 
 
 class Status(enum.IntFlag):
@@ -76,25 +74,12 @@ class Certificate:
     findings: tuple[str, ...] = ()
 
 
-@node()
-class Problem:
-    """What was fitted: law, runs, objective, solver, and the seed of its starts."""
-
-    law: Law
-    runs: Runs
-    objective: Any
-    solver: Any = static()
-    seed: int = static(default=0)
-
-
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fit (`value` has shape ()) or an ensemble of refits (`value` has shape (n,)).
+    """One fit: a law, its runs, and the parameters at the certified optimum.
 
-    `params` holds every parameter in natural units, `value` the summed objective, `status` a `Status` (per lane);
-    `point` is the fit that an ensemble came from, `by` what it resampled, `work` what the lanes cost and where they ran.
-    Where several tables or objectives were fitted at once, `cells` holds the fit of each (`fits[3]`, `fits[3, 1]`), and
-    arrays have the axes (refits, tables, objectives), those that there are.
+    `params` holds every parameter in natural units, `value` the summed objective, `status` a `Status`, `certificate` the
+    grounds; `problem` what was fitted, `work` what the lanes cost and where they ran.
     """
 
     params: dict[str, Any]
@@ -102,105 +87,235 @@ class Fit:
     status: Any
     certificate: Certificate
     problem: Problem
-    point: Fit | None = None
-    by: str = ""
     steps: Any = 0
     work: Any = None
-    cells: Any = None
-    several: tuple[bool, bool] = (False, False)
-    kind: str = ""  # of the resamples
-    drawn: tuple[int, int] = (0, 0)  # their seed, and the number of the table in its job, from which their keys follow
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)  # see `_evidence`
 
-    def __len__(self) -> int:
-        if np.ndim(self.value) == 0:
-            raise TypeError("one fit has no length; an ensemble from bootstrap(...) has")
-        return len(self.value)
-
-    def __getitem__(self, cell: Any) -> Fit:
-        """The fit (or the ensemble) of one table and objective, where several were fitted at once: `fits[3]`, `fits[3, 1]`."""
-        if self.cells is None:
-            raise TypeError("this fit has one table and one objective: there is nothing to pick")
-        picked = self.cells[cell]
-        if not isinstance(picked, Fit):
-            raise TypeError(f"fits[...] picks one of {self.cells.shape} tables and objectives: give {self.cells.ndim} integers")
-        return picked
-
-    def one_cell(self, verb: str) -> None:
-        """Raise where several tables or objectives were fitted at once, for verbs that are about one."""
-        if self.cells is not None:
-            raise TypeError(f"{verb} takes one table and objective; this holds {self.cells.size}: use fits[0], fits[1], ...")
-
-    def __bool__(self) -> bool:
-        raise TypeError("a fit is neither true nor false: use fit.ok, which says (per lane) whether its certificate holds")
+    @property
+    def point(self) -> Fit:
+        """The fit itself: what is asked of a fit is asked of an ensemble's point."""
+        return self
 
     @property
     def ok(self) -> Any:
-        """Whether the certificate holds (per lane)."""
+        """Whether the certificate holds."""
         return np.asarray(self.status) == Status.OK
 
     @property
     def law(self) -> Law:
-        """The bound law of one fit; an ensemble has one per resample: use `predict`, `interval(of=...)`, `allocate`."""
-        self.one_cell("law")
-        if np.ndim(self.value):
-            raise TypeError("an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)")
+        """The bound law, ready to be called with columns."""
         return bound(self.problem, self.params)
 
     def predict(self, *columns: Any, **named: Any) -> np.ndarray:
-        """Values of the law at columns that broadcast to shape S: `(n, *S)` for an ensemble, `S` for one fit."""
-        return predict(self, columns, named)
+        """Values of the law, in its unit, at columns that broadcast to shape S: `S`."""
+        return np.asarray(self.law(*columns, **named))
+
+    def __bool__(self) -> bool:
+        raise TypeError(_NEITHER)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}
 
     def __repr__(self) -> str:
-        if self.cells is not None:
-            refits = f"{len(self)} refits each, " if self.point is not None else ""
-            return (
-                f"<{self.cells.size} fits of {self.problem.law.name}, {refits}{int(np.sum(self.ok))} of {np.size(self.value)} OK>"
-            )
-        if np.ndim(self.value):
-            return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
         shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in self.params.items())
-        return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {Status(int(self.status)).message}>"
+        said = Status(int(self.status)).message
+        return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {said}>"
 
 
-def check_central(problem: Problem, verb: str) -> None:
-    """Raise TypeError where residuals do not scatter about the fit: without a target, or about another quantile."""
-    if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
-        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Refits of one fit, or draws from its posterior: every array has an axis (n,) in front.
+
+    `params`, `value`, `status` and `steps` as of a fit; `point` is the fit that it came from, whose `certificate` it has,
+    with `gradient` and `singular` of each refit. `kind` says what was drawn ("pairs", ..., "posterior"), `by` which units,
+    `drawn` the seed, and the number of the table in its job, from which the keys follow.
+    """
+
+    params: dict[str, Any]
+    value: Any
+    status: Any
+    certificate: Certificate
+    point: Fit
+    by: str = ""
+    steps: Any = 0
+    work: Any = None
+    kind: str = ""
+    drawn: tuple[int, int] = (0, 0)
+
+    @property
+    def problem(self) -> Problem:
+        """What was fitted."""
+        return self.point.problem
+
+    @property
+    def ok(self) -> Any:
+        """Whether each refit holds (n,)."""
+        return np.asarray(self.status) == Status.OK
+
+    @property
+    def law(self) -> Law:
+        """None: every refit has a law of its own. Raises AttributeError that says what there is instead."""
+        raise AttributeError("an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)")
+
+    def predict(self, *columns: Any, **named: Any) -> np.ndarray:
+        """Values of every refit's law, in its unit, at columns that broadcast to shape S: `(n, *S)`."""
+        return predict(self, columns, named)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __bool__(self) -> bool:
+        raise TypeError(_NEITHER)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
 
 
-def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
-    """Place and name of each element of a parameter."""
-    group = dict(problem.law.groups).get(name)
-    for place in np.ndindex(shape):
-        label = (problem.runs.labels[group][place[0]],) if group and place else place[:1]
-        yield place, element(name, *label, *place[1:])
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """Fits of several tables or objectives, made in one job: a sequence of `Fit`, or of `Ensemble` once resampled.
+
+    `cells` has the axes that were asked for, `axes`: ("tables",), ("objectives",) or both. `fits[3]`, `fits[3, 1]` is one of
+    them, `fits[:3]` some. `params`, `value`, `status`, `steps` are stacked: (tables, objectives), after refits (n,).
+    """
+
+    cells: np.ndarray
+    axes: tuple[str, ...]
+
+    @property
+    def grid(self) -> np.ndarray:
+        """The cells as (tables, objectives), whichever of the two there is."""
+        if len(self.axes) == 2:
+            return self.cells
+        return self.cells.reshape((-1, 1) if self.axes == ("tables",) else (1, -1))
+
+    @property
+    def point(self) -> Fits:
+        """The fits themselves: those that ensembles came from."""
+        return Fits(_each(self.cells, lambda f: f.point), self.axes)
+
+    @property
+    def first(self) -> Any:
+        """The first of them: law, solver and kind of objective are those of all."""
+        return self.cells.flat[0]
+
+    @property
+    def problem(self) -> Problem:
+        """What was fitted: law and solver are those of all, runs and objective those of the first."""
+        problem: Problem = self.first.problem
+        return problem
+
+    @property
+    def work(self) -> Any:
+        """What the lanes of the first job cost."""
+        return self.first.work
+
+    @functools.cached_property
+    def params(self) -> dict[str, Any]:
+        """Every parameter in natural units, stacked."""
+        return {k: self._together(lambda f: f.params[k]) for k in self.first.params}  # noqa: B023
+
+    @functools.cached_property
+    def value(self) -> np.ndarray:
+        """The summed objectives, stacked."""
+        return self._together(lambda f: f.value)
+
+    @functools.cached_property
+    def status(self) -> np.ndarray:
+        """A `Status` of each, stacked."""
+        return self._together(lambda f: np.asarray(f.status, np.int64))
+
+    @functools.cached_property
+    def steps(self) -> np.ndarray:
+        """Steps that each took, stacked."""
+        return self._together(lambda f: f.steps)
+
+    @property
+    def ok(self) -> Any:
+        """Whether each holds, stacked."""
+        return self.status == Status.OK
+
+    def predict(self, *columns: Any, **named: Any) -> np.ndarray:
+        """Values of every law, in its unit, at columns that broadcast to shape S: `(*axes, *S)`, refits first."""
+        return predict(self, columns, named)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        picked = self.cells[index]
+        if not isinstance(picked, np.ndarray):
+            return picked
+        if not picked.size or picked.ndim > self.cells.ndim:
+            raise IndexError(f"fits[{index!r}] picks {'none' if not picked.size else 'new axes'} of {self.cells.shape} fits")
+        if picked.ndim == self.cells.ndim:
+            return Fits(picked, self.axes)
+        first = index[0] if isinstance(index, tuple) else index
+        return Fits(picked, self.axes[1:] if np.ndim(first) == 0 and not isinstance(first, slice) else self.axes[:1])
+
+    def __bool__(self) -> bool:
+        raise TypeError(_NEITHER)
+
+    def __repr__(self) -> str:
+        refits = f"{len(self.first)} refits each, " if isinstance(self.first, Ensemble) else ""
+        count = f"{int(np.sum(self.ok))} of {np.size(self.value)} OK"
+        return f"<{self.cells.size} fits of {self.problem.law.name}, {refits}{count}>"
+
+    def _together(self, of: Callable[[Any], Any]) -> np.ndarray:
+        each = [np.asarray(of(f)) for f in self.cells.flat]
+        lead = np.shape(self.first.value)
+        stacked = np.stack(each, axis=len(lead))
+        return stacked.reshape(*lead, *self.cells.shape, *stacked.shape[len(lead) + 1 :])
 
 
-def bound(problem: Problem, params: dict[str, Any]) -> Law:
-    """The law with these values (one lane), ready to be called with columns; knows the labels of its groups."""
-    tied = dict(problem.law.ties)
-    fixed = {k: v for k, v in params.items() if k not in tied}
-    return dataclasses.replace(problem.law, fixed=fixed)._note(labels=problem.runs.labels)
+Fitted = Fit | Ensemble | Fits
+
+_NEITHER = "a fit is neither true nor false: use fit.ok, which says (per lane) whether its certificate holds"
 
 
-def all_parameters(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
-    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
-    fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
-    return complete(law, fixed | free)
+def _each(cells: np.ndarray, of: Callable[[Any], Any]) -> np.ndarray:
+    out = np.empty(cells.shape, object)
+    for place in np.ndindex(cells.shape):
+        out[place] = of(cells[place])
+    return out
 
 
-def flat(fit: Fit) -> dict[str, np.ndarray]:
-    """Parameters with all axes of an ensemble (refits, tables, objectives) made one."""
+def point_of(fit: Any, verb: str) -> Fit:
+    """The one fit that a verb is about: of an ensemble its point. Raises TypeError for several tables, and what is no fit."""
+    if isinstance(fit, Fits):
+        raise TypeError(f"{verb} takes one table and objective; this holds {fit.cells.size}: use fits[0], fits[1], ...")
+    if not isinstance(fit, Fit | Ensemble):
+        raise TypeError(f"{verb} takes a fit or an ensemble, not {type(fit).__name__}: jsl.fit(law, runs) makes one")
+    return fit.point
+
+
+def resampled(fit: Any) -> TypeGuard[Ensemble | Fits]:
+    """Whether these are refits, or draws, of a fit or of several."""
+    return isinstance(fit.first if isinstance(fit, Fits) else fit, Ensemble)
+
+
+def grid(fit: Fit | Fits) -> np.ndarray:
+    """The fits of one table and objective that a fit holds, (tables, objectives)."""
+    if isinstance(fit, Fits):
+        return fit.grid
+    only = np.empty((1, 1), object)
+    only[0, 0] = fit
+    return only
+
+
+def flat(fit: Fitted) -> dict[str, np.ndarray]:
+    """Parameters with all axes (refits, tables, objectives) made one."""
     axes = np.ndim(fit.value)
-    if fit.cells is not None and fit.problem.law.groups:
+    if isinstance(fit, Fits) and fit.problem.law.groups:
         raise TypeError("tables with groups of their own are mapped one by one: use fits[0], fits[1], ...")
     return {k: np.reshape(v, (-1, *np.shape(v)[axes:])) for k, v in fit.params.items()}
 
 
-def predict(fit: Fit, columns: tuple[Any, ...], named: dict[str, Any]) -> np.ndarray:
-    """See `Fit.predict`."""
-    if np.ndim(fit.value) == 0:
-        return np.asarray(fit.law(*columns, **named))
+def predict(fit: Ensemble | Fits, columns: tuple[Any, ...], named: dict[str, Any]) -> np.ndarray:
+    """See `Ensemble.predict` and `Fits.predict`."""
     params = flat(fit)
     first = bound(fit.problem, {k: v[0] for k, v in params.items()})
     rows, _, codes = arguments(first, columns, named)

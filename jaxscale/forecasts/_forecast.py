@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..fitting._evidence import evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import nearest, refuse
 from ..table._scope import beyond, largest, ranges, ratio_remark
 from ..uncertainty._prediction import Predictive, predictive
@@ -21,7 +21,7 @@ from ._record import Forecast, described
 
 
 def forecast(
-    fit: Fit, *, level: float = 0.95, by: str | None = None, noise: Any = None, note: str = "", **columns: Any
+    fit: Fit | Ensemble, *, level: float = 0.95, by: str | None = None, noise: Any = None, note: str = "", **columns: Any
 ) -> Forecast:
     """Forecast of the loss [unit of the law] of runs at `columns` that broadcast to S, ready to be frozen with `save`.
 
@@ -45,12 +45,9 @@ def forecast(
 
     No source: pre-registration of a forecast, with the predictive distribution of a regression. The record is ours.
     """
-    if not isinstance(fit, Fit):
-        raise TypeError(f"forecast() takes a fit or an ensemble, not {type(fit).__name__}")
-    fit.one_cell("forecast()")
+    point = point_of(fit, "forecast()")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level={level}: a probability such as 0.95")
-    point = fit if fit.point is None else fit.point
     law, runs = point.problem.law, point.problem.runs
     known = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
     if odd := sorted(set(columns) ^ set(known)):
@@ -103,7 +100,7 @@ def _announced(law: Any, columns: dict[str, Any], shape: tuple[int, ...]) -> dic
 
 def _last(point: Fit) -> dict[str, Any]:
     """The largest run, in the law's units: what a forecast has to be better than."""
-    at = evidence(point)[0]
+    at = evidence(point)
     try:
         name, size = largest({c: at.table.rows[c][at.rows] for c in point.problem.law.columns})
     except ValueError:  # shares only

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..fitting._evidence import evidence
 from ..fitting._fit import fit as refit
-from ..fitting._results import Fit, check_central
+from ..fitting._problem import check_central
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import InputError, refuse
 from ..ground._interval import Interval
 from ..table._scope import largest
@@ -79,7 +80,7 @@ class Hindsight:
         return f"<Hindsight: {self}>"
 
 
-def hindsight(fit: Fit, *, within: float = 1.05, level: float = 0.95) -> Hindsight:
+def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95) -> Hindsight:
     """Forecast of the largest run [in the law's unit] by the same fit without it, and whether its interval held.
 
     The largest run is the one of most compute, 6 N D or a column C; of a law without these, the furthest out in its first
@@ -95,13 +96,12 @@ def hindsight(fit: Fit, *, within: float = 1.05, level: float = 0.95) -> Hindsig
 
     Source: holding out the largest scale is common practice (Choshen et al. 2024, section 5); ours is that it is the default.
     """
-    fit.one_cell("hindsight()")
+    point = point_of(fit, "hindsight()")
     if not within >= 1.0:
         raise ValueError(f"within={within}: 1 leaves the largest run out, 3 all of at least a third of its size")
-    point = fit if fit.point is None else fit.point
     problem, law, runs = point.problem, point.problem.law, point.problem.runs
     check_central(problem, "hindsight()")
-    at = evidence(point)[0]
+    at = evidence(point)
     columns = {c: at.table.rows[c][at.rows] for c in law.columns}
     try:
         measure, size = largest(columns)
@@ -177,7 +177,7 @@ def _held(
     return held, equal
 
 
-def in_a_line(fit: Fit, level: float) -> str:
+def in_a_line(fit: Fit | Ensemble, level: float) -> str:
     """What a report says of it, which is never an error."""
     try:
         return str(hindsight(fit, level=level))

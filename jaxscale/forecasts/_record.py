@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Status
 from ..ground._errors import refuse
 from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
 from ..ground._interval import Interval
@@ -169,7 +169,7 @@ class Forecast:
             )
         return _read(found)
 
-    def differences(self, fit: Fit) -> tuple[str, ...]:
+    def differences(self, fit: Fit | Ensemble) -> tuple[str, ...]:
         """What of a fit is not what was forecast from: law, rows, settings, or parameters. None where the fit is the same."""
         ours, theirs = self.record, as_json(described(fit))
         pairs = {k: (ours[k], theirs[k]) for k in ("law", "rows", "parameters")}
@@ -194,9 +194,9 @@ def _exactly(text: str) -> float | str:
     return value if repr(value) == text else text
 
 
-def described(fit: Fit) -> dict[str, Any]:
+def described(fit: Fit | Ensemble) -> dict[str, Any]:
     """Law, rows, settings and parameters of a fit: everything that a replay needs."""
-    point = fit if fit.point is None else fit.point
+    point = fit.point
     problem, law = point.problem, point.problem.law
     runs, objective = problem.runs, problem.objective
     try:
@@ -204,7 +204,7 @@ def described(fit: Fit) -> dict[str, Any]:
     except (OSError, TypeError):  # typed at a prompt
         formula = ""
     numbers_of = {f.name: float(getattr(objective, f.name)) for f in dataclasses.fields(objective)}
-    refits = {} if fit is point else {"count": len(fit), "kind": fit.kind, "by": fit.by, "seed": int(fit.drawn[0])}
+    refits = {} if isinstance(fit, Fit) else {"count": len(fit), "kind": fit.kind, "by": fit.by, "seed": int(fit.drawn[0])}
     return {
         "law": {
             "name": law.name,

@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._results import Fit, Status, bound, flat
+from ..fitting._problem import bound
+from ..fitting._results import Fitted, Status, flat, point_of, resampled
 from ..formula._form import check_codes
 from ..formula._law import Law
 from ..ground._interval import Interval
@@ -77,7 +78,7 @@ class Allocation:
     def point(self) -> Allocation:
         """The plan at the certified fit: of an ensemble that of its point, of anything else the plan itself."""
         asked, fitted = self.asked or (None, None)
-        if asked is None or fitted is None or fitted.point is None:
+        if asked is None or fitted is None or not resampled(fitted):
             return self
         return allocation(solved(asked, fitted.point), asked, fitted.point)
 
@@ -145,7 +146,7 @@ def _around(draws: np.ndarray, level: float, point: Any) -> Interval:
 
 
 def allocate(
-    law: Law | Fit,
+    law: Law | Fitted,
     budget: Any = None,
     *,
     target: Any = None,
@@ -187,7 +188,7 @@ def allocate(
 
     Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
     """
-    fitted = law if isinstance(law, Fit) else None
+    fitted = law if isinstance(law, Fitted) else None
     if fitted is None:
         own: Law = law  # type: ignore[assignment]
         if own.free:
@@ -199,21 +200,20 @@ def allocate(
     )
     if traced(own, asked.question, asked.limits, asked.options):
         if fitted is not None:
-            fitted.one_cell("allocate")
-            asked = dataclasses.replace(asked, question=asked.question.under(fitted.law))
+            asked = dataclasses.replace(asked, question=asked.question.under(point_of(fitted, "allocate").law))
         found = traced_plans(asked)
     else:
         found = solved(asked, fitted)
     return allocation(found, asked, fitted)
 
 
-def first_law(fit: Fit) -> Law:
+def first_law(fit: Fitted) -> Law:
     """The bound law of a fit, or of the first lane of an ensemble: its shape is that of all."""
     tied = dict(fit.problem.law.ties)
     return bound(fit.problem, {k: v[0] for k, v in flat(fit).items() if k not in tied})
 
 
-def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str, Any]:
+def solved(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> dict[str, Any]:
     """Plans of every lane: axes of the ensemble, then of the limits (..., m), then of the choices.
 
     With `per_law` the limits begin with the axes of the ensemble.
@@ -231,7 +231,7 @@ def solved(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> dict[str
     return shaped
 
 
-def spread(asked: Put, fitted: Fit | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
+def spread(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
     """Parameters of every law, rows of limits (rows, m), axes of the lanes, and the number of limits of each law."""
     law = asked.question.law
     for parameter, group in law.groups:
@@ -264,7 +264,7 @@ def traced_plans(asked: Put) -> dict[str, Any]:
     return shaped
 
 
-def allocation(found: dict[str, Any], asked: Put, fitted: Fit | None) -> Allocation:
+def allocation(found: dict[str, Any], asked: Put, fitted: Fitted | None) -> Allocation:
     """The result, by name; of several choices the best, with the value of all."""
     shape, rules, numbers = asked.question.shape, asked.question.rules, traced(found)
     xp = jnp if numbers else np

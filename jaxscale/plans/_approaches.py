@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..ground._errors import InputError, nearest, refuse
 from ..table._runs import Runs
 from ._allocate import allocate
@@ -75,7 +75,7 @@ class Approaches:
         return "\n".join(lines)
 
 
-def approaches(fit: Fit, budget: float) -> Approaches:
+def approaches(fit: Fit | Ensemble, budget: float) -> Approaches:
     """Exponent of N* and N* [parameters] at `budget` [FLOP, 6 N D] by Approaches 1, 2 and 3, and the bias of each.
 
     `fit` is a fit of a law of N and D; of an ensemble, the point fit is taken. The estimators see the runs of the fit: the
@@ -96,8 +96,7 @@ def approaches(fit: Fit, budget: float) -> Approaches:
 
     Source: Hoffmann et al. 2022, sections 3.1 to 3.3, for the approaches. Their bias on the user's grid is ours.
     """
-    fit.one_cell("approaches()")
-    point = fit if fit.point is None else fit.point
+    point = point_of(fit, "approaches()")
     own, runs = point.problem.law, point.problem.runs
     if set(own.columns) != {"N", "D"} or own.groups:
         per = f", one per {own.groups[0][1]}" if own.groups else ""

@@ -23,7 +23,8 @@ import numpy as np
 
 from .. import costs as _costs
 from ..fitting._evidence import Evidence, Frame, evidence, slopes_in
-from ..fitting._results import Fit, Status, check_central
+from ..fitting._problem import check_central
+from ..fitting._results import Ensemble, Fit, Fitted, Status, point_of
 from ..formula._coordinates import layout
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse, warn
@@ -86,7 +87,7 @@ class Design:
 
 
 def design(
-    fit: Fit | Law,
+    fit: Fit | Ensemble | Law,
     candidates: Any,
     budget: float,
     *,
@@ -143,7 +144,7 @@ def design(
 
 
 def expected_deviation(
-    fit: Fit | Law, columns: Any = None, *, of: Callable[[Law], Any], log: bool = True, noise: float | None = None
+    fit: Fit | Ensemble | Law, columns: Any = None, *, of: Callable[[Law], Any], log: bool = True, noise: float | None = None
 ) -> Any:
     """Standard deviation (of ln with `log=True`, else in its units) that `of` has once runs at `columns` (n,) are trained.
 
@@ -189,12 +190,13 @@ class _Model:
         return jax.tree.unflatten(form, [p.reshape(np.shape(v))[()] for p, v in zip(parts, leaves, strict=True)])
 
 
-def _model(fit: Fit | Law, columns: Any, of: Callable[[Law], Any], log: bool, noise: float | None, verb: str) -> _Model:
+def _model(
+    fit: Fit | Ensemble | Law, columns: Any, of: Callable[[Law], Any], log: bool, noise: float | None, verb: str
+) -> _Model:
     if noise is not None and (np.ndim(noise) or not 0 < noise < np.inf):
         raise refuse(f"{verb}: noise {noise!r}", why="one number is meant for all runs", change="a number > 0, or None")
-    if isinstance(fit, Fit):
-        fit.one_cell(verb)
-        at = evidence(fit if fit.point is None else fit.point)[0]
+    if isinstance(fit, Fitted):
+        at = evidence(point_of(fit, verb))
         frame, x, law, keep = at.frame, at.x, at.fit.law, ~at.edge
         known, noise, in_ln = *_information(at, noise, verb), at.job.ladder.log
     else:

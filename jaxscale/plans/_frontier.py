@@ -20,7 +20,7 @@ import numpy as np
 
 from ..fitting._blocks import bucket, run_points
 from ..fitting._evidence import Evidence, Frame
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Status
 from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._errors import refuse
@@ -104,13 +104,13 @@ def _itself(name: str) -> Callable[..., Any]:
     return cost
 
 
-def losses(fit: Fit, asked: Put, budgets: np.ndarray) -> np.ndarray:
+def losses(fit: Fit | Ensemble, asked: Put, budgets: np.ndarray) -> np.ndarray:
     """Least losses (..., K) for budgets (..., K), whose first axes are those of the fit; nan where no plan is feasible."""
     found = _plans(fit, asked, budgets)
     return np.asarray(np.where(_feasible(found), found["loss"], np.nan))
 
 
-def costs(fit: Fit, aimed: Put, targets: np.ndarray) -> np.ndarray:
+def costs(fit: Fit | Ensemble, aimed: Put, targets: np.ndarray) -> np.ndarray:
     """Least costs (..., K) of losses (..., K): infinite where the law never falls so low, nan for no target."""
     known = np.isfinite(targets)
     found = _plans(fit, aimed, np.where(known, targets, 1.0))
@@ -118,7 +118,7 @@ def costs(fit: Fit, aimed: Put, targets: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(known, out, np.nan))
 
 
-def _plans(fit: Fit, put: Put, limits: np.ndarray) -> dict[str, Any]:
+def _plans(fit: Fit | Ensemble, put: Put, limits: np.ndarray) -> dict[str, Any]:
     question = put.question
     if question.rules[0].name == "budget":
         question = dataclasses.replace(question, reach=np.float64(np.log(max(float(np.max(limits)), 1e12))))

@@ -24,7 +24,7 @@ from ..ground._roots import root
 from ..ground._shown import values
 from ..ground._trees import node, static, to_numpy
 from ..uncertainty._covariance import noise_scale
-from ._allocate import Allocation, allocation, first_law, of_lanes, solved, spread, traced_plans
+from ._allocate import Allocation, allocation, of_lanes, solved, spread, traced_plans
 from ._oracle import Function, coordinates, evaluated
 from ._problem import Question, Rule, parts, relative
 from ._question import Put
@@ -116,7 +116,7 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
         compute = np.where(bad, np.nan, 1.0 - least["cost"] / cost)
     noise = None
     if question.goal.name == "loss" and fitted.problem.objective.observes:
-        point = evidence(fitted if fitted.point is None else fitted.point)[0]
+        point = evidence(fitted.point)
         sd = np.sqrt(noise_scale(point)) * (loss if fitted.problem.objective.log else point.size)
         noise = (goal - best) / sd
     excess = {n: int(np.sum(np.any(broken[:, [i for i, m in enumerate(names) if m == n]], 1))) for n in dict.fromkeys(names)}
@@ -182,7 +182,7 @@ def _goal(plan: Allocation) -> np.ndarray:
 
 
 def _point_law(fitted: Fit) -> Any:
-    return first_law(fitted) if fitted.point is None else fitted.point.law
+    return fitted.point.law
 
 
 def _of_point(asked: Put, fitted: Fit) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..costs import Train
-from ..fitting._results import Fit, Status
+from ..fitting._results import Fitted, Status
 from ..table._scope import FAR, ranges, ratio_remark
 from ._question import Put
 
@@ -67,7 +67,7 @@ def _in_the_way(found: dict[str, Any], asked: Put, none: np.ndarray) -> str:
     )
 
 
-def untested(columns: Mapping[str, Any], fit: Fit | None) -> list[str]:
+def untested(columns: Mapping[str, Any], fit: Fitted | None) -> list[str]:
     """Remarks about plans (refits, budgets) of a fit at a D/N that no run had, or at a thousand times their compute.
 
     Of an ensemble, where most refits plan there. That a plan lies beyond the compute of the runs is what plans are for.

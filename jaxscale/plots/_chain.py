@@ -9,7 +9,7 @@ import numpy as np
 from ..chains._chain import Chain
 from ..chains._stages import unit_of_input, unit_of_value
 from ..costs import Train
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit
 from ..ground._errors import refuse
 from ..table._anchors import helpers
 from ..uncertainty import interval
@@ -105,7 +105,7 @@ def _link(ax: Any, found: Chain, k: int, asked: np.ndarray, path: dict[str, np.n
     ends = min(seen.min(), asked.min()), max(seen.max(), asked.max())
     grid = np.linspace(*ends, _GRID)
     rest = {c: np.ravel(path[c])[0] for c in [*law.columns[1:], *dict.fromkeys(dict(law.groups).values())]}
-    kind = None if stage.point is not None else found.kinds[k]
+    kind = None if isinstance(stage, Ensemble) else found.kinds[k]
     _band(
         ax,
         grid,

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..costs import Train
 from ..fitting._evidence import evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import refuse
 from ..plans._allocate import Allocation
 from ..table._scope import ranges
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def coverage_map(fit: Fit, plan: Allocation | Mapping[str, Any] | None = None) -> Figure:
+def coverage_map(fit: Fit | Ensemble, plan: Allocation | Mapping[str, Any] | None = None) -> Figure:
     """Runs over compute C = 6 N D [FLOP] and D/N [tokens per parameter], the patch that they cover, and a plan.
 
     Colour is the residual of a run in standard deviations, area how often that run was made. The solid outline is the hull
@@ -37,8 +37,7 @@ def coverage_map(fit: Fit, plan: Allocation | Mapping[str, Any] | None = None) -
     >>> coverage_map(best, {"N": 1e9, "D": 1e13}).axes[0].get_title().splitlines()[1]
     'plan: 60 times the largest C, D/N 7.8 times the largest (not tested there)'
     """
-    fit.one_cell("plots.coverage_map")
-    point = fit if fit.point is None else fit.point
+    point = point_of(fit, "plots.coverage_map")
     runs = point.problem.runs
     if not {"N", "D"} <= set(runs.columns):
         raise refuse(
@@ -59,7 +58,7 @@ def coverage_map(fit: Fit, plan: Allocation | Mapping[str, Any] | None = None) -
     places, of, count = np.unique(np.stack([compute, ratio], 1), axis=0, return_inverse=True, return_counts=True)
     area = 22.0 * count
     if point.problem.objective.observes:
-        at = evidence(point)[0]
+        at = evidence(point)
         own = -at.residual * np.sqrt(at.precision)
         own = own / np.sqrt(np.sum(own**2) / max(at.spare, 1))
         mean = np.bincount(np.ravel(of), own) / count

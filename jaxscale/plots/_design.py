@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit
 from ..ground._errors import nearest, refuse
 from ..plans._design import Design
 from ..table._runs import Runs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST = 12  # numbers of an answer that have a bar of their own
 
 
-def design(found: Design, runs: Runs | Fit | None = None) -> Figure:
+def design(found: Design, runs: Runs | Fit | Ensemble | None = None) -> Figure:
     """Runs of a design at their N [parameters] and D [tokens], and the standard deviation of its answer before and after.
 
     `found` comes from `design`, `runs` are those that exist, or the fit that holds them. The area of a circle is how often
@@ -42,7 +42,7 @@ def design(found: Design, runs: Runs | Fit | None = None) -> Figure:
                 change=f"candidates with N and D.{nearest(name, found.candidates)}",
             )
     figure, (left, right), mpl = new(11.5, 4.8, 1, 2, width_ratios=[1.35, 1.0])
-    _plane(figure, left, found, runs.problem.runs if isinstance(runs, Fit) else runs, mpl)
+    _plane(figure, left, found, runs.problem.runs if isinstance(runs, Fit | Ensemble) else runs, mpl)
     _deviations(right, found)
     return figure
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..costs import Train
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, Fitted, point_of
 from ..ground._errors import refuse
 from ..plans._allocate import Allocation, allocate, solved
 from ..plans._allocate import allocation as named
@@ -50,8 +50,8 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['efficient frontier', 'budget', 'loss within 0.1 %', 'optimum', 'D at most 2e12']
     """
-    if isinstance(plan, Fit):
-        plan.one_cell("plots.frontier")
+    if isinstance(plan, Fitted):
+        point_of(plan, "plots.frontier")  # of one table
         plan = _over_runs(plan)
     asked, fitted = plan.asked
     _check(plan, asked)
@@ -109,7 +109,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     return figure
 
 
-def _over_runs(fit: Fit) -> Allocation:
+def _over_runs(fit: Fit | Ensemble) -> Allocation:
     """Plans of a fit over the compute of its runs, and ten times beyond."""
     law, runs = fit.problem.law, fit.problem.runs
     if set(law.columns) != {"N", "D"} or law.groups:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..costs import Train
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit
 from ..ground._errors import refuse
 from ..plans._allocate import allocate
 from ._figure import new
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NEAR = 0.15  # in ln C
 
 
-def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
+def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
     """Loss [nats/token] of a law of N and D: against compute with lines of constant N, and against N with isoFLOP lines.
 
     `fit` is one fit or an ensemble (its point is drawn). Compute is 6 N D [FLOP]. The dashed line is the frontier: the
@@ -29,7 +29,7 @@ def loss(fit: Fit, *, sizes: int = 6, budgets: int = 6) -> Figure:
     >>> len(loss(best).axes) >= 2
     True
     """
-    fit = fit if fit.point is None else fit.point
+    fit = fit.point
     runs, law = fit.problem.runs, fit.law
     if set(law.columns) != {"N", "D"} or law.groups:
         raise refuse(

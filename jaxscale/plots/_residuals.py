@@ -12,7 +12,7 @@ import numpy as np
 
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._noise import spread
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import refuse
 from ..ground._tails import student
 from ..table._scope import axes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NAMED = 3  # residuals with a label
 
 
-def residuals(fit: Fit) -> Figure:
+def residuals(fit: Fit | Ensemble) -> Figure:
     """Residuals [% of the loss: observed over fitted, less 1] against N, D, C = 6 N D and D/N, or against each column.
 
     The grey band holds 95 % of noise of the size of the residuals; the orange line is the running median, over a fifth of
@@ -37,8 +37,7 @@ def residuals(fit: Fit) -> Figure:
     >>> [ax.get_xlabel() for ax in residuals(best).axes]
     ['N [parameters (total)]', 'D [tokens]', 'C = 6 N D [FLOP]', 'D / N [tokens per parameter]']
     """
-    fit.one_cell("plots.residuals")
-    point = fit if fit.point is None else fit.point
+    point = point_of(fit, "plots.residuals")
     problem = point.problem
     if not problem.objective.observes:
         raise refuse(
@@ -46,7 +45,7 @@ def residuals(fit: Fit) -> Figure:
             why="its value is a likelihood, to which nothing observed is compared",
             change="a law of the observed metric itself",
         )
-    at = evidence(point)[0]
+    at = evidence(point)
     rows = {c: at.table.rows[c][at.rows] for c in problem.law.columns}
     panels = {name: v for name, v in axes({c: v for c, v in rows.items() if v.ndim == 1}).items() if np.ptp(v) > 0}
     if not panels:

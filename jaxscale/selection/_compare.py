@@ -20,7 +20,7 @@ from .. import objectives as obj
 from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import evidence
 from ..fitting._fit import fit
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Fits, Status
 from ..formula._law import Law
 from ..ground._errors import InputError, JaxscaleWarning
 from ..ground._life import saying
@@ -56,7 +56,7 @@ class Comparison:
     failed: np.ndarray
     folds: tuple[Fold, ...]
     predicted: tuple[np.ndarray, ...]
-    fits: dict[str, Fit]
+    fits: dict[str, Fits]
     level: float
     log: bool
     remarks: tuple[str, ...] = field(default=())
@@ -140,7 +140,7 @@ def compare(
     scales = [scale_of(table, scale, next(iter(named.values()))) for table in tables]
     most = max(_size(law) for law in named.values())
     folds, remarks = folds_of(tables, scales, sorted(set(ratios)), int(np.ceil(1.5 * most)))
-    fits, predicted, drawn, failed = dict[str, Fit](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
+    fits, predicted, drawn, failed = dict[str, Fits](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
     whole = list[list[Fit]]()
     with saying("laws compared", len(named), "law") as said:
         for name, law in named.items():
@@ -180,14 +180,14 @@ def _size(law: Law) -> int:
     return sum(int(np.prod(spec.shape)) for spec in law.free.values())
 
 
-def _resampled(fits: Fit, resamples: int, seed: int) -> Fit:
+def _resampled(fits: Fits, resamples: int, seed: int) -> Fits:
     """Ensembles by table; a fit that is not OK is resampled all the same, because its predictions count."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", JaxscaleWarning)  # which fits are not OK is a column of the result
         return bootstrap(fits, resamples, seed=seed)
 
 
-def _at(fit: Fit, table: Runs, test: np.ndarray) -> np.ndarray:
+def _at(fit: Fit | Ensemble, table: Runs, test: np.ndarray) -> np.ndarray:
     """Predictions at the held-out rows, (m,) or (resamples, m)."""
     law = fit.problem.law
     names = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
@@ -206,7 +206,7 @@ def _criteria(whole: list[list[Fit]]) -> np.ndarray:
 
 
 def _criterion(fit: Fit, narrow: bool) -> tuple[float, float]:
-    e = evidence(fit)[0]
+    e = evidence(fit)
     n, k = len(e.rows), len(e.x)
     if fit.problem.objective.observes:
         scale = np.average(np.abs(e.residual) if narrow else e.residual**2, weights=e.weights)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble
 from ..ground._interval import Interval
 from ..ground._roots import halved
 from ..ground._tails import students
@@ -89,7 +89,7 @@ def _changing(draws: np.ndarray) -> float:
     return float(np.mean(np.any(signs[:, 1:] * signs[:, :-1] < 0, 1))) if draws.size else float("nan")
 
 
-def by_refits(sides: Sides, draws: tuple[Fit, Fit], grid: np.ndarray, level: float) -> tuple[Curves, float]:
+def by_refits(sides: Sides, draws: tuple[Ensemble, Ensemble], grid: np.ndarray, level: float) -> tuple[Curves, float]:
     """Both curves with percentiles, and the share of refits whose curves cross; `difference.failed` refits lack a curve."""
     at_point, at_each = both_ways(sides, draws, grid, True)
     multiplier = percentiles(at_point, at_each, True, level)["multiplier"]

@@ -8,12 +8,12 @@ percentiles of their multipliers, in which those count as infinite that never re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit
 from ..ground._interval import Interval
 from ..ground._roots import halved
 from ..ground._tails import student_below, students
@@ -106,12 +106,14 @@ def _ends(z: Callable[[np.ndarray], Any], middle: np.ndarray, wide: np.ndarray) 
 
 
 # -- from refits ------------------------------------------------------------------------------------------------------
-def by_draws(sides: Sides, draws: tuple[Fit, Fit], where: np.ndarray, budgets: bool, level: float) -> dict[str, Any]:
+def by_draws(sides: Sides, draws: tuple[Ensemble, Ensemble], where: np.ndarray, budgets: bool, level: float) -> dict[str, Any]:
     """Percentiles of the multipliers of paired refits, infinite ones included."""
     return percentiles(*both_ways(sides, draws, where, budgets), budgets, level)
 
 
-def both_ways(sides: Sides, draws: tuple[Fit, Fit], where: np.ndarray, budgets: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def both_ways(
+    sides: Sides, draws: tuple[Ensemble, Ensemble], where: np.ndarray, budgets: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """`multipliers` of the fits and of their paired refits."""
     wide = np.broadcast_to(where, (len(draws[0]), len(where)))
     return multipliers([s.fit for s in sides], sides, where, budgets), multipliers(list(draws), sides, wide, budgets)
@@ -131,7 +133,7 @@ def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, leve
     return out
 
 
-def multipliers(fits: list[Fit], sides: Sides, where: np.ndarray, budgets: bool) -> dict[str, Any]:
+def multipliers(fits: Sequence[Fit | Ensemble], sides: Sides, where: np.ndarray, budgets: bool) -> dict[str, Any]:
     """ln of the multiplier, and both losses at budgets with their difference (..., K), of every lane of two fits or ensembles."""
     base, other = fits
     if not budgets:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..fitting._bootstrap import reweighted_at
 from ..fitting._evidence import Evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, Fitted
 from ..ground._errors import refuse
 from ..table._runs import Runs
 from ..uncertainty._covariance import Covariance, covariance_of, left_outs
@@ -139,7 +139,7 @@ def joint(base: list[Evidence], other: list[Evidence], pairs: list[Pairs], kind:
 # -- refits of both -------------------------------------------------------------------------------------------------
 def paired_refits(
     base: Evidence, other: Evidence, pairs: Pairs, resamples: int, seed: int, by: str | None = None
-) -> tuple[Fit, Fit]:
+) -> tuple[Ensemble, Ensemble]:
     """Ensembles of both fits in which the two runs of a pair have the same weight in every refit.
 
     One stream of random numbers serves both: partners have the same place in it, and all other units one of their own.
@@ -157,10 +157,10 @@ def paired_refits(
 def check_pair(base: Any, other: Any) -> None:
     """Raise where two fits cannot be compared: ensembles, several tables, another table layout, no loss."""
     for name, fit in (("base", base), ("other", other)):
-        if not isinstance(fit, Fit):
+        if not isinstance(fit, Fitted):
             raise TypeError(f"compare_recipes: {name} is a {type(fit).__name__}; both are fits, jsl.fit(law, runs)")
-        if fit.point is not None or np.ndim(fit.value):
-            what = "an ensemble" if fit.point is not None else "fits of several tables"
+        if not isinstance(fit, Fit):
+            what = "an ensemble" if isinstance(fit, Ensemble) else "fits of several tables"
             raise refuse(
                 f"compare_recipes: {name} is {what}",
                 why="refits have to be drawn together to be paired, so they are made here",

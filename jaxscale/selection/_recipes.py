@@ -124,7 +124,7 @@ def compare_recipes(
     """
     check_pair(base, other)
     where = _asked(budget, target, level)
-    a, b = evidence(base)[0], evidence(other)[0]
+    a, b = evidence(base), evidence(other)
     kind = _kind(a, b, kind, by)
     options: dict[str, Any] = {"cost": cost, "over": over, "given": given, "bounds": bounds}
     sides = optimal(base, [a], **options), optimal(other, [b], **options)

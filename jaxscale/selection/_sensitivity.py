@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..fitting._ensemble import over_ensemble
-from ..fitting._evidence import evidence, parameters, slopes_of
+from ..fitting._evidence import evidence_of_each, parameters, slopes_of
 from ..fitting._fit import fit
 from ..fitting._fit import fit as fitted
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..formula._law import Law
 from ..ground._errors import warn
 from ..ground._life import saying
@@ -104,7 +104,7 @@ def sensitivity(
 
 
 def delta_sensitivity(
-    fit: Fit, deltas: Sequence[float] | None = None, *, of: Callable[[Law], Any] | None = None
+    fit: Fit | Ensemble, deltas: Sequence[float] | None = None, *, of: Callable[[Law], Any] | None = None
 ) -> tuple[np.ndarray, Any]:
     """Deltas (k,), in the objective's unit, and a result at each of them, a tree of arrays (k, ...) in its units.
 
@@ -119,8 +119,7 @@ def delta_sensitivity(
 
     No source: a table that every robust fit should come with.
     """
-    fit.one_cell("delta_sensitivity()")
-    point = fit if fit.point is None else fit.point
+    point = point_of(fit, "delta_sensitivity()")
     problem, certificate = point.problem, point.certificate
     name = problem.objective.width
     if name is None:
@@ -132,4 +131,4 @@ def delta_sensitivity(
     fits = fitted(problem.law, problem.runs, objective=objectives, starts=starts, solver=problem.solver, seed=problem.seed)
     if not np.all(fits.ok):
         warn(f"delta_sensitivity(): the fit is not OK at delta {', '.join(f'{d:.3g}' for d in wanted[~fits.ok])}")
-    return wanted, slopes_of(evidence(fits), of or parameters)[0]
+    return wanted, slopes_of(evidence_of_each(fits), of or parameters)[0]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._robust import robust_scale
 from ..ground._tails import f_tail, student
 from ..table._rules import unfinished
@@ -20,7 +20,7 @@ _ALARM = 1e-3
 _FAR = 6.0  # robust scales; of normal noise one residual in 500 million lies beyond
 
 
-def cautions(fit: Fit) -> tuple[str, ...]:
+def cautions(fit: Fit | Ensemble) -> tuple[str, ...]:
     """Sentences about a fit of one table and objective; none where nothing was seen, or where there are no residuals.
 
     >>> import jaxscale as jsl
@@ -30,8 +30,8 @@ def cautions(fit: Fit) -> tuple[str, ...]:
 
     No source: robust versions of the usual looks at residuals.
     """
-    fit.one_cell("cautions()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "cautions()")
+    at = evidence(point)
     return cautions_of(at) if at.fit.problem.objective.observes else ()
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fitting._bootstrap import leave_out
+from ..fitting._cells import coordinates
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._fit import coordinates
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..ground._errors import refuse, warn
 from ..ground._linalg import scaled_inverse
 
@@ -58,7 +58,7 @@ class Covariance:
         return f"<Covariance {self.kind}, {self.dof:g} degrees of freedom; standard deviations {shown}>"
 
 
-def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> Covariance:
+def covariance(fit: Fit | Ensemble, kind: str | None = None, *, by: str | None = None) -> Covariance:
     """Covariance of the parameters of one fit: of ln where they are positive, and so of relative changes.
 
     `kind` is "hc3", "cr3", "sandwich" or "laplace" (default: "cr3" where a `run` has several rows, else "hc3"); `by` names
@@ -72,8 +72,8 @@ def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> C
     Source: Huber 1967 (sandwich); MacKinnon and White 1985 (HC3); Bell and McCaffrey 2002 (CR3, cluster jackknife). That
     a Newton step with the row-wise second derivative stands for the refit of a Huber objective is ours.
     """
-    fit.one_cell("covariance()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "covariance()")
+    at = evidence(point)
     found = covariance_of(at, kind or ("cr3" if at.clusters(by) is not None else "hc3"), by)
     unit = np.asarray(at.job.unit)  # a coordinate of a real parameter counts in the size of its start range
     steps = None if found.steps is None else found.steps * unit

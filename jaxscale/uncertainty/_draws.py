@@ -16,11 +16,11 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._bootstrap import resampling_job
+from ..fitting._cells import coordinates
 from ..fitting._evidence import Evidence
-from ..fitting._fit import coordinates, grid
 from ..fitting._lanes import Job, resample_of
 from ..fitting._resample import NOISY
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, grid
 from ..formula._sums import kernel, outer, per_run, sums
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
@@ -73,11 +73,10 @@ def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: 
     return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t), median)
 
 
-def covariances(ensemble: Fit, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def covariances(ensemble: Ensemble, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates (B, P) of the draws, the sandwich covariance (P, P) of the fit, and of each draw on its resample (B, P, P)."""
     if ensemble.kind in NOISY:
         raise ValueError(f"kind='studentised' needs resamples of kind 'pairs' or 'bayes', not {ensemble.kind!r}")
-    assert ensemble.point is not None
     seed, table = ensemble.drawn
     job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, seed)
     key = job.key ^ np.asarray([0, table], np.uint32)  # as in the job of several tables that the draws come from

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fitting._evidence import evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ._covariance import noise_scale
 
 
@@ -47,7 +47,7 @@ class Identifiability:
         )
 
 
-def identifiability(fit: Fit) -> Identifiability:
+def identifiability(fit: Fit | Ensemble) -> Identifiability:
     """What the runs determine: a spectrum in coordinates (ln of positive parameters), dimensionless.
 
     >>> import jaxscale as jsl
@@ -57,8 +57,8 @@ def identifiability(fit: Fit) -> Identifiability:
 
     Source: Gutenkunst et al. 2007 (spectra of fits); the count against the start ranges is ours.
     """
-    fit.one_cell("identifiability()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "identifiability()")
+    at = evidence(point)
     keep = ~at.edge
     hessian = at.hessian[np.ix_(keep, keep)]
     size = np.sqrt(np.maximum(np.abs(np.diagonal(hessian)), 1e-300))

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from ..fitting._evidence import Evidence, evidence, parameters, slopes_at
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._law import Law
 from ._covariance import few_inside, inverse_hessian, left_out
 
@@ -52,7 +52,9 @@ class Influence:
         return f"<Influence of {len(self.labels)} {self.by}, by {how}>"
 
 
-def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | None = None, exact: bool | None = None) -> Influence:
+def influence(
+    fit: Fit | Ensemble, *, of: Callable[[Law], Any] | None = None, by: str | None = None, exact: bool | None = None
+) -> Influence:
     """Change of a result, in its units, when each run or group is left out, with its derivatives by weights and losses.
 
     `of` takes the bound law (default: its parameters); `by` names a group column (default: rows, or runs where a `run` has
@@ -67,8 +69,8 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
 
     Source: Cook and Weisberg 1982 (case deletion by one step); Giordano et al. 2019 (the same for M-estimators).
     """
-    fit.one_cell("influence()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "influence()")
+    at = evidence(point)
     exact = few_inside(at) if exact is None else exact
     moves, labels, by = moved(at, by, exact=exact)
     values, slopes = slopes_at(at, of or parameters, np.concatenate([at.x[None], at.x + moves]))

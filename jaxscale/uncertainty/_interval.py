@@ -19,11 +19,11 @@ import numpy as np
 
 from ..fitting._bootstrap import bootstrap
 from ..fitting._ensemble import over_ensemble
-from ..fitting._evidence import Evidence, evidence, slopes_at, slopes_of
-from ..fitting._fit import grid
+from ..fitting._evidence import Evidence, evidence_of_each, slopes_at, slopes_of
 from ..fitting._groups import coordinates_of, too_many
+from ..fitting._problem import element_names
 from ..fitting._resample import KINDS as RESAMPLES
-from ..fitting._results import Fit, Status, element_names
+from ..fitting._results import Ensemble, Fit, Fits, Fitted, Status, grid, point_of, resampled
 from ..formula._law import Law
 from ..ground._interval import Interval
 from ..ground._tails import student
@@ -71,34 +71,34 @@ def interval(
         raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level={level}: a probability such as 0.95")
-    if not isinstance(ensemble, Fit):
+    if not isinstance(ensemble, Fitted):
         if of is not None or kind not in (None, "percentile"):
             raise TypeError(
                 f"{'of=' if of is not None else f'kind={kind!r}'} needs a fit or an ensemble; arrays have percentiles"
             )
         return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), ensemble)
-    point = ensemble if ensemble.point is None else ensemble.point
-    if ensemble.point is not None:
+    point = ensemble.point
+    if resampled(ensemble):
         kind = kind or "percentile"
         if by is not None and kind in _draws.KINDS:
-            raise ValueError(f"by={by!r}: this ensemble was drawn by {ensemble.by!r}; give by to bootstrap(...)")
-    if kind == "percentile" and ensemble.point is not None:
-        return _percentiles(ensemble, of, level)
-    if ensemble.point is None and point.cells is None and too_many(point.problem.law, point.problem.runs):
-        return _of_groups(point, of, kind, level)
-    at = evidence(point)
+            raise ValueError(f"by={by!r}: the refits of this ensemble were drawn already; give by to bootstrap(...)")
+        if kind == "percentile":
+            return _percentiles(ensemble, of, level)
+    if isinstance(ensemble, Fit) and too_many(point.problem.law, point.problem.runs):
+        return _of_groups(ensemble, of, kind, level)
+    at = evidence_of_each(point)
     kind = kind or _one_kind([default_kind(e, by) for e in at])
     scale = Scale(point.problem.law, of, log)
     if kind in _covariance.KINDS:
         found = _by_covariance(at, _covariance.covariances_of(at, kind, by), scale, level, kind)
         found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
         return _unknown_aside(found, point) if of is None else found
-    if ensemble.point is None:
-        ensemble = bootstrap(point, REFITS, by=by)
+    refits = ensemble if resampled(ensemble) else bootstrap(point, REFITS, by=by)
     if kind == "percentile":
-        return _percentiles(ensemble, of, level)
-    ensemble.one_cell(f"interval(kind={kind!r})")
-    found = _by_draws(ensemble, at[0], kind, scale, level)
+        return _percentiles(refits, of, level)
+    point_of(refits, f"interval(kind={kind!r})")
+    assert isinstance(refits, Ensemble)
+    found = _by_draws(refits, at[0], kind, scale, level)
     return _unknown_aside(found, point) if of is None else found
 
 
@@ -156,17 +156,18 @@ def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, lev
     return scale.back(jax.tree.map(one, values, slopes))
 
 
-def _percentiles(ensemble: Fit, of: Any, level: float) -> Any:
+def _percentiles(ensemble: Ensemble | Fits, of: Any, level: float) -> Any:
     draws = over_ensemble(ensemble, of) if of is not None else dict(ensemble.params)
-    assert ensemble.point is not None
     point = _at_fit(ensemble.point, of) if of is not None else dict(ensemble.point.params)
     found = jax.tree.map(lambda d, v: _draws.percentile(d, level, 0, v), draws, point)
-    if of is not None or ensemble.kind == "posterior":  # a prior may identify what the runs do not
+    if of is not None or (
+        isinstance(ensemble, Ensemble) and ensemble.kind == "posterior"
+    ):  # a prior may identify what the runs do not
         return found
     return _unknown_aside(found, ensemble.point)
 
 
-def _at_fit(point: Fit, of: Callable[[Law], Any]) -> Any:
+def _at_fit(point: Fit | Fits, of: Callable[[Law], Any]) -> Any:
     """`of` at the fit, with the axes of several tables and objectives, where there are any, first."""
     with jax.enable_x64(True):
         each = [jax.tree.map(np.asarray, of(one.law)) for one in grid(point).flat]
@@ -174,7 +175,7 @@ def _at_fit(point: Fit, of: Callable[[Law], Any]) -> Any:
     return jax.tree.map(lambda *v: np.reshape(v, (*shape, *np.shape(v[0])))[()], *each)
 
 
-def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
+def _by_draws(ensemble: Ensemble, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
     """BCa and studentised intervals, which need more than the draws."""
     if ensemble.kind not in RESAMPLES:
         raise ValueError(f"kind={kind!r} is for refits; draws of a {ensemble.kind} have percentiles")
@@ -199,7 +200,7 @@ def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float
     return scale.back(jax.tree.map(studentised, draws, values, slopes, inner))
 
 
-def _unknown_aside(found: dict[str, Interval], point: Fit) -> dict[str, Interval]:
+def _unknown_aside(found: dict[str, Interval], point: Fit | Fits) -> dict[str, Interval]:
     """Parameters that are not identified, or run to an edge, get the edges of their support, element by element."""
     law, shape = point.problem.law, np.shape(point.value)
     out, tied = {k: found[k] for k, _ in law.specs}, dict(law.ties)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import objectives
 from ..fitting._evidence import evidence
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import refuse
 from ..ground._tails import f_tail, student
 from ..table._rules import cells, distinct, live
@@ -134,7 +134,7 @@ def noise_of(noise: Any, value: np.ndarray, log: bool) -> tuple[np.ndarray, floa
     return np.asarray(sd * times), float(getattr(noise, "dof", np.inf))
 
 
-def lack_of_fit(fit: Fit, floor: NoiseFloor) -> LackOfFit:
+def lack_of_fit(fit: Fit | Ensemble, floor: NoiseFloor) -> LackOfFit:
     """Test [F, p] of whether the residuals of a fit are larger than the noise floor lets them be, in ln L.
 
     Residuals are averaged over rows of one configuration, so that noise within them is not taken for lack of fit; the floor
@@ -147,8 +147,8 @@ def lack_of_fit(fit: Fit, floor: NoiseFloor) -> LackOfFit:
 
     Source: the classic F test of lack of fit against pure error (Draper and Smith 1998, section 2.1).
     """
-    fit.one_cell("lack_of_fit()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "lack_of_fit()")
+    at = evidence(point)
     if not at.fit.problem.objective.log:
         raise TypeError(f"lack_of_fit() is about ln L; {type(at.fit.problem.objective).__name__} is not")
     law, rows = at.fit.problem.law, np.flatnonzero(at.rows) if at.rows.dtype == bool else at.rows

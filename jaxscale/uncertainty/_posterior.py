@@ -20,7 +20,8 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._evidence import Evidence, evidence
-from ..fitting._results import Fit, all_parameters
+from ..fitting._problem import all_parameters
+from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import evaluate
 from ..ground._compiled import compiled
 from ..ground._errors import warn
@@ -46,14 +47,14 @@ class Sampling:
 
 
 def posterior(
-    fit: Fit,
+    fit: Fit | Ensemble,
     draws: int = 1000,
     *,
     chains: int = 4,
     noise: str = "student",
     scale: tuple[float, float] | None = None,
     seed: int = 0,
-) -> Fit:
+) -> Ensemble:
     """Draws from the posterior of a fit's law and runs: an ensemble, parameters `(chains * draws,)` in the law's units.
 
     `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went, and
@@ -71,10 +72,10 @@ def posterior(
 
     Source: Hoffman and Gelman 2014 (NUTS); Gelman et al. 2013, section 11.4 (split R-hat). Priors and coordinates are ours.
     """
-    fit.one_cell("posterior()")
+    point = point_of(fit, "posterior()")
     if noise not in NOISES:
         raise ValueError(f"noise={noise!r}: there is {', '.join(NOISES)}")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    at = evidence(point)
     if not at.fit.problem.objective.observes:
         raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
     if at.clusters(None) is not None:
@@ -273,7 +274,7 @@ def split_rhat(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(((half - 1) / half * within + between / half) / np.where(within > 0, within, 1.0)))
 
 
-def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
+def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Ensemble:
     x, diverged = found
     names, flat = [*at.names, "ln scale"], x.reshape(-1, x.shape[-1])
     natural = at.job.layout.natural(flat[:, :-1] * at.job.unit)
@@ -295,6 +296,5 @@ def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Fit:
     params = all_parameters(problem.law, natural, (len(flat),))
     certificate = dataclasses.replace(at.fit.certificate, findings=tuple(findings))
     none = np.zeros(len(flat))
-    return Fit(
-        params, none, none.astype(np.int64), certificate, problem, at.fit, "posterior", none.astype(int), work, kind="posterior"
-    )
+    status, steps = none.astype(np.int64), none.astype(int)
+    return Ensemble(params, none, status, certificate, at.fit, "posterior", steps, work, kind="posterior")

@@ -19,7 +19,8 @@ import numpy as np
 from ..fitting._blocks import on_device
 from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Frame, evidence
-from ..fitting._results import Fit, check_central
+from ..fitting._problem import check_central
+from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import arguments
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
@@ -73,7 +74,12 @@ class Predictive:
 
 
 def prediction_interval(
-    fit: Fit, *columns: Any, level: float = 0.95, by: str | None = None, noise: float | NoiseFloor | None = None, **named: Any
+    fit: Fit | Ensemble,
+    *columns: Any,
+    level: float = 0.95,
+    by: str | None = None,
+    noise: float | NoiseFloor | None = None,
+    **named: Any,
 ) -> Interval:
     """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast against each other.
 
@@ -96,7 +102,7 @@ def prediction_interval(
 
 
 def predictive(
-    fit: Fit,
+    fit: Fit | Ensemble,
     verb: str,
     columns: tuple[Any, ...],
     named: dict[str, Any],
@@ -107,21 +113,20 @@ def predictive(
     kind: str | None = None,
 ) -> Predictive:
     """The distribution of the loss of new runs; `noise` replaces that of the residuals."""
-    fit.one_cell(verb)
-    point = fit if fit.point is None else fit.point
-    at = evidence(point)[0]
+    point = point_of(fit, verb)
+    at = evidence(point)
     objective = at.fit.problem.objective
     check_central(at.fit.problem, verb)
     rows, _, codes = arguments(point.law, columns, named)
     with jax.enable_x64(True):
         rows = {c: np.asarray(v, np.float64) for c, v in rows.items()}
         value, slopes = to_numpy(on_device(lambda: _there(at.frame, at.x, rows, codes, log=bool(objective.log))))
-    kind = kind or ("percentile" if fit.point is not None else default_kind(at, by))
+    kind = kind or ("percentile" if isinstance(fit, Ensemble) else default_kind(at, by))
     draws = None
     if kind == "percentile":
-        if fit.point is not None and by is not None:
+        if isinstance(fit, Ensemble) and by is not None:
             raise ValueError(f"by={by!r}: this ensemble was drawn by {fit.by!r}; give by to bootstrap(...)")
-        refits = (fit if fit.point is not None else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
+        refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
         with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
             inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))
         deviation, dof = np.asarray(0.5 * (inner.high - inner.low)), float(max(at.spare, 1))

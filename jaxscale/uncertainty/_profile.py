@@ -20,7 +20,7 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._evidence import Evidence, Frame, evidence, slopes_of
-from ..fitting._results import Fit
+from ..fitting._results import Ensemble, Fit, point_of
 from ..fitting._run import asking
 from ..formula._law import Law
 from ..formula._params import Param
@@ -63,7 +63,7 @@ class Parameter:
 
 
 def profile_likelihood(
-    fit: Fit, of: str | Callable[[Law], Any], *, level: float = 0.95, points: int = 41, log: bool = False
+    fit: Fit | Ensemble, of: str | Callable[[Law], Any], *, level: float = 0.95, points: int = 41, log: bool = False
 ) -> Profile:
     """Profile of a parameter, by name, or of a function of the bound law, in its units, with the interval it implies.
 
@@ -78,8 +78,8 @@ def profile_likelihood(
 
     Source: Venzon and Moolgavkar 1988; the scale for M-estimators: Schrader and Hettmansperger 1980.
     """
-    fit.one_cell("profile_likelihood()")
-    at = evidence(fit if fit.point is None else fit.point)[0]
+    point = point_of(fit, "profile_likelihood()")
+    at = evidence(point)
     quantity, natural = _quantity(at.fit.problem.law, of, log)
     values, slopes = slopes_of([at], quantity)
     if not isinstance(values, np.ndarray) or values.shape != (1,):

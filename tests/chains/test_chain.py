@@ -12,9 +12,9 @@ from jaxscale import laws, real, units
 from jaxscale.chains._propagate import noise
 from jaxscale.fitting._bootstrap import resampling_job
 from jaxscale.fitting._evidence import evidence
-from jaxscale.fitting._fit import grid
 from jaxscale.fitting._lanes import resample_of
 from jaxscale.fitting._resample import KINDS
+from jaxscale.fitting._results import grid
 from jaxscale.objectives import LogHuber, LogSquared, NegLogLik, Squared
 from jaxscale.table._anchors import helpers
 from jaxscale.units import Number
@@ -403,7 +403,7 @@ def test_a_helper_point_is_no_run_in_the_noise_of_new_models():
     for weight in (1.0, 10.0, 100.0):
         helped = jsl.with_helper(table, c + d * 1e-6, weight=weight)
         link = jsl.fit(law, helped, objective=Squared(), starts=4)
-        e = evidence(link)[0]
+        e = evidence(link)
         assert e.spare == 12
         assert e.precision[e.real].mean() == pytest.approx(1.0)
         np.testing.assert_allclose(noise([e], np.array([[1.2, 0.8]])), [[sd, sd]], rtol=1e-6)
@@ -528,7 +528,7 @@ def test_what_is_no_stage_is_refused(worlds, rates):
         jsl.chain(losses[0], rates[0])
     with pytest.raises(TypeError, match="at least one link"):
         jsl.chain(losses[0])
-    with pytest.raises(TypeError, match="fits or ensembles, not Law"):
+    with pytest.raises(TypeError, match="a fit or an ensemble, not Law"):
         jsl.chain(losses[0], laws.accuracy_from_loss)
     with pytest.raises(TypeError, match="takes one table"):
         jsl.chain(losses, links[0])

@@ -26,7 +26,7 @@ from cases import noisy
 import jaxscale as jsl
 from jaxscale.fitting import _blocks, _bootstrap, _host, _job, _run, _store
 from jaxscale.fitting._lanes import begun, draw, solve_block
-from jaxscale.fitting._results import Problem
+from jaxscale.fitting._problem import Problem
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import

@@ -188,5 +188,5 @@ def test_interval_forms(simulated):
         jsl.interval(draws, kind="bca")
     with pytest.raises(TypeError, match="already an ensemble"):
         jsl.bootstrap(jsl.bootstrap(simulated, 5), 5)
-    with pytest.raises(TypeError, match="many laws"):
+    with pytest.raises(AttributeError, match="many laws"):
         _ = jsl.bootstrap(simulated, 5).law

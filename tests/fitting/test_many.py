@@ -79,10 +79,30 @@ def test_predictions_and_plans_keep_the_axes(fits):
     np.testing.assert_allclose(plan["N"][1, 1, 0], jsl.allocate(fits[1, 1], 1e21)["N"], rtol=1e-9)
     with pytest.raises(TypeError, match="one table and objective"):
         jsl.report(fits)
-    with pytest.raises(TypeError, match="give 2 integers"):
-        _ = fits[0]
-    with pytest.raises(TypeError, match="nothing to pick"):
-        _ = fits[0, 0][0]
+
+
+def test_fits_are_a_sequence(fits):
+    """Every way to pick some of them gives the same fits, with the axes that are left."""
+    assert isinstance(fits, jsl.Fits)
+    assert (len(fits), fits.axes, fits.cells.shape) == (3, ("tables", "objectives"), (3, 2))
+    rows = list(fits)
+    assert [type(row) for row in rows] == [jsl.Fits] * 3
+    assert (rows[1].axes, fits[:, 1].axes, fits[1:].axes) == (("objectives",), ("tables",), ("tables", "objectives"))
+    assert rows[1][0] is fits[1, 0] is fits[:, 0][1] is fits[1:][0, 0]
+    assert list(fits[:, 1]) == [fits[0, 1], fits[1, 1], fits[2, 1]]
+    np.testing.assert_array_equal(fits[:, 1].params["A"], fits.params["A"][:, 1])
+    np.testing.assert_array_equal(fits[2].value, [fits[2, 0].value, fits[2, 1].value])
+    boots = jsl.bootstrap(fits[:, 0], 20)
+    assert [type(b) for b in boots] == [jsl.Ensemble] * 3
+    assert boots.params["A"].shape == (20, 3)
+    np.testing.assert_array_equal(boots.params["A"][:, 2], boots[2].params["A"])
+    assert boots.point.cells.tolist() == [fits[0, 0], fits[1, 0], fits[2, 0]]
+    with pytest.raises(IndexError, match="out of bounds"):
+        _ = fits[7]
+    with pytest.raises(IndexError, match="picks none"):
+        _ = fits[3:]
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(fits)
 
 
 def test_given_starts_are_taken_as_they_are():

@@ -295,7 +295,7 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
 def test_a_law_whose_best_sizes_lie_elsewhere_leaves_the_bias_unknown(simulated):
     """And an ensemble is represented by its point."""
     small = dataclasses.replace(simulated, params=simulated.params | {"A": np.float64(1e-2)})
-    found = jsl.approaches(dataclasses.replace(small, value=np.zeros(3), point=small), 1e22)
+    found = jsl.approaches(jsl.Ensemble(small.params, np.zeros(3), np.zeros(3, int), small.certificate, small), 1e22)
     for row in found.rows[:4]:
         assert np.isfinite(row.exponent)
         assert np.isnan(row.exponent_bias)

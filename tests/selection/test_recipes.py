@@ -186,7 +186,7 @@ def test_only_pairs_share_their_weights(pairs):
     law = jsl.laws.power_law.fix(E=0.0, alpha=0.3).start(x0=(0.1, 10.0))
     seeds = [[f"{i}" if i < pairs else f"{i} of {k}" for i in range(25)] for k in range(2)]
     tables = [jsl.Runs.from_columns(x=x, loss=x**-0.3 * np.exp(noise), groups={"seed": s}) for s in seeds]
-    own = [evidence(f)[0] for f in fitted(*tables, law=law)]
+    own = [evidence(f) for f in fitted(*tables, law=law)]
     both = pairs_of(*own)
     assert len(both) == pairs
     drawn = [np.log(f.params["x0"]) for f in paired_refits(*own, both, 4000, 0)]
