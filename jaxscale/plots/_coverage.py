@@ -55,20 +55,7 @@ def coverage_map(fit: Fit | Ensemble, plan: Allocation | Mapping[str, Any] | Non
     size, tokens = runs["N"][live], runs["D"][live]
     compute, ratio = Train()(size, tokens), tokens / size
     figure, (ax,), _ = new(7.8, 5.4)
-    places, of, count = np.unique(np.stack([compute, ratio], 1), axis=0, return_inverse=True, return_counts=True)
-    area = 22.0 * count
-    if point.problem.objective.observes:
-        at = evidence(point)
-        own = -at.residual * np.sqrt(at.precision)
-        own = own / np.sqrt(np.sum(own**2) / max(at.spare, 1))
-        mean = np.bincount(np.ravel(of), own) / count
-        dots = ax.scatter(*places.T, s=area, c=mean, cmap="RdBu_r", vmin=-3, vmax=3, edgecolor=GREY, linewidth=0.5, zorder=3)
-        figure.colorbar(dots, ax=ax, label="residual [standard deviations of the noise]", pad=0.01, extend="both")
-    else:
-        ax.scatter(*places.T, s=area, color=BLUE, edgecolor=GREY, linewidth=0.5, zorder=3)
-    if count.max() > 1:
-        for n in sorted({1, int(count.max())}):
-            ax.scatter([], [], s=22.0 * n, facecolor="white", edgecolor=GREY, label=f"{n} equal runs" if n > 1 else "1 run")
+    places = _runs(figure, ax, point, compute, ratio)
     outline = np.exp(hull(np.log(places)))
     ax.fill(*outline.T, facecolor=GREY, alpha=0.12, linewidth=0, zorder=1)
     ax.plot(*np.concatenate([outline, outline[:1]]).T, color=GREY, linewidth=1.0, zorder=2, label="hull of the runs")
@@ -84,6 +71,25 @@ def coverage_map(fit: Fit | Ensemble, plan: Allocation | Mapping[str, Any] | Non
     ax.margins(0.08)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
     return figure
+
+
+def _runs(figure: Any, ax: Any, point: Fit, compute: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Draw the runs; where they are (places, 2): C and D/N."""
+    places, of, count = np.unique(np.stack([compute, ratio], 1), axis=0, return_inverse=True, return_counts=True)
+    area = 22.0 * count
+    if point.problem.objective.observes:
+        at = evidence(point)
+        own = -at.residual * np.sqrt(at.precision)
+        own = own / np.sqrt(np.sum(own**2) / max(at.spare, 1))
+        mean = np.bincount(np.ravel(of), own) / count
+        dots = ax.scatter(*places.T, s=area, c=mean, cmap="RdBu_r", vmin=-3, vmax=3, edgecolor=GREY, linewidth=0.5, zorder=3)
+        figure.colorbar(dots, ax=ax, label="residual [standard deviations of the noise]", pad=0.01, extend="both")
+    else:
+        ax.scatter(*places.T, s=area, color=BLUE, edgecolor=GREY, linewidth=0.5, zorder=3)
+    if count.max() > 1:
+        for n in sorted({1, int(count.max())}):
+            ax.scatter([], [], s=22.0 * n, facecolor="white", edgecolor=GREY, label=f"{n} equal runs" if n > 1 else "1 run")
+    return places
 
 
 def _columns(plan: Any) -> Mapping[str, Any]:

@@ -64,12 +64,8 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     if fitted is not None:
         asked = dataclasses.replace(asked, question=asked.question.under(fitted.law))
 
-    limits = np.atleast_2d(asked.limits)
-    n, d, ok = (np.atleast_1d(v) for v in (plan["N"], plan["D"], np.asarray(plan.status) == 0))
-    if not np.any(ok):
-        raise refuse("plots.frontier: no plan is valid", why=plan.remarks[0], change="the limits or the bounds")
-    lanes = np.flatnonzero(ok)
-    lanes = np.unique(lanes[np.round(np.linspace(0, len(lanes) - 1, _BUDGETS)).astype(int)])
+    limits, lanes = np.atleast_2d(asked.limits), _drawn(plan)
+    n, d = (np.atleast_1d(plan[c]) for c in ("N", "D"))
     region = near_optimal(plan, loss=loss)
     path = _frontier(plan, asked, fitted)
     seen = {c: np.concatenate([np.ravel(v[c]) for v in (path, region.low, region.high)]) for c in ("N", "D")}
@@ -79,8 +75,8 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
 
     figure, (ax,), _ = new(8.6, 6.2)
     ax.set(xscale="log", yscale="log", xlim=np.exp(view.x[[0, -1]]), ylim=np.exp(view.y[[0, -1]]))
-    goals = plan.loss if plan.value is None else plan.value
-    _contours(ax, view, questions[0], fields[0], np.atleast_1d(goals)[lanes])
+    goals = np.atleast_1d(plan.loss if plan.value is None else plan.value)[lanes]
+    _contours(ax, view, questions[0], fields[0], goals)
     if runs is not None:
         ax.scatter(runs["N"], runs["D"], s=10, color=GREY, alpha=0.7, linewidth=0, zorder=2.5, label="runs")
     if len(path["N"]) > 1:
@@ -91,22 +87,44 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), unit, first=i == 0)
         _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss, said if i == 0 else None)
     if cloud is not None:
-        every = np.linspace(0, len(cloud.loss) - 1, min(_CLOUD, len(cloud.loss))).astype(int)
-        at = [np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel() for c in ("N", "D")]
-        ax.scatter(*at, s=70, marker="|", color=SKY, alpha=0.3, linewidth=0.7, zorder=2.8)
-        ax.plot([], [], "|", color=SKY, markersize=9, label="optima of refits")
-    ax.plot(n[lanes], d[lanes], "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum")
-    for at, *place in zip(np.atleast_1d(goals)[lanes], n[lanes], d[lanes], strict=True):
-        beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "bbox": _CLEAR}
-        ax.annotate(f"{at:#.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
+        _refits(ax, cloud, lanes)
+    _optima(ax, n[lanes], d[lanes], goals)
     _cut_off(ax, view, questions, fields)
+    _title(figure, ax, asked)
+    return figure
+
+
+def _drawn(plan: Allocation) -> np.ndarray:
+    """Which of the plan's budgets are drawn: up to four of those that have a valid plan."""
+    lanes = np.flatnonzero(np.atleast_1d(np.asarray(plan.status) == 0))
+    if not len(lanes):
+        raise refuse("plots.frontier: no plan is valid", why=plan.remarks[0], change="the limits or the bounds")
+    return np.unique(lanes[np.round(np.linspace(0, len(lanes) - 1, _BUDGETS)).astype(int)])
+
+
+def _title(figure: Any, ax: Any, asked: Put) -> None:
     nats = f" [{asked.question.law.unit.name}]" if _goal(asked.question) == "loss" else ""
     title = f"{asked.question.law.name}: contours of the {_goal(asked.question)}{nats}"
     ax.set(xlabel="N [parameters]", ylabel="D [tokens]", title=title)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter("")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
-    return figure
+
+
+def _refits(ax: Any, cloud: Allocation, lanes: np.ndarray) -> None:
+    """Optima of the refits, some hundred of them, at the budgets that are drawn."""
+    every = np.linspace(0, len(cloud.loss) - 1, min(_CLOUD, len(cloud.loss))).astype(int)
+    at = [np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel() for c in ("N", "D")]
+    ax.scatter(*at, s=70, marker="|", color=SKY, alpha=0.3, linewidth=0.7, zorder=2.8)
+    ax.plot([], [], "|", color=SKY, markersize=9, label="optima of refits")
+
+
+def _optima(ax: Any, n: np.ndarray, d: np.ndarray, goals: np.ndarray) -> None:
+    """The optimum of each budget, with what is reached there."""
+    ax.plot(n, d, "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum")
+    for at, *place in zip(goals, n, d, strict=True):
+        beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "bbox": _CLEAR}
+        ax.annotate(f"{at:#.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
 
 
 def _over_runs(fit: Fit | Ensemble) -> Allocation:

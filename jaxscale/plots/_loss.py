@@ -8,8 +8,10 @@ import numpy as np
 
 from ..costs import Train
 from ..fitting._results import Ensemble, Fit
+from ..formula._law import Law
 from ..ground._errors import refuse
-from ..plans._allocate import allocate
+from ..plans._allocate import Allocation, allocate
+from ..table._runs import Runs
 from ._figure import new
 
 if TYPE_CHECKING:
@@ -38,12 +40,22 @@ def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
             change="a law of N and D, or plots.frontier(allocate(fit, budget, given={...}))",
         )
     figure, (left, right), mpl = new(11.5, 4.6, 1, 2)
-    n, d, target = runs["N"], runs["D"], runs[runs.target_name]
-    c = Train()(n, d)
-    span = np.geomspace(c.min() / 1.5, c.max() * 1.5, 200)
-    norm = mpl.colors.LogNorm(n.min(), n.max())
-    cmap = mpl.colormaps["viridis"]
+    target = runs[runs.target_name]
+    best = allocate(law, levels := _busiest(Train()(runs["N"], runs["D"]), budgets))
+    points = _by_compute(left, law, runs, sizes, mpl)
+    _by_size(right, law, runs, levels, best, mpl)
+    figure.colorbar(points, ax=left, label="N [parameters]", pad=0.01)
+    top = target.max() + 0.05 * np.ptp(target)
+    for ax in (left, right):
+        ax.set_ylim(min(target.min(), np.min(best.loss)) - 0.05 * np.ptp(target), top)
+    return figure
 
+
+def _by_compute(left: Any, law: Law, runs: Runs, sizes: int, mpl: Any) -> Any:
+    """Loss against compute in lines of constant N, with the frontier; the points."""
+    n, c, target = runs["N"], Train()(runs["N"], runs["D"]), runs[runs.target_name]
+    span = np.geomspace(c.min() / 1.5, c.max() * 1.5, 200)
+    norm, cmap = mpl.colors.LogNorm(n.min(), n.max()), mpl.colormaps["viridis"]
     for size in np.geomspace(n.min(), n.max(), sizes):
         at = c[np.abs(np.log(n / size)) < np.log(n.max() / n.min()) / (2 * (sizes - 1))]
         if len(at):
@@ -53,9 +65,12 @@ def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
     left.plot(span, allocate(law, span).loss, color="black", linestyle="--", linewidth=1.5, label="best loss at each budget")
     left.set(xscale="log", xlabel="compute 6 N D [FLOP]", ylabel=f"loss [{law.unit.name}]", title="lines of constant N")
     left.legend(frameon=False)
-    figure.colorbar(points, ax=left, label="N [parameters]", pad=0.01)
+    return points
 
-    levels = _busiest(c, budgets)
+
+def _by_size(right: Any, law: Law, runs: Runs, levels: np.ndarray, best: Allocation, mpl: Any) -> None:
+    """Loss against N in isoFLOP lines at `levels`, with the best plan of each."""
+    n, c, target = runs["N"], Train()(runs["N"], runs["D"]), runs[runs.target_name]
     norm_c, cmap_c = mpl.colors.LogNorm(levels[0] / 3, levels[-1] * 3), mpl.colormaps["plasma"]
     for level in levels:
         near = np.abs(np.log(c / level)) < _NEAR
@@ -63,14 +78,9 @@ def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
         line = np.geomspace(n[near].min() / 1.5, n[near].max() * 1.5, 200)
         right.plot(line, law(line, level / Train()(line, 1.0)), color=color, linewidth=1.3, label=f"{level:.1e} FLOP")
         right.scatter(n[near], target[near], color=color, s=16, edgecolor="white", linewidth=0.3, zorder=3)
-    best = allocate(law, levels)
     right.plot(best["N"], best.loss, "k--", linewidth=1.5, marker="o", markersize=3.5, label="optimum")
-    top = target.max() + 0.05 * np.ptp(target)
-    for ax in (left, right):
-        ax.set_ylim(min(target.min(), np.min(best.loss)) - 0.05 * np.ptp(target), top)
     right.set(xscale="log", xlabel="N [parameters]", ylabel=f"loss [{law.unit.name}]", title="isoFLOP lines, runs within 15 %")
     right.legend(frameon=False, fontsize=8)
-    return figure
 
 
 def _busiest(c: np.ndarray, most: int) -> Any:

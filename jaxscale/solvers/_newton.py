@@ -82,27 +82,30 @@ class Newton:
             good = (gain > 0.5) | (xp.abs(value - state.value) <= ROUNDING * xp.abs(value))
             change = xp.where(accepted, xp.where(good, 0.2, xp.where(gain > 0.1, 1.0, 2.0)), 4.0)
             damping = xp.where(first, state.damping, xp.clip(state.damping * change, 1e-12, 1e14))
-            trial = x
-            x, value, gradient, curvature = (
-                xp.where(accepted, new, old) for new, old in zip((trial, value, gradient, curvature), state[:4], strict=True)
-            )
-            free = xp.ones_like(x)
-            if lower is not None:  # a coordinate pressed against its edge stays there
-                pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
-                free = xp.where(pressed, 0.0, 1.0)
-            move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
-            if lower is not None:  # nor does one whose own gradient points inside, and which the others would take outside
-                outside = ((x <= lower) & (move < 0.0)) | ((x >= upper) & (move > 0.0))
-                free = xp.where(outside, 0.0, free)
-                move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
-            move = move * xp.minimum(1.0, self.longest / xp.maximum(xp.max(xp.abs(move), 0), 1e-300)) * free
-            if lower is not None:
-                move = xp.clip(x + move, lower, upper) - x
+            here, trial = zip((x, value, gradient, curvature), state[:4], strict=True), x
+            x, value, gradient, curvature = (xp.where(accepted, new, old) for new, old in here)
+            move = _bounded_step(x, gradient, curvature, damping, longest=self.longest, lower=lower, upper=upper)
             curved = xp.einsum("pt,pqt,qt->t", move, curvature, move)
             predicted = -(xp.sum(gradient * move, 0) + 0.5 * curved)
             return x + move - trial, _NewtonState(x, value, gradient, curvature, predicted, damping)
 
         return optax.GradientTransformationExtraArgs(init, update)
+
+
+def _bounded_step(x: Any, gradient: Any, curvature: Any, damping: Any, *, longest: float, lower: Any, upper: Any) -> Any:
+    """A damped step of at most `longest` that leaves no coordinate outside its edges, where there are any."""
+    xp = namespace(x)
+    free = xp.ones_like(x)
+    if lower is not None:  # a coordinate pressed against its edge stays there
+        pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
+        free = xp.where(pressed, 0.0, 1.0)
+    move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
+    if lower is not None:  # nor moves one whose own gradient points inside, and which the others would take outside
+        outside = ((x <= lower) & (move < 0.0)) | ((x >= upper) & (move > 0.0))
+        free = xp.where(outside, 0.0, free)
+        move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
+    move = move * xp.minimum(1.0, longest / xp.maximum(xp.max(xp.abs(move), 0), 1e-300)) * free
+    return move if lower is None else xp.clip(x + move, lower, upper) - x
 
 
 def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
