@@ -57,7 +57,7 @@ def simulated(studies: int) -> list[dict[str, Any]]:
     records = []
     for name, fits in ways.items():
         begin = time.perf_counter()
-        scores = [jsl.score(jsl.forecast(fits[k], **new[k]), seen[k]) for k in range(studies)]
+        scores = [jsl.forecast(fits[k], **new[k]).score(seen[k]) for k in range(studies)]
         seconds = (time.perf_counter() - begin) / studies
         for i, beyond in enumerate(BEYOND):
             inside = np.array([s.inside[i] for s in scores])

@@ -30,15 +30,13 @@ if TYPE_CHECKING:
     from .fitting._fit import fit as fit
     from .fitting._results import Fit as Fit
     from .fitting._results import Status as Status
+    from .forecasts._forecast import Forecast as Forecast
     from .forecasts._forecast import forecast as forecast
     from .forecasts._hindsight import Hindsight as Hindsight
     from .forecasts._hindsight import hindsight as hindsight
     from .forecasts._ledger import Ledger as Ledger
     from .forecasts._ledger import ledger as ledger
-    from .forecasts._record import Forecast as Forecast
     from .forecasts._score import Score as Score
-    from .forecasts._score import score as score
-    from .formula._joint import joint as joint
     from .formula._law import Law as Law
     from .formula._law import law as law
     from .formula._params import Param as Param
@@ -64,10 +62,7 @@ if TYPE_CHECKING:
     from .plans._isoflop import envelope as envelope
     from .plans._isoflop import isoflop as isoflop
     from .plans._near_optimal import Region as Region
-    from .plans._near_optimal import near_optimal as near_optimal
     from .plans._regret import Regret as Regret
-    from .plans._regret import decide as decide
-    from .plans._regret import regret as regret
     from .selection._compare import Comparison as Comparison
     from .selection._compare import compare as compare
     from .selection._recipes import Recipes as Recipes
@@ -75,7 +70,6 @@ if TYPE_CHECKING:
     from .selection._sensitivity import Sensitivity as Sensitivity
     from .selection._sensitivity import delta_sensitivity as delta_sensitivity
     from .selection._sensitivity import sensitivity as sensitivity
-    from .table._anchors import with_helper as with_helper
     from .table._runs import Runs as Runs
     from .table._simulate import simulate as simulate
     from .table._task_signal import TaskSignal as TaskSignal
@@ -112,10 +106,8 @@ else:
         "hindsight": "forecasts._hindsight",
         "Ledger": "forecasts._ledger",
         "ledger": "forecasts._ledger",
-        "Forecast": "forecasts._record",
+        "Forecast": "forecasts._forecast",
         "Score": "forecasts._score",
-        "score": "forecasts._score",
-        "joint": "formula._joint",
         "Law": "formula._law",
         "law": "formula._law",
         "between": "formula._params",
@@ -140,11 +132,8 @@ else:
         "envelope": "plans._isoflop",
         "IsoFLOP": "plans._isoflop",
         "isoflop": "plans._isoflop",
-        "near_optimal": "plans._near_optimal",
         "Region": "plans._near_optimal",
-        "decide": "plans._regret",
         "Regret": "plans._regret",
-        "regret": "plans._regret",
         "compare": "selection._compare",
         "Comparison": "selection._compare",
         "compare_recipes": "selection._recipes",
@@ -152,7 +141,6 @@ else:
         "delta_sensitivity": "selection._sensitivity",
         "Sensitivity": "selection._sensitivity",
         "sensitivity": "selection._sensitivity",
-        "with_helper": "table._anchors",
         "Runs": "table._runs",
         "simulate": "table._simulate",
         "task_signal": "table._task_signal",

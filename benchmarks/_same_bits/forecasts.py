@@ -9,6 +9,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BIG, CHINCHILLA, LOG, SQUARED, boot, clustered, line, sharp, simulated, smooth, straight
 from .record import plain
 
@@ -111,13 +112,13 @@ def scores():
     def frozen():
         return jsl.forecast(smooth(), **BIG)
 
-    yield "score", lambda: scored(jsl.score(frozen(), 1.88))
-    yield "score far off", lambda: scored(jsl.score(frozen(), 2.2))
-    yield "score of another run", lambda: scored(jsl.score(frozen(), 1.88, D=2.4e12))
-    yield "score with noise", lambda: scored(jsl.score(frozen(), 1.88, noise=FLOOR))
-    yield "score that is open", lambda: scored(jsl.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8]))
-    yield "score of a line", lambda: scored(jsl.score(jsl.forecast(straight(), x=4.0), 3.2))
-    yield "score with a law", lambda: scored(jsl.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line))
+    yield "score", lambda: scored(today.score(frozen(), 1.88))
+    yield "score far off", lambda: scored(today.score(frozen(), 2.2))
+    yield "score of another run", lambda: scored(today.score(frozen(), 1.88, D=2.4e12))
+    yield "score with noise", lambda: scored(today.score(frozen(), 1.88, noise=FLOOR))
+    yield "score that is open", lambda: scored(today.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8]))
+    yield "score of a line", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2))
+    yield "score with a law", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line))
 
 
 def kept(folder):
@@ -127,7 +128,7 @@ def kept(folder):
     frozen = [dataclasses.replace(jsl.forecast(smooth(), **own), date=date) for own, date in zip(asked, dates, strict=True)]
     paths = [own.save(folder) for own in frozen]
     for own, seen in zip(frozen, (2.05, [1.88, np.nan, 1.8]), strict=False):
-        jsl.score(own, seen).save(folder)
+        today.score(own, seen).save(folder)
     return frozen, paths
 
 
@@ -136,7 +137,7 @@ def ledger():
         frozen, _ = kept(folder)
         again = None
         try:
-            jsl.score(frozen[0], 2.01).save(folder)
+            today.score(frozen[0], 2.01).save(folder)
         except jsl.InputError as error:
             again = plain(str(error), hidden(frozen))
         book = jsl.ledger(folder)

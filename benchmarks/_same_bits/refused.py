@@ -9,6 +9,7 @@ import optax
 import jaxscale as jsl
 from jaxscale import costs
 
+from . import today
 from .made import (
     BESIROGLU,
     BIG,
@@ -95,8 +96,8 @@ def laws():
         "called with too many": lambda: law(1e9, 1e10, 1e11, **TRUE),
         "no set": lambda: law.published["nobody2020"],
         "params of a free law": lambda: law.params,
-        "two of one name": lambda: jsl.joint(law, jsl.laws.power_law),
-        "joint units": lambda: jsl.joint(law, jsl.laws.benchmark_sigmoid),
+        "two of one name": lambda: today.joint(law, jsl.laws.power_law),
+        "joint units": lambda: today.joint(law, jsl.laws.benchmark_sigmoid),
         "positive": lambda: jsl.positive(3, 1),
         "between": lambda: jsl.between(2, 1),
         "simplex": lambda: jsl.simplex(0),
@@ -193,8 +194,8 @@ def plans():
         "bounds without a solver": lambda: ask(
             law, 1e24, bounds={"D": (None, 2e12)}, solver=jsl.solvers.Optax(optax.lbfgs, max_steps=50)
         ),
-        "a region of nothing": lambda: jsl.near_optimal(ask(law, 1e21)),
-        "regret of one law": lambda: jsl.regret(ask(law, 1e21)),
+        "a region of nothing": lambda: today.near_optimal(ask(law, 1e21)),
+        "regret of one law": lambda: today.regret(ask(law, 1e21)),
         "no column of a plan": lambda: ask(law, 1e21)["U"],
         "no group": lambda: ask(law, 1e21, given={"family": "b"}),
         "a budget of approaches": lambda: jsl.approaches(smooth(), [1e22, 1e23]),
@@ -226,15 +227,15 @@ def forecasts():
         "not finite": lambda: jsl.forecast(fit, N=[1e11, -1e11], D=1e12),
         "of a law": lambda: jsl.forecast(fit.law, **BIG),
         "a level": lambda: jsl.forecast(fit, **BIG, level=95),
-        "a score below 0": lambda: jsl.score(frozen, -1.0),
-        "a score without an end": lambda: jsl.score(frozen, np.inf),
-        "scores of one": lambda: jsl.score(frozen, [1.8, 1.9]),
-        "a score far off": lambda: jsl.score(frozen, 1.88, D=2e11),
-        "a score of no column": lambda: jsl.score(frozen, 1.88, U=2e11),
+        "a score below 0": lambda: today.score(frozen, -1.0),
+        "a score without an end": lambda: today.score(frozen, np.inf),
+        "scores of one": lambda: today.score(frozen, [1.8, 1.9]),
+        "a score far off": lambda: today.score(frozen, 1.88, D=2e11),
+        "a score of no column": lambda: today.score(frozen, 1.88, U=2e11),
         "no ledger": lambda: jsl.ledger("no-such-folder"),
         "no file": lambda: jsl.Forecast.load("no-such-file.json"),
         "hindsight within": lambda: jsl.hindsight(fit, within=0.5),
-        "a law that is not at hand": lambda: jsl.score(
+        "a law that is not at hand": lambda: today.score(
             dataclasses.replace(frozen, law={**frozen.law, "module": "nowhere", "qualname": "fly"}), 1.88, D=2.1e12
         ),
     }
@@ -268,11 +269,11 @@ def chains():
         "without a link": lambda: jsl.chain(fit),
         "of a law": lambda: jsl.chain(fit, jsl.laws.accuracy_from_loss),
         "of another unit": lambda: jsl.chain(fit, straight()),
-        "a helper of many columns": lambda: jsl.with_helper(simulated()),
-        "a helper at 0": lambda: jsl.with_helper(straight().problem.runs, at=0.0),
+        "a helper of many columns": lambda: today.with_helper(simulated()),
+        "a helper at 0": lambda: today.with_helper(straight().problem.runs, at=0.0),
         "a signal without tasks": lambda: jsl.task_signal(simulated()),
         "bytes": lambda: jsl.units.bits_per_byte(2.5, 0),
-        "a best score twice": lambda: jsl.with_helper(jsl.with_helper(straight().problem.runs)),
+        "a best score twice": lambda: today.with_helper(today.with_helper(straight().problem.runs)),
     }
 
 

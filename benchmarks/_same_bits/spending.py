@@ -6,6 +6,7 @@ import numpy as np
 import jaxscale as jsl
 from jaxscale import costs
 
+from . import today
 from .made import BESIROGLU, CHINCHILLA, HOFFMANN, LOG, boot, exponent, grid, size, smooth
 
 N, D = grid(5, 5)
@@ -21,19 +22,19 @@ def log_size(law):
 
 def cases():
     yield from regions()
-    yield "regret", lambda: jsl.regret(jsl.allocate(boot(), 1e24))
-    yield "regret of another plan", lambda: jsl.regret(jsl.allocate(boot(), 1e24), N=3e10, D=1e24 / 6 / 3e10)
-    yield "regret of a lifetime", lambda: jsl.regret(jsl.allocate(boot(), 1e24, cost=costs.Lifetime(1e12)))
-    yield "worst", lambda: [jsl.regret(jsl.allocate(boot(), 1e24)).worst(s) for s in (0.1, 0.5)]
-    yield "decide", lambda: jsl.decide(jsl.allocate(boot(), 1e24))
-    yield "decide, the worst tenth", lambda: jsl.decide(jsl.allocate(boot(), 1e24), worst=0.1)
+    yield "regret", lambda: today.regret(jsl.allocate(boot(), 1e24))
+    yield "regret of another plan", lambda: today.regret(jsl.allocate(boot(), 1e24), N=3e10, D=1e24 / 6 / 3e10)
+    yield "regret of a lifetime", lambda: today.regret(jsl.allocate(boot(), 1e24, cost=costs.Lifetime(1e12)))
+    yield "worst", lambda: [today.regret(jsl.allocate(boot(), 1e24)).worst(s) for s in (0.1, 0.5)]
+    yield "decide", lambda: today.decide(jsl.allocate(boot(), 1e24))
+    yield "decide, the worst tenth", lambda: today.decide(jsl.allocate(boot(), 1e24), worst=0.1)
     yield from designs()
     yield from simulations()
 
 
 def regions():
     """Those with bounds, and of a target, are in the figures."""
-    near, plan = jsl.near_optimal, jsl.allocate
+    near, plan = today.near_optimal, jsl.allocate
     yield "region", lambda: near(plan(HOFFMANN, 1e24), loss=0.001)
     yield "regions", lambda: near(plan(HOFFMANN, np.array([1e23, 1e24])), loss=0.001)
     yield "region of compute", lambda: near(plan(HOFFMANN, 1e24), compute=0.01)

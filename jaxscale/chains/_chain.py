@@ -18,7 +18,7 @@ from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit
 from ..formula._form import codes_of
-from ..formula._joint import converted
+from ..formula._then import converted
 from ..ground._errors import nearest, refuse
 from ..ground._interval import Interval
 from ..table._anchors import helpers

@@ -7,6 +7,7 @@ A law is a function of one run; here it is mapped over rows. `arguments` and the
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -204,3 +205,13 @@ broadcast_jit = compiled(broadcast)
 def to_numpy64(tree: Any) -> Any:
     """Leaves as float64 NumPy arrays."""
     return jax.tree.map(lambda v: np.asarray(v, np.float64), tree)
+
+
+def find(module: str, name: str) -> Any:
+    """The law of a module by its qualified name."""
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, Form):
+        raise AttributeError(f"{module}:{name} is not a law")
+    return found

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import importlib
 import inspect
 import pickle
 import typing
@@ -28,7 +27,8 @@ import numpy as np
 from ..ground._errors import nearest
 from ..ground._trees import Aside, node, to_numpy, traced
 from ..units import Unit, unit_of
-from ._form import Form, arguments, broadcast, broadcast_jit, complete, to_numpy64
+from . import _then
+from ._form import Form, arguments, broadcast, broadcast_jit, complete, find, to_numpy64
 from ._params import Param
 
 
@@ -138,6 +138,8 @@ class Law(Form):
         """Vector parameters as long as these values."""
         return self.sized(**{k: len(v) for k, v in values.items() if len(self._spec(k).shape) == 1})
 
+    then = _then.then
+
     def publish(self, name: str, /, *, source: str, evidence: str, **values: Any) -> Law:
         """A new law that also knows a published coefficient set: `law.published[name]` is the bound law."""
         missing = [k for k, _ in self.specs if k not in values]
@@ -196,7 +198,7 @@ class Law(Form):
             return _rebuilt, (self.function, self.columns, self.column_units, state)
         module, name = self.function.__module__, self.function.__qualname__
         try:
-            found = _find(module, name)
+            found = find(module, name)
         except (ImportError, AttributeError) as error:
             raise pickle.PicklingError(
                 f"law {self.name} cannot be pickled: it is not importable as {module}:{name}. "
@@ -207,17 +209,9 @@ class Law(Form):
         return _restore, (module, name, state)
 
 
-def _find(module: str, name: str) -> Law:
-    found = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, Law):
-        raise AttributeError(f"{module}:{name} is not a law")
-    return found
-
-
 def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
-    return dataclasses.replace(_find(module, name), **{**state, "notes": Aside(state["notes"])})
+    found: Law = find(module, name)
+    return dataclasses.replace(found, **{**state, "notes": Aside(state["notes"])})
 
 
 _BY_VALUE: contextvars.ContextVar[bool] = contextvars.ContextVar("by_value", default=False)

@@ -25,7 +25,7 @@ from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._errors import refuse
 from ..ground._trees import to_numpy
-from ._allocate import first_law, solved
+from ._answers import first_law, solved
 from ._question import Put, put
 
 _TILE = 1024

@@ -17,9 +17,10 @@ import numpy as np
 from ..costs import Train
 from ..fitting._results import Fit
 from ..ground._errors import refuse
-from ..plans._allocate import Allocation, allocate, solved
+from ..plans._allocate import Allocation, allocate
 from ..plans._allocate import allocation as named
-from ..plans._near_optimal import Region, near_optimal
+from ..plans._answers import solved
+from ..plans._near_optimal import Region
 from ..plans._problem import Question
 from ..plans._question import Put
 from ..table._runs import Runs
@@ -40,7 +41,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
 
     `plan` comes from `allocate` for a law, a fit or an ensemble, with N and D to choose and any cost, limits and bounds of
     them; a fit alone is planned over the compute of its runs and ten times beyond. The orange sliver holds every plan within
-    the share `loss` of the best, as `near_optimal(plan, loss=loss)`. Beyond a limit the plane is hatched. Of an ensemble the
+    the share `loss` of the best, as `plan.near_optimal(loss=loss)`. Beyond a limit the plane is hatched. Of an ensemble the
     contours are those of its point, and dots are optima of refits. Of many budgets four are drawn; the frontier joins all,
     or optima at other budgets where there is one. Raises InputError where other columns are chosen: hold them by `given=`.
 
@@ -70,7 +71,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
         raise refuse("plots.frontier: no plan is valid", why=plan.remarks[0], change="the limits or the bounds")
     lanes = np.flatnonzero(ok)
     lanes = np.unique(lanes[np.round(np.linspace(0, len(lanes) - 1, _BUDGETS)).astype(int)])
-    region = near_optimal(plan, loss=loss)
+    region = plan.near_optimal(loss=loss)
     path = _frontier(plan, asked, fitted)
     seen = {c: np.concatenate([np.ravel(v[c]) for v in (path, region.low, region.high)]) for c in ("N", "D")}
     view = View.around(seen, runs)

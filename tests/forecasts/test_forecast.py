@@ -222,7 +222,7 @@ def test_a_measured_noise_replaces_the_residuals(smooth, frozen, tmp_path):
     assert again.digest == many.digest
     z = np.log(1.88) - many.centre
     crps = [s * student_crps(v / s, k) for v, s, k in zip(z, many.scale, many.dof, strict=True)]
-    np.testing.assert_allclose(jsl.score(again, [1.88, 1.88]).crps, crps, rtol=1e-12)
+    np.testing.assert_allclose(again.score([1.88, 1.88]).crps, crps, rtol=1e-12)
     with pytest.raises(ValueError, match="noise=-1"):
         jsl.forecast(smooth, **BIG, noise=-1)
 
@@ -254,7 +254,7 @@ def test_crps_is_its_integral(dof):
 
 def test_a_score_by_hand(frozen):
     own = by_hand(frozen)
-    score = jsl.score(own, 2.02)
+    score = own.score(2.02)
     error = np.log(1.01)
     assert score.error == pytest.approx(error, rel=1e-12)
     assert score.relative == pytest.approx(0.01, rel=1e-12)
@@ -267,19 +267,19 @@ def test_a_score_by_hand(frozen):
     below = integrate.quad(lambda x: law.cdf(x) ** 2, at - 1, at, epsabs=1e-13, points=[np.log(2)])[0]
     above = integrate.quad(lambda x: law.sf(x) ** 2, at, at + 1, epsabs=1e-13)[0]
     assert score.crps == pytest.approx(below + above, rel=1e-6)
-    assert not jsl.score(own, 2.03).inside
-    assert jsl.score(own, 2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
+    assert not own.score(2.03).inside
+    assert own.score(2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
     assert "+1.00%, inside its 95% interval, 2.5 times the noise of a run; no change: 13.86%" in repr(score)
-    assert "not run yet" in repr(jsl.score(own, np.nan))
+    assert "not run yet" in repr(own.score(np.nan))
 
 
 def test_scores_without_a_scale(frozen):
     """An interval without an end is always right and its CRPS infinite; a forecast without doubt has |error|."""
     run = jsl.Interval(0.0, 2.0, np.inf, 0.95, "new run")
-    wide = jsl.score(by_hand(frozen, deviation=np.array(np.inf), run=run, curve=run), 2.02)
+    wide = by_hand(frozen, deviation=np.array(np.inf), run=run, curve=run).score(2.02)
     assert bool(wide.inside)
     assert wide.crps == np.inf
-    sure = jsl.score(by_hand(frozen, deviation=np.array(0.0), noise=np.array(0.0)), 2.02, noise=0.01)
+    sure = by_hand(frozen, deviation=np.array(0.0), noise=np.array(0.0)).score(2.02, noise=0.01)
     assert sure.crps == pytest.approx(np.log(1.01))
 
 
@@ -293,27 +293,27 @@ def test_infinite_intervals_survive_the_file(frozen, tmp_path):
 
 def test_a_score_is_refused_where_it_means_nothing(frozen):
     with pytest.raises(jsl.InputError, match=r"shape \(2,\) observed, for a forecast of one run"):
-        jsl.score(frozen, [1.8, 1.9])
+        frozen.score([1.8, 1.9])
     with pytest.raises(jsl.InputError, match=r"(?s)-1 observed.*nan for those"):
-        jsl.score(frozen, -1.0)
+        frozen.score(-1.0)
     with pytest.raises(jsl.InputError, match="inf observed"):
-        jsl.score(frozen, np.inf)
+        frozen.score(np.inf)
 
 
 def test_a_run_that_was_not_made_as_announced(frozen, smooth):
     """Its own D: the centre moves along the frozen law, the widths stay."""
-    own = jsl.score(frozen, 1.88, D=2.4e12)
+    own = frozen.score(1.88, D=2.4e12)
     assert own.predicted == pytest.approx(float(smooth.law(1e11, 2.4e12)), rel=1e-12)
     assert own.error == pytest.approx(np.log(1.88 / float(smooth.law(1e11, 2.4e12))), rel=1e-9)
     assert "D up to 0.2 off what was announced" in own.remarks[0]
-    assert jsl.score(frozen, 1.88, **BIG).remarks == ()
+    assert frozen.score(1.88, **BIG).remarks == ()
     with pytest.raises(jsl.InputError, match="D is up to 10 times off"):
-        jsl.score(frozen, 1.88, D=2e11)
+        frozen.score(1.88, D=2e11)
     with pytest.raises(jsl.InputError, match="U was not announced"):
-        jsl.score(frozen, 1.88, U=2e11)
+        frozen.score(1.88, U=2e11)
     moved = dataclasses.replace(frozen, params={**frozen.params, "E": np.array(1.5)})
     with pytest.raises(jsl.InputError, match=r"(?s)was frozen.*law was changed"):
-        jsl.score(moved, 1.88, D=2.4e12)
+        moved.score(1.88, D=2.4e12)
 
 
 def test_a_law_that_nobody_can_import_is_scored(smooth, tmp_path):
@@ -335,10 +335,10 @@ def test_a_law_that_nobody_can_import_is_scored(smooth, tmp_path):
     fit = jsl.fit(mine, smooth.problem.runs, objective=jsl.objectives.LogSquared(), starts=32)
     again = jsl.Forecast.load(jsl.forecast(fit, **BIG).save(tmp_path))
     assert "A / N**alpha" in again.law["formula"]
-    assert bool(jsl.score(again, 1.88).inside)
+    assert bool(again.score(1.88).inside)
     with pytest.raises(jsl.InputError, match=r"(?s)<locals>.mine is not at hand.*law="):
-        jsl.score(again, 1.88, D=2.1e12)
-    own = jsl.score(again, 1.88, D=2.1e12, law=mine)
+        again.score(1.88, D=2.1e12)
+    own = again.score(1.88, D=2.1e12, law=mine)
     assert own.predicted == pytest.approx(float(fit.law(1e11, 2.1e12)), rel=1e-12)
 
 
@@ -348,7 +348,7 @@ def test_a_file_of_data_imports_nothing(frozen):
     import sys
 
     with pytest.raises(jsl.InputError, match="antigravity:fly is not at hand"):
-        jsl.score(other, 1.88, D=2.1e12)
+        other.score(1.88, D=2.1e12)
     assert "antigravity" not in sys.modules
 
 
@@ -363,7 +363,7 @@ def test_groups_are_announced_by_label():
     both = jsl.forecast(fit, N=1e11, D=1e12, family=["a", "d"])
     again = jsl.Forecast(**{f.name: getattr(both, f.name) for f in dataclasses.fields(both)})
     np.testing.assert_allclose(np.exp(both.centre), [float(fit.law(1e11, 1e12, family=f)) for f in "ad"], rtol=1e-12)
-    score = jsl.score(again, [1.6, 2.2], D=1.1e12)
+    score = again.score([1.6, 2.2], D=1.1e12)
     np.testing.assert_allclose(score.predicted, [float(fit.law(1e11, 1.1e12, family=f)) for f in "ad"], rtol=1e-12)
     with pytest.raises(jsl.InputError, match="family is not given"):
         jsl.forecast(fit, N=1e11, D=1e12)
@@ -388,9 +388,9 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     open_ = dataclasses.replace(frozen, date="2026-01-03T00:00:00+00:00")
     for own in (many, open_, one):
         own.save(tmp_path)
-    jsl.score(one, 2.05).save(tmp_path)
-    path = jsl.score(many, [np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
-    jsl.score(many, [np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
+    one.score(2.05).save(tmp_path)
+    path = many.score([np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
+    many.score([np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
     assert len(path.read_text().splitlines()) == 2  # the same score again is no second line
     book = jsl.ledger(tmp_path)
     assert (len(book), book.hits, book.count) == (3, 1, 2)
@@ -404,10 +404,10 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open")
     assert lines[3].endswith("open")
     # runs that were open may be added, what was entered may not be changed
-    jsl.score(many, [np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
+    many.score([np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
     assert jsl.ledger(tmp_path).count == 3
     with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*measured again"):
-        jsl.score(one, 2.01).save(tmp_path)
+        one.score(2.01).save(tmp_path)
 
 
 def test_a_miss_stays_a_miss(smooth, tmp_path):
@@ -415,7 +415,7 @@ def test_a_miss_stays_a_miss(smooth, tmp_path):
     frozen = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12)
     frozen.save(tmp_path)
     seen = np.array([1.002 * frozen.run.high[0], np.nan])
-    miss, hit = jsl.score(frozen, seen), jsl.score(frozen, seen, D=1.1e12)
+    miss, hit = frozen.score(seen), frozen.score(seen, D=1.1e12)
     assert not miss.inside[0]
     assert hit.inside[0]
     path = miss.save(tmp_path)
@@ -423,16 +423,16 @@ def test_a_miss_stays_a_miss(smooth, tmp_path):
     with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*by its columns the forecast is"):
         hit.save(tmp_path)
     with pytest.raises(jsl.InputError, match="in multiples of its noise"):
-        jsl.score(frozen, seen, noise=0.5).save(tmp_path)
+        frozen.score(seen, noise=0.5).save(tmp_path)
     assert path.read_bytes() == before
     assert jsl.ledger(tmp_path).hits == 0
     # a run that was open may have columns of its own; those of the other stay as announced
-    later = jsl.score(frozen, [seen[0], float(smooth.law(2e11, 2.1e12))], D=[2e12, 2.1e12])
+    later = frozen.score([seen[0], float(smooth.law(2e11, 2.1e12))], D=[2e12, 2.1e12])
     later.save(tmp_path)
     book = jsl.ledger(tmp_path)
     assert (book.hits, book.count, book.problems) == (1, 2, ())
     # a line that was added by other means does not count
-    both = jsl.score(frozen, later.observed, D=[1.1e12, 2.1e12]).save(tmp_path / "other").read_bytes()
+    both = frozen.score(later.observed, D=[1.1e12, 2.1e12]).save(tmp_path / "other").read_bytes()
     path.write_bytes(path.read_bytes() + both)
     book = jsl.ledger(tmp_path)
     assert (book.hits, book.count) == (1, 2)
@@ -443,7 +443,7 @@ def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
     kept, altered, lost = (dataclasses.replace(frozen, note=n) for n in ("kept", "altered", "lost"))
     paths = [own.save(tmp_path) for own in (kept, altered, lost)]
     for own in (kept, altered, lost):
-        jsl.score(own, 1.88).save(tmp_path)
+        own.score(1.88).save(tmp_path)
     paths[1].write_text(paths[1].read_text().replace("altered", "guessed"))
     paths[2].unlink()
     (tmp_path / "copy.json").write_bytes(paths[0].read_bytes())
@@ -462,7 +462,7 @@ def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
     whole = scores.read_bytes()
     scores.write_bytes(whole[:-30])  # an append that was interrupted
     assert any("line 3 was cut short or altered" in p for p in jsl.ledger(tmp_path).problems)
-    jsl.score(lost, 1.88).save(tmp_path)  # goes to a line of its own
+    lost.score(1.88).save(tmp_path)  # goes to a line of its own
     assert sum(f"{lost.digest[:8]}" in p for p in jsl.ledger(tmp_path).problems) == 1
     scores.write_bytes(whole.replace(b'"inside":true', b'"inside":false', 1))
     assert any("line 1 was cut short or altered" in p for p in jsl.ledger(tmp_path).problems)
@@ -571,7 +571,7 @@ def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
     assert own.error == pytest.approx(y[-1] - a, abs=1e-8)
     assert f"(x = 0) within {abs(own.error):.2g} number (" in str(own)
     frozen = jsl.forecast(fit, x=1.0)
-    score = jsl.score(frozen, 0.45)
+    score = frozen.score(0.45)
     b, a = np.polyfit(x, y, 1)
     assert score.error == pytest.approx(0.45 - (a + b), abs=1e-8)
     assert score.baseline == pytest.approx(0.45 - y[-1])
@@ -593,7 +593,7 @@ def test_a_floor_is_of_logarithms_whatever_the_objective(smooth):
     np.testing.assert_array_equal(own.run.high, jsl.prediction_interval(fit, **there, noise=floor).high)
     np.testing.assert_array_equal(jsl.forecast(fit, **there, noise=0.01).noise, 0.01)
     for noise, nats in ((floor, own.noise), (0.01, 0.01)):
-        found = jsl.score(own, [4.0, 3.0], noise=noise)
+        found = own.score([4.0, 3.0], noise=noise)
         np.testing.assert_allclose(found.noises, np.abs(found.error) / nats, rtol=1e-12)
     np.testing.assert_array_equal(jsl.forecast(smooth, **there, noise=floor).noise, 0.01)
 
