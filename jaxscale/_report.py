@@ -21,12 +21,11 @@ from .plans._allocate import Allocation
 from .plans._remarks import untested
 from .table._digest import rows_digest
 from .table._scope import ranges, ratio_remark
-from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
 from .uncertainty._draws import percentile
 from .uncertainty._influence import moved
-from .uncertainty._interval import UNKNOWN, default_kind
+from .uncertainty._interval import UNKNOWN, default_kind, interval
 
 
 def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> str:

@@ -189,7 +189,7 @@ def signal():
         groups={"run": np.tile(model, 2), "task": np.repeat(["good", "noisy"], 60)},
         units=SCORE,
     )
-    found = jsl.task_signal(runs, last=5)
+    found = today.task_signal(runs, last=5)
     loss, link, columns = ladder(0)
     return {"found": found, "weak": list(found.weak), **told(jsl.chain(loss, link, checkpoints=runs), **columns)}
 

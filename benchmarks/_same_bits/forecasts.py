@@ -13,7 +13,7 @@ from . import today
 from .made import BIG, CHINCHILLA, LOG, SQUARED, boot, clustered, line, sharp, simulated, smooth, straight
 from .record import plain
 
-FLOOR = jsl.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
+FLOOR = today.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
 MANY = {"N": np.array([1e11, 2e11, 4e11]), "D": 2e12}
 
 
@@ -35,8 +35,8 @@ def cases():
     yield "ledger", ledger
     yield "a ledger with problems", problems
     for name, fit in {"squares": smooth, "default": sharp, "runs": clustered, "line": straight}.items():
-        yield f"hindsight of {name}", lambda fit=fit: of_hindsight(jsl.hindsight(fit()))
-    yield "hindsight within", lambda: [of_hindsight(jsl.hindsight(smooth(), within=w)) for w in (1.0, 30)]
+        yield f"hindsight of {name}", lambda fit=fit: of_hindsight(today.hindsight(fit()))
+    yield "hindsight within", lambda: [of_hindsight(today.hindsight(smooth(), within=w)) for w in (1.0, 30)]
 
 
 def told(frozen):
@@ -140,7 +140,7 @@ def ledger():
             today.score(frozen[0], 2.01).save(folder)
         except jsl.InputError as error:
             again = plain(str(error), hidden(frozen))
-        book = jsl.ledger(folder)
+        book = today.ledger(folder)
         lines = [json.loads(line) for line in (Path(folder) / "scores.jsonl").read_text().splitlines()]
         text = plain(str(book), hidden(frozen))
     scores = [{k: v for k, v in line.items() if k not in ("date", "forecast", "digest", "sha256")} for line in lines]
@@ -155,7 +155,7 @@ def problems():
         paths[0].unlink()
         scores = Path(folder) / "scores.jsonl"
         scores.write_bytes(scores.read_bytes()[:-30])
-        book = jsl.ledger(folder)
+        book = today.ledger(folder)
         return {"problems": sorted(plain(p, hidden(frozen)) for p in book.problems), "text": len(str(book).splitlines())}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BESIROGLU, CHINCHILLA, LOG, SQUARED
 
 N, D = (v.ravel() for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij"))
@@ -29,7 +30,7 @@ def fitted(*tables, objective=LOG, law=CHINCHILLA):
 
 def cases():
     two = fitted(table(BESIROGLU, 1), table(scaled(1.5), 2))
-    ask = jsl.compare_recipes
+    ask = today.compare_recipes
     yield "a budget", lambda: told(ask(*two, budget=1e23))
     yield "budgets", lambda: told(ask(*two, budget=[1e19, 1e21, 1e24]))
     yield "targets", lambda: told(ask(*two, target=[3.0, 2.1]))
@@ -88,4 +89,4 @@ def compute():
         )
         for k, x in enumerate((2e19, 1e19))
     ]
-    return told(jsl.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20))
+    return told(today.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20))

@@ -52,7 +52,7 @@ def designs():
     )
     yield "a first sweep", lambda: jsl.design(BESIROGLU, GRID, 3e21, of=lambda law: law.params["alpha"], noise=0.005, most=3)
     yield "columns of a design", lambda: (d := jsl.design(smooth(), GRID, 3e20, of=exponent, most=2), d.columns, d.gap, len(d))
-    ask = jsl.expected_deviation
+    ask = today.expected_deviation
     yield (
         "deviations",
         lambda: {

@@ -90,7 +90,7 @@ def hindsight(fit: Fit, *, within: float = 1.05, level: float = 0.95) -> Hindsig
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
-    >>> print(jsl.hindsight(best))
+    >>> print(jsl.forecasts.hindsight(best))
     would have predicted your largest run (C = 1e21 FLOP, 3.98 times the next) within 0.2 % (inside its 95 % interval, ±1.4 %)
 
     Source: holding out the largest scale is common practice (Choshen et al. 2024, section 5); ours is that it is the default.

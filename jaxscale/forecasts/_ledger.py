@@ -113,7 +113,7 @@ def ledger(directory: str | Path) -> Ledger:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
     ...     _ = jsl.Forecast.load(path).score(1.88).save(folder)
-    ...     print(str(jsl.ledger(folder)).splitlines()[0])
+    ...     print(str(jsl.forecasts.ledger(folder)).splitlines()[0])
     1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (2.5% to 100%), announced 95%
 
     No source; the interval of the share is that of Clopper and Pearson 1934.

@@ -81,7 +81,7 @@ class Recipes:
         return f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
-def compare_recipes(
+def recipes(
     base: Fit,
     other: Fit,
     *,
@@ -115,7 +115,7 @@ def compare_recipes(
     >>> runs, law = jsl.datasets.load("simulated"), jsl.laws.chinchilla
     >>> better = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=0.99 * runs["loss"])
     >>> fits = jsl.fit(law, [runs, better], objective=jsl.objectives.LogSquared(), starts=32)
-    >>> found = jsl.compare_recipes(fits[0], fits[1], budget=1e22)
+    >>> found = jsl.selection.recipes(fits[0], fits[1], budget=1e22)
     >>> bool(found.multiplier.low > 1.0), found.pairs
     (True, 60)
 
@@ -161,7 +161,7 @@ def compare_recipes(
 def _asked(budget: Any, target: Any, level: float) -> np.ndarray:
     if (budget is None) == (target is None):
         raise refuse(
-            "compare_recipes: " + ("no budget and no target" if budget is None else "a budget and a target"),
+            "recipes: " + ("no budget and no target" if budget is None else "a budget and a target"),
             why="a multiplier differs from budget to budget",
             change="budget=1e22, or target=2.1",
         )
@@ -170,7 +170,7 @@ def _asked(budget: Any, target: Any, level: float) -> np.ndarray:
     name, given = ("budget", budget) if target is None else ("target", target)
     where = np.atleast_1d(np.asarray(given, np.float64))
     if where.ndim != 1 or not len(where) or not np.all(np.isfinite(where)) or np.any(where <= 0):
-        raise refuse(f"compare_recipes: {name} {given!r}", why="a logarithm, or a matrix", change="positive numbers, () or (k,)")
+        raise refuse(f"recipes: {name} {given!r}", why="a logarithm, or a matrix", change="positive numbers, () or (k,)")
     return where
 
 
@@ -184,7 +184,7 @@ def _kind(base: Evidence, other: Evidence, kind: str | None, by: str | None) -> 
         raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
     if clustered and kind == "hc3":
         raise refuse(
-            "compare_recipes: kind='hc3' where runs have several rows",
+            "recipes: kind='hc3' where runs have several rows",
             why="checkpoints of a run are not independent",
             change="kind='cr3', or by='rows' if rows are independent after all",
         )
@@ -195,7 +195,7 @@ def _range(within: tuple[float, float] | None, budgets: np.ndarray, cheapest: fl
     """Budgets (K,) over which curves are drawn."""
     low, high = within or (min([cheapest, *budgets]), max([_BEYOND * dearest, *(10.0 * budgets)]))
     if not 0.0 < low < high < np.inf:
-        raise refuse(f"compare_recipes: within={within}", why="low and high are swapped", change="within=(1e19, 1e24)")
+        raise refuse(f"recipes: within={within}", why="low and high are swapped", change="within=(1e19, 1e24)")
     return np.geomspace(low, high, _CURVE)
 
 

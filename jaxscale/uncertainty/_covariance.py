@@ -66,7 +66,7 @@ def covariance(fit: Fit, kind: str | None = None, *, by: str | None = None) -> C
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.covariance(best).names
+    >>> jsl.uncertainty.covariance(best).names
     ('E', 'A', 'B', 'alpha', 'beta')
 
     Source: Huber 1967 (sandwich); MacKinnon and White 1985 (HC3); Bell and McCaffrey 2002 (CR3, cluster jackknife). That

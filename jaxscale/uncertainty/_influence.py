@@ -61,7 +61,7 @@ def influence(fit: Fit, *, of: Callable[[Law], Any] | None = None, by: str | Non
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> moved = jsl.influence(best, of=lambda law: jsl.allocate(law, 1e24)["N"])
+    >>> moved = jsl.uncertainty.influence(best, of=lambda law: jsl.allocate(law, 1e24)["N"])
     >>> len(moved.labels), moved.exact
     (60, False)
 

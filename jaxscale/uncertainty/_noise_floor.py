@@ -142,7 +142,7 @@ def lack_of_fit(fit: Fit, floor: NoiseFloor) -> LackOfFit:
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.lack_of_fit(best, NoiseFloor(0.01, 0.01, 30, np.array([0.01]), np.array([2.5]), "replicates")).p > 0.05
+    >>> jsl.uncertainty.lack_of_fit(best, NoiseFloor(0.01, 0.01, 30, np.array([0.01]), np.array([2.5]), "replicates")).p > 0.05
     True
 
     Source: the classic F test of lack of fit against pure error (Draper and Smith 1998, section 2.1).

@@ -66,7 +66,7 @@ def posterior(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla.prior(E=(1.7, 0.2)), jsl.datasets.load("simulated"), starts=32)
-    >>> len(jsl.posterior(best, 1_000, chains=4))
+    >>> len(jsl.uncertainty.posterior(best, 1_000, chains=4))
     4000
 
     Source: Hoffman and Gelman 2014 (NUTS); Gelman et al. 2013, section 11.4 (split R-hat). Priors and coordinates are ours.

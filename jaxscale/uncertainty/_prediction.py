@@ -86,7 +86,7 @@ def prediction_interval(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.prediction_interval(best, N=1e11, D=2e12)
+    >>> jsl.uncertainty.prediction_interval(best, N=1e11, D=2e12)
     1.871 (1.835 to 1.908, 95% new run)
 
     Source: the usual prediction interval of regression, with the degrees of freedom of Satterthwaite 1946 where noise is

@@ -73,7 +73,7 @@ def profile_likelihood(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.profile_likelihood(best, "alpha").interval
+    >>> jsl.uncertainty.profile_likelihood(best, "alpha").interval
     0.352 (0.3355 to 0.3685, 95% profile)
 
     Source: Venzon and Moolgavkar 1988; the scale for M-estimators: Schrader and Hettmansperger 1980.

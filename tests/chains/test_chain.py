@@ -407,7 +407,7 @@ def test_a_helper_point_is_no_run_in_the_noise_of_new_models():
         assert e.spare == 12
         assert e.precision[e.real].mean() == pytest.approx(1.0)
         np.testing.assert_allclose(noise([e], np.array([[1.2, 0.8]])), [[sd, sd]], rtol=1e-6)
-        found = jsl.prediction_interval(link, 2.0)
+        found = jsl.uncertainty.prediction_interval(link, 2.0)
         alone = jsl.interval(link, of=lambda law: law(2.0))
         variances = [((i.high - i.low) / 2 / stats.t.ppf(0.975, 12)) ** 2 for i in (found, alone)]
         assert variances[0] - variances[1] == pytest.approx(sd**2)
@@ -474,7 +474,7 @@ def test_tasks_that_are_mostly_noise_are_named(worlds):
         groups={"run": np.tile(model, 2), "task": np.repeat(list(tables), 60)},
         units=SCORE,
     )
-    found = jsl.task_signal(checkpoints, last=5)
+    found = jsl.selection.task_signal(checkpoints, last=5)
     assert found.weak == ("noisy",)
     assert "too little to predict" in repr(found).splitlines()[1]
     last = tables["good"].reshape(6, 10)[:, -5:]
@@ -487,7 +487,7 @@ def test_tasks_that_are_mostly_noise_are_named(worlds):
     link = jsl.fit(laws.accuracy_above_chance.fix(chance=0.25, top=1.0), flat, objective=Squared(), starts=8)
     assert any("of its noise: too little to predict" in r for r in jsl.chain(losses[0], link).remarks)
     with pytest.raises(jsl.InputError, match=r"(?s)no group column 'task'.*groups="):
-        jsl.task_signal(made[0][1])
+        jsl.selection.task_signal(made[0][1])
 
 
 def checkpoints_of(rng, models, level, count=5):
@@ -502,11 +502,11 @@ def checkpoints_of(rng, models, level, count=5):
 def test_pure_noise_is_no_signal_however_many_models_there_are(models):
     """400 tasks: at a rate of 98 %, fewer than 380 flagged in 1 of 2,000 studies."""
     rng = np.random.default_rng(models)
-    noise = jsl.task_signal(checkpoints_of(rng, models, np.zeros(models)))
+    noise = jsl.selection.task_signal(checkpoints_of(rng, models, np.zeros(models)))
     assert stats.binom.cdf(379, 400, 0.98) < 5e-4
     assert len(noise.weak) >= 380
     level = 0.06 * (np.arange(models) - (models - 1) / 2) / np.std(np.arange(models), ddof=1)
-    clear = jsl.task_signal(checkpoints_of(rng, models, level))
+    clear = jsl.selection.task_signal(checkpoints_of(rng, models, level))
     assert clear.weak == ()
     assert np.mean(list(clear.variance.values())) == pytest.approx(9.0, rel=0.15)  # .06 against .02, squared
     if models == 40:  # the ratio as published would call nearly all of them clear

@@ -98,7 +98,7 @@ def test_the_plane_of_a_fit_and_of_refits(simulated):
 
     budgets = np.geomspace(1e20, 1e24, 5)
     both = {"Hoffmann": jsl.allocate(HOFFMANN, budgets), "refits": jsl.allocate(boot, budgets)}
-    figure = plots.compare_plans(both, level=0.9)
+    figure = plots.plans(both, level=0.9)
     assert labels(figure) == ["Hoffmann", "refits"]
     for ax, of in zip(figure.axes, (lambda p: p["N"], lambda p: p["D"], lambda p: p["D"] / p["N"]), strict=True):
         np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), of(both["Hoffmann"]))
@@ -275,11 +275,11 @@ def test_the_panels_of_a_chain_are_its_forecast(simulated):
 
 def test_figures_that_cannot_be_drawn():
     plan = jsl.allocate(HOFFMANN, 1e23)
-    for draw in (plots.prices, plots.allocation, lambda p: plots.compare_plans({"one": p})):
+    for draw in (plots.prices, plots.allocation, lambda p: plots.plans({"one": p})):
         with pytest.raises(jsl.InputError, match=r"(?s)over several budgets.*np\.geomspace"):
             draw(plan)
     with pytest.raises(jsl.InputError, match="1 to 6 at a time"):
-        plots.compare_plans({})
+        plots.plans({})
     asked, fitted = plan.asked
     chosen = dataclasses.replace(plan, asked=(dataclasses.replace(asked, options={"width": np.ones(2)}), fitted))
     with pytest.raises(jsl.InputError, match=r"(?s)chooses N, D, width.*given="):
@@ -287,7 +287,7 @@ def test_figures_that_cannot_be_drawn():
     failed = dataclasses.replace(plan, status=np.int64(1), remarks=("1 plan fails",))
     with pytest.raises(jsl.InputError, match=r"(?s)no plan is valid.*1 plan fails"):
         plots.frontier(failed)
-    found = jsl.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
+    found = jsl.plans.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
     with pytest.raises(jsl.InputError, match="no column D"):
         plots.design(found)
 
