@@ -66,7 +66,7 @@ LINES = {
     "20 tables": (FIT + "many = [table(n) for n in range(40, 60)]", "jsl.fit(NAME, many)"),
     "first plan": (BOOT, "jsl.allocate(boot, 1e23)"),
     "another question": (PLAN, "jsl.allocate(boot, target=2.1)"),
-    "near_optimal": (PLAN, "plan.near_optimal(loss=0.001)"),
+    "near_optimal": (PLAN, "plan.near_optimal(loss_slack=0.001)"),
     "regret": (PLAN, "plan.regret()"),
     "compare of three": (LAW, "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, runs)"),
     "compare_recipes": (LAW + TWO, "jsl.selection.recipes(a, b, budget=1e22)"),

@@ -102,7 +102,7 @@ def public() -> list[dict[str, Any]]:
         fit = jsl.fit(law, runs)
         begin = time.perf_counter()
         for within in (1.05, 10.0):
-            own = jsl.forecasts.hindsight(fit, within=within)
+            own = jsl.forecasts.hindsight(fit, factor=within)
             records.append(
                 {
                     "method": f"{table}, largest run from those {own.ratio:.3g}x smaller",

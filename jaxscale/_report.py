@@ -17,6 +17,7 @@ from .fitting._evidence import Evidence, evidence
 from .fitting._groups import too_many
 from .fitting._results import Fit, Status, element_names
 from .forecasts._hindsight import in_a_line
+from .ground._errors import check_level, refuse_type
 from .plans._allocate import Allocation
 from .plans._remarks import untested
 from .table._digest import rows_digest
@@ -36,8 +37,13 @@ def report(fit: Fit, *, plan: Allocation | None = None, level: float = 0.95) -> 
     >>> print(jsl.report(best).splitlines()[0])
     chinchilla(N, D) -> nats/token, 60 runs
     """
+    check_level("report()", level)
     if not isinstance(fit, Fit):
-        raise TypeError(f"report() takes a fit or an ensemble, not {type(fit).__name__}; a plan is given by plan=")
+        raise refuse_type(
+            f"report() takes a fit or an ensemble, not {type(fit).__name__}",
+            why="a plan is given by plan=",
+            change="report(fit, plan=plan)",
+        )
     fit.one_cell("report()")
     point = fit if fit.point is None else fit.point
     if too_many(point.problem.law, point.problem.runs):

@@ -66,7 +66,7 @@ def test_an_allocation_shows_its_plans():
         n, d, loss, cost = (plans["N"][i], plans["D"][i], plans.loss[i], plans.cost[i])
         assert line.rstrip(">") == f"  [{i}]  N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}"
         assert repr(jsl.allocate(law, BUDGETS[i])) == f"<Allocation N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}>"
-    region = plans.near_optimal(loss=0.001)
+    region = plans.near_optimal(loss_slack=0.001)
     assert f"N [{region.low['N'][0]:.4g}, " in repr(region)
     bounded = jsl.allocate(law, BUDGETS, bounds={"N": (None, 1e9), "D": (None, 1e11)})
     assert repr(bounded).splitlines()[-1] == f"  note: {bounded.remarks[-1]}>"

@@ -1,6 +1,7 @@
 """One list of public names; cheap to import; changes no setting of JAX."""
 
 import ast
+import inspect
 import subprocess
 import sys
 import types
@@ -154,3 +155,30 @@ def test_every_public_callable_has_a_docstring_with_an_example():
         assert thing.__doc__, name
         if isinstance(thing, types.FunctionType) and name not in likewise:
             assert ">>>" in thing.__doc__, name
+
+
+# Words that meant several things once: what they mean now is said beside them, and where they may stand.
+WORDS = {
+    "within": {"best"},  # a share of the best
+    "scale": set(),  # `size` orders runs, `noise_prior` is one
+    "size": {"compare"},  # a column, or a function of the runs
+    "loss": {"with_helper"},  # a loss; shares are slacks
+    "log": {"interval", "profile_likelihood"},  # what is asked is positive: symmetric in its logarithm
+    "cell": {"best", "noise_floor"},  # columns that are equal in rows that belong together
+    "per": {"with_helper"},  # one for each label, as in law.per
+    "by": {"bootstrap", "chain", "covariance", "forecast", "influence", "interval", "prediction_interval", "recipes"},  # clusters
+}
+
+
+def test_an_argument_means_one_thing():
+    found = {word: set() for word in WORDS}
+    spaces = [jsl, *(getattr(jsl, s) for s in (*ROOMS, "plots", "schedules", "datasets"))]
+    calls = [(n, getattr(s, n)) for s in spaces for n in getattr(s, "__all__", vars(s)) if not n.startswith("_")]
+    nouns = (jsl.Allocation, jsl.Forecast, jsl.Runs, jsl.Law, jsl.Fit, jsl.chains.Chain, jsl.uncertainty.NoiseFloor)
+    calls += [(n, f) for noun in nouns for n, f in vars(noun).items() if not n.startswith("_")]
+    for name, call in calls:
+        if isinstance(call, types.FunctionType):
+            for word in found.keys() & inspect.signature(call).parameters:
+                found[word].add(name)
+    assert found == WORDS
+    assert next(iter(inspect.signature(jsl.interval).parameters)) == "fit"

@@ -61,7 +61,7 @@ def test_plans_share_one_trace(monkeypatch):
         jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
     for count in (20, 2000):
         jsl.allocate(law, np.geomspace(1e20, 1e24, count))
-    jsl.allocate(law, 1e23).near_optimal(loss=0.001, compute=0.01)
+    jsl.allocate(law, 1e23).near_optimal(loss_slack=0.001, cost_slack=0.01)
     assert len(traces) == 1
     for tokens, price in ((1e11, 1.0), (1e12, 2.0)):
         jsl.allocate(law, 1e22, cost=costs.Lifetime(tokens, inference_price=price))

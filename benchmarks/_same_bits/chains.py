@@ -167,7 +167,7 @@ def helpers(loss):
         L=scores["L"], score=scores["score"], target="score", groups={"task": np.tile(["a", "b"], 20)}, units=SCORE
     )
     yield "a helper", lambda: helped
-    yield "a helper by task", lambda: today.with_helper(by_task, by="task")
+    yield "a helper by task", lambda: today.with_helper(by_task, per="task")
     yield "a helper twice", lambda: today.with_helper(helped)
 
     def link():

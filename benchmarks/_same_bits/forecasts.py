@@ -36,7 +36,7 @@ def cases():
     yield "a ledger with problems", problems
     for name, fit in {"squares": smooth, "default": sharp, "runs": clustered, "line": straight}.items():
         yield f"hindsight of {name}", lambda fit=fit: of_hindsight(today.hindsight(fit()))
-    yield "hindsight within", lambda: [of_hindsight(today.hindsight(smooth(), within=w)) for w in (1.0, 30)]
+    yield "hindsight within", lambda: [of_hindsight(today.hindsight(smooth(), factor=w)) for w in (1.0, 30)]
 
 
 def told(frozen):

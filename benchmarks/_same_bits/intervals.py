@@ -122,7 +122,7 @@ def noise():
     curves = jsl.Runs.from_columns(D=place, loss=trend, run=np.repeat(np.arange(6), 12))
     law = jsl.laws.power_law.start(x0=(1e3, 1e9))
     yield "floor of replicates", lambda: (f := today.noise_floor(seeds), f.visible(3), repr(f.objective()))
-    yield "floor by a column", lambda: today.noise_floor(seeds, by="D")
+    yield "floor by a column", lambda: today.noise_floor(seeds, cell="D")
     yield "floor of checkpoints", lambda: today.noise_floor(curves, last=8)
     for name, own in {"the law": law, "another law": law.fix(E=0)}.items():
         yield (
@@ -140,7 +140,9 @@ def posteriors():
     yield (
         "posterior with a prior",
         lambda: drawn(
-            today.posterior(jsl.fit(prior, straight().problem.runs, objective=SQUARED, starts=4), 40, chains=2, scale=(0.1, 0.5))
+            today.posterior(
+                jsl.fit(prior, straight().problem.runs, objective=SQUARED, starts=4), 40, chains=2, noise_prior=(0.1, 0.5)
+            )
         ),
     )
 

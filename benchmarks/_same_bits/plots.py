@@ -29,12 +29,14 @@ def cases():
             {"Hoffmann": jsl.allocate(HOFFMANN, BUDGETS), "refits": jsl.allocate(boot(), BUDGETS)}, level=0.9
         ),
         "frontier": lambda: plots.frontier(jsl.allocate(HOFFMANN, [1e21, 1e22, 1e23], bounds={"D": (None, 7e11)})),
-        "frontier of a plan": lambda: plots.frontier(jsl.allocate(HOFFMANN, 1e23), simulated(), loss=0.002),
+        "frontier of a plan": lambda: today.frontier(jsl.allocate(HOFFMANN, 1e23), simulated(), loss_slack=0.002),
         "frontier of refits": lambda: plots.frontier(jsl.allocate(boot(), 1e22)),
         "frontier of a target": lambda: plots.frontier(jsl.allocate(BESIROGLU, target=2.0)),
         "prices": lambda: plots.prices(jsl.allocate(HOFFMANN, np.geomspace(1e21, 1e26, 7), constraints=limits)),
         "prices of a target": lambda: plots.prices(jsl.allocate(HOFFMANN, target=[1.9, 2.0, 2.2])),
-        "design": lambda: plots.design(jsl.design(sharp(), {"N": n, "D": d}, 1e22, of=log_size, log=False, most=8), sharp()),
+        "design": lambda: plots.design(
+            today.design(sharp(), {"N": n, "D": d}, 1e22, of=log_size, relative=False, most=8), sharp()
+        ),
         "design of two": lambda: plots.design(
             jsl.design(smooth(), {"N": n, "D": d}, 1e22, of=lambda law: {k: law.params[k] for k in ("alpha", "beta")})
         ),

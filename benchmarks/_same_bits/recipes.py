@@ -59,7 +59,7 @@ def cases():
     later = scaled(1.0, A=float(BESIROGLU.params["A"]) * 1.25, E=float(BESIROGLU.params["E"]) - 0.05)
     yield (
         "a crossing",
-        lambda: told(ask(*fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)), budget=1e20, within=(1e17, 1e25))),
+        lambda: told(ask(*fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)), budget=1e20, bracket=(1e17, 1e25))),
     )
     below = fitted(table(BESIROGLU, 1, 0.001), table(scaled(1.0, E=1.5), 2, 0.001))
     yield "a loss that is never reached", lambda: told(ask(*below, target=[2.4, float(below[0].params["E"]) - 0.05, 1.2]))

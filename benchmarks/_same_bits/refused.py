@@ -233,7 +233,7 @@ def forecasts():
         "a score of no column": lambda: today.score(frozen, 1.88, U=2e11),
         "no ledger": lambda: today.ledger("no-such-folder"),
         "no file": lambda: jsl.Forecast.load("no-such-file.json"),
-        "hindsight within": lambda: today.hindsight(fit, within=0.5),
+        "hindsight within": lambda: today.hindsight(fit, factor=0.5),
         "a law that is not at hand": lambda: today.score(
             dataclasses.replace(frozen, law={**frozen.law, "module": "nowhere", "qualname": "fly"}), 1.88, D=2.1e12
         ),
@@ -244,7 +244,7 @@ def comparisons():
     runs, fit = simulated(), smooth()
     return {
         "no cut": lambda: jsl.compare([CHINCHILLA], runs, ratios=(1e9,)),
-        "no scale": lambda: jsl.compare([CHINCHILLA], runs, scale="flops"),
+        "no scale": lambda: today.compare([CHINCHILLA], runs, size="flops"),
         "no law": lambda: jsl.compare(["chinchilla"], runs),
         "ratios below 1": lambda: jsl.compare(CHINCHILLA, runs, ratios=(0.5,)),
         "a likelihood": lambda: jsl.compare(CHINCHILLA, runs, objective=jsl.objectives.NegLogLik()),
@@ -255,7 +255,7 @@ def comparisons():
         "recipes below 0": lambda: today.compare_recipes(fit, fit, budget=-1),
         "recipes of a kind": lambda: today.compare_recipes(fit, fit, budget=1e21, kind="bca"),
         "recipes of a law": lambda: today.compare_recipes(BESIROGLU, fit, budget=1e21),
-        "recipes swapped": lambda: today.compare_recipes(fit, fit, budget=1e21, within=(1e24, 1e20)),
+        "recipes swapped": lambda: today.compare_recipes(fit, fit, budget=1e21, bracket=(1e24, 1e20)),
         "sensitivity of nothing": lambda: today.sensitivity({}, runs),
         "baselines without groups": lambda: today.decisions(runs, at=BIG, truth={}),
         "baselines without a column": lambda: today.extrapolation("five_parameter")(runs, {"N": 1e9}),
@@ -269,7 +269,7 @@ def chains():
         "of a law": lambda: jsl.chain(fit, jsl.laws.accuracy_from_loss),
         "of another unit": lambda: jsl.chain(fit, straight()),
         "a helper of many columns": lambda: today.with_helper(simulated()),
-        "a helper at 0": lambda: today.with_helper(straight().problem.runs, at=0.0),
+        "a helper at 0": lambda: today.with_helper(straight().problem.runs, loss=0.0),
         "a signal without tasks": lambda: today.task_signal(simulated()),
         "bytes": lambda: jsl.units.bits_per_byte(2.5, 0),
         "a best score twice": lambda: today.with_helper(today.with_helper(straight().problem.runs)),

@@ -22,7 +22,7 @@ def cases():
     laws = {"free": CHINCHILLA, "no limit": CHINCHILLA.fix(E=0), "alpha = beta": CHINCHILLA.tie(beta="alpha")}
     yield "compare", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10, 1e6))
     yield "compare tables", lambda: compared({"free": CHINCHILLA}, [simulated(), sweep()], objective=LOG, ratios=(4,))
-    yield "compare by a column", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10), scale="N", level=0.8, seed=3)
+    yield "compare by a column", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10), size="N", level=0.8, seed=3)
     yield "compare runs", lambda: compared(CHINCHILLA, runs(), ratios=(4,))
     pins = {f"E = {e}": CHINCHILLA.fix(E=e) for e in (1.6, 1.8)}
     tables = {"all": simulated(), "small": simulated().where(simulated()["N"] < 3e9)}
@@ -33,7 +33,7 @@ def cases():
 
 
 def compared(laws, table, **options):
-    found = jsl.compare(laws, table, **{"starts": 16, "resamples": 50, **options})
+    found = today.compare(laws, table, **{"starts": 16, "resamples": 50, **options})
     return {"found": found, "best": found.best, "stack": found.stack(), "printed": repr(found)}
 
 

@@ -5,6 +5,7 @@
 
 import dataclasses
 import importlib
+import inspect
 
 import numpy as np
 
@@ -17,6 +18,7 @@ METHODS = {  # the noun that has it as a method, and its name there
     "score": ("Forecast", "score"),
     "with_helper": ("Runs", "with_helper"),
     "joint": ("Law", "then"),
+    "best": ("Runs", "best"),
 }
 ROOMS = {
     "chains": ("Chain", "ChainForecast"),
@@ -32,25 +34,54 @@ ROOMS = {
 }
 
 
+WORDS = {  # what an argument is called today, and what it was called before
+    "near_optimal": {"loss_slack": "loss", "cost_slack": "compute"},
+    "with_helper": {"loss": "at", "per": "by"},
+    "hindsight": {"factor": "within"},
+    "noise_floor": {"cell": "by"},
+    "best": {"cell": "by"},
+    "posterior": {"noise_prior": "scale"},
+    "expected_deviation": {"relative": "log"},
+    "design": {"relative": "log"},
+    "compare": {"size": "scale"},
+    "compare_recipes": {"bracket": "within"},
+    "frontier": {"loss_slack": "loss"},
+}
+
+
 def has(room, name):
     """A name of a room, or None on a tree whose room shows none."""
     return getattr(importlib.import_module(f"jaxscale.{room}"), name, None)
 
 
+def worded(name, call):
+    """The verb by today's words."""
+    known = inspect.signature(call).parameters
+
+    def asked(*given, **options):
+        before = WORDS.get(name, {})
+        return call(*given, **{k if k in known else before.get(k, k): v for k, v in options.items()})
+
+    return asked
+
+
 def __getattr__(name):
     if name in METHODS:
         noun, own = METHODS[name]
-        if hasattr(getattr(jsl, noun), own):
-            return lambda first, *rest, **options: getattr(first, own)(*rest, **options)
-        return getattr(jsl, name)
+        return worded(name, getattr(getattr(jsl, noun), own, None) or getattr(jsl, name))
+    if name in ("compare", "design"):
+        return worded(name, getattr(jsl, name))
+    if name == "frontier":
+        return worded(name, jsl.plots.frontier)
     for room, names in ROOMS.items():
         if name in names:
-            return has(room, name) or getattr(jsl, name)
+            found = has(room, name) or getattr(jsl, name)
+            return worded(name, found) if name in WORDS else found
     raise AttributeError(name)
 
 
 def compare_recipes(*sides, **options):
-    return (has("selection", "recipes") or jsl.compare_recipes)(*sides, **options)
+    return worded("compare_recipes", has("selection", "recipes") or jsl.compare_recipes)(*sides, **options)
 
 
 def envelope(runs, **options):

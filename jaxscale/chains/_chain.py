@@ -19,7 +19,7 @@ from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit
 from ..formula._form import codes_of
 from ..formula._then import converted
-from ..ground._errors import nearest, refuse
+from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..table._anchors import helpers
 from ..table._runs import Runs
@@ -122,8 +122,7 @@ class Chain:
         assumed. Nothing is written down: the result is no frozen record of a forecast, which is `jsl.forecast`. Raises
         TypeError where a column is missing or unknown.
         """
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level={level}: a probability such as 0.95")
+        check_level("chain.forecast()", level)
         stages = self._at(columns)
         values = np.stack([np.asarray(v) for v in stages.values()])
         slopes = slopes_by_value(stages, values)
@@ -153,9 +152,15 @@ class Chain:
     def _at(self, columns: dict[str, Any]) -> Stages:
         """The stages as bound laws with the columns that each reads."""
         if odd := [c for c in columns if c not in self.columns]:
-            raise TypeError(f"this chain knows no column {odd[0]!r}.{nearest(odd[0], self.columns)}")
+            raise refuse_type(
+                f"this chain knows no column {odd[0]!r}", why="a typing slip", change=nearest(odd[0], self.columns).strip()
+            )
         if missing := [c for c in self.columns if c not in columns]:
-            raise TypeError(f"this chain needs a value for the column {', '.join(missing)}")
+            raise refuse_type(
+                f"this chain needs a value for the column {', '.join(missing)}",
+                why="it was left out, or has another name",
+                change="every column of its stages, by name",
+            )
         same = dict(zip(columns, np.broadcast_arrays(*(np.asarray(v) for v in columns.values())), strict=True))
         laws, rows = tuple(f.law for f in self.points), []
         for law, own in zip(laws, self._reads, strict=True):
@@ -225,10 +230,18 @@ def chain(first: Fit, *links: Fit, by: str | None = None, checkpoints: Runs | No
 
 def _check(stages: tuple[Fit, ...]) -> None:
     if len(stages) < 2:
-        raise TypeError("chain() needs a first fit and at least one link; one fit alone has interval() and predict()")
+        raise refuse_type(
+            "chain() needs a first fit and at least one link",
+            why="one fit alone has interval() and predict()",
+            change="chain(fit, link)",
+        )
     for stage in stages:
         if not isinstance(stage, Fit):
-            raise TypeError(f"chain() takes fits or ensembles, not {type(stage).__name__}")
+            raise refuse_type(
+                f"chain() takes fits or ensembles, not {type(stage).__name__}",
+                why="a law was given, or a list",
+                change="chain(fit, link, ...), each made by fit or bootstrap",
+            )
         stage.one_cell("chain()")
         if not stage.problem.objective.observes:
             raise refuse(

@@ -18,7 +18,7 @@ import numpy as np
 from ..fitting._evidence import evidence
 from ..fitting._results import Fit
 from ..formula._law import Law
-from ..ground._errors import nearest, refuse
+from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
 from ..ground._interval import Interval
 from ..table._scope import beyond, largest, ranges, ratio_remark
@@ -169,10 +169,13 @@ def forecast(
     No source: pre-registration of a forecast, with the predictive distribution of a regression. The record is ours.
     """
     if not isinstance(fit, Fit):
-        raise TypeError(f"forecast() takes a fit or an ensemble, not {type(fit).__name__}")
+        raise refuse_type(
+            f"forecast() takes a fit or an ensemble, not {type(fit).__name__}",
+            why="a law was given where a fit was meant",
+            change="forecast(fit, ...)",
+        )
     fit.one_cell("forecast()")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level}: a probability such as 0.95")
+    check_level("forecast()", level)
     point = fit if fit.point is None else fit.point
     law, runs = point.problem.law, point.problem.runs
     known = [*law.columns, *dict.fromkeys(dict(law.groups).values())]

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..fitting._results import Fit, Status
 from ..formula._law import Law
-from ..ground._errors import refuse
+from ..ground._errors import check_level, refuse, refuse_type
 from ..ground._interval import Interval
 from ..ground._shown import rows, values
 from ..ground._trees import traced
@@ -96,29 +96,34 @@ class Allocation:
         >>> bool(plan.interval()["N"].point == best["N"])
         True
         """
+        check_level("plan.interval()", level)
         if self.point is self:
-            raise TypeError("a plan of one law has no refits: give allocate an ensemble, or use interval(fit, of=...)")
+            raise refuse_type(
+                "interval(): this is the plan of one law",
+                why="percentiles are those of refits",
+                change="a plan of an ensemble, allocate(boot, 1e23), or interval(fit, of=...)",
+            )
         draws, at = ({**p.columns, "loss": p.loss, "cost": p.cost} for p in (self, self.point))
         return {name: _around(np.asarray(v), level, at[name]) for name, v in draws.items()}
 
-    def near_optimal(self, *, loss: float = 0.0, compute: float = 0.0) -> Region:
-        """Extent [units of the columns] of all plans within `loss` [share of the loss] and `compute` [share of the cost].
+    def near_optimal(self, *, loss_slack: float = 0.0, cost_slack: float = 0.0) -> Region:
+        """Extent [units of the columns] of all plans within a share of the least loss and of the cost.
 
-        For the plan of a law, a fit or an ensemble. `loss=0.001` holds every limit and lets the loss be 0.1 % above the
-        best; `compute=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best plan; both
-        together allow both. Where something was maximised, the share is of its value. Raises InputError where neither is
-        given, and for plans of choices, whose neighbours are in `plan.by_choice`.
+        For the plan of a law, a fit or an ensemble. `loss_slack=0.001` holds every limit and lets the loss be 0.1 %
+        above the best; `cost_slack=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best
+        plan; both together allow both. Where something was maximised, the share is of its value. Raises InputError where
+        neither is given, and for plans of choices, whose neighbours are in `plan.by_choice`.
 
         >>> from jaxscale import allocate, laws
         >>> plan = allocate(laws.chinchilla.published["hoffmann2022"], 1e23)
-        >>> plan.near_optimal(loss=0.001)
+        >>> plan.near_optimal(loss_slack=0.001)
         <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10), D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
 
         Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
         """
         asked, fitted = self.asked
         by_cost = asked.question.goal.name == "cost"
-        return near_optimal(asked, fitted, self.columns, self.cost if by_cost else self._goal, loss=loss, compute=compute)
+        return near_optimal(asked, fitted, self.columns, self.cost if by_cost else self._goal, loss_slack, cost_slack)
 
     def regret(self, **columns: Any) -> Regret:
         """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
@@ -177,8 +182,10 @@ class Allocation:
         return np.asarray(self.status) == Status.OK
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            "a plan is neither true nor false: use plan.ok, which says (per lane) whether it meets its KKT conditions"
+        raise refuse_type(
+            "a plan is neither true nor false",
+            why="it was asked whether it is valid",
+            change="use plan.ok, which says (per lane) whether it meets its KKT conditions",
         )
 
     def __repr__(self) -> str:
@@ -264,7 +271,11 @@ def allocate(
     if fitted is None:
         own: Law = law  # type: ignore[assignment]
         if own.free:
-            raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
+            raise refuse_type(
+                f"allocate: {own.name} is not bound: {', '.join(own.free)} are free",
+                why="a law was given where a fit was meant",
+                change="fit it, or fix(...) them",
+            )
     else:
         own = first_law(fitted)
     asked = put(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..fitting._results import Fit
-from ..ground._errors import refuse
+from ..ground._errors import refuse, refuse_type
 from ..ground._shown import values
 from ..ground._trees import to_numpy, traced
 from ._answers import of_lanes, spread
@@ -50,30 +50,36 @@ class Region:
         return f"<Region {self.said}: {', '.join(shown)}>"
 
 
-def near_optimal(
-    asked: Put, fitted: Fit | None, best: dict[str, Any], goal: Any, *, loss: float = 0.0, compute: float = 0.0
-) -> Region:
+def near_optimal(asked: Put, fitted: Fit | None, best: dict[str, Any], goal: Any, loss_slack: float, cost_slack: float) -> Region:
     """The region of a question around its best columns, whose goal is `goal`; see `Allocation.near_optimal`."""
-    if not (loss >= 0 and compute >= 0 and loss + compute > 0):
+    if not (loss_slack >= 0 and cost_slack >= 0 and loss_slack + cost_slack > 0):
         raise refuse(
-            f"near_optimal: loss={loss}, compute={compute}", why="a share is meant", change="loss=0.001 for 0.1 % of the loss"
+            f"near_optimal: loss_slack={loss_slack}, cost_slack={cost_slack}",
+            why="a share is meant",
+            change="loss_slack=0.001 for 0.1 % of the loss",
         )
     if traced(asked.question, asked.limits):
-        raise TypeError("near_optimal is for numbers: it takes a plan made outside jit and grad")
+        raise refuse_type(
+            "near_optimal(): a plan that JAX traces",
+            why="it was made inside jit or grad; a region is for numbers",
+            change="a plan made outside of them",
+        )
     if asked.options:
         raise refuse("near_optimal: the plan is one of several choices", why="choices have no region", change="plan.by_choice")
     names = [r.name for r in asked.question.rules]
     by_cost = asked.question.goal.name == "cost"
     slack = np.zeros(1 + len(names))
-    slack[0] = compute if by_cost else loss
+    slack[0] = cost_slack if by_cost else loss_slack
     held = "target" if by_cost else "budget"
     if held in names:
-        slack[1 + names.index(held)] = loss if by_cost else compute
-    elif compute:
-        raise refuse(f"near_optimal: compute={compute}, and the plan has no budget", why="other limits hold it", change="loss=")
+        slack[1 + names.index(held)] = loss_slack if by_cost else cost_slack
+    elif cost_slack:
+        raise refuse(
+            f"near_optimal: cost_slack={cost_slack}, and the plan has no budget", why="other limits hold it", change="loss_slack="
+        )
     low, high, status = _ends(asked, fitted, best, goal, slack)
     best = {c: best[c] for c in low}
-    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
+    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss_slack), ("compute", cost_slack)) if share]
     return Region(low, best, high, status, " and ".join(shares))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..costs import Train
-from ..ground._errors import refuse
+from ..ground._errors import check_level, refuse
 from ..plans._allocate import Allocation
 from ..table._runs import Runs
 from ._figure import BLUE, GREY, RED, SERIES, cost_unit, new, spread
@@ -24,13 +24,14 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
     """Optimal N [parameters] and D [tokens] against the budget [FLOP], with intervals of an ensemble; runs overlaid.
 
     `plan` comes from `allocate(boot, budgets)` with an array of budgets; `runs` are drawn at their 6 N D. Raises
-    ValueError for a plan of one budget, or without N and D.
+    InputError for a plan of one budget, or without N and D.
 
     >>> import jaxscale as jsl
     >>> plan = jsl.allocate(jsl.laws.chinchilla.published["hoffmann2022"], np.geomspace(1e20, 1e24, 5))
     >>> len(allocation(plan).axes)
     2
     """
+    check_level("plots.allocation()", level)
     _check("plots.allocation", plan)
     figure, axes, _ = new(10.0, 4.2, 1, 2)
     for ax, name, unit in zip(axes, ("N", "D"), ("parameters", "tokens"), strict=True):
@@ -63,6 +64,7 @@ def plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Figure:
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['hoffmann2022', 'besiroglu2024']
     """
+    check_level("plots.plans()", level)
     if not 0 < len(plans) <= len(SERIES):
         raise refuse(f"plots.plans: {len(plans)} plans", why="all that there are", change=f"1 to {len(SERIES)} at a time")
     for name, plan in plans.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ground._errors import InputError, refuse
+from ..ground._errors import InputError, check_level, refuse
 from ..table._runs import Runs
 from . import _methods
 from ._by_recipe import ends_of, labels_of
@@ -79,8 +79,9 @@ def decisions(
     wanted = _truth(truth, labels)
     if len(labels) < 3:
         raise refuse(f"decisions: {len(labels)} recipes", why="a pair or a single one", change="three or more")
-    if not 0.0 < level < 1.0 or resamples < 1:
-        raise ValueError(f"level={level}, resamples={resamples}: a probability such as 0.95, and at least one")
+    check_level("decisions()", level)
+    if resamples < 1:
+        raise refuse(f"decisions(): resamples={resamples}", why="intervals resample recipes", change="at least one")
     predicted: dict[str, Predicted] = {}
     skipped = {}
     for name, method in (methods or METHODS).items():

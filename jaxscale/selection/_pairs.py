@@ -16,7 +16,7 @@ import numpy as np
 from ..fitting._bootstrap import reweighted_at
 from ..fitting._evidence import Evidence
 from ..fitting._results import Fit
-from ..ground._errors import refuse
+from ..ground._errors import refuse, refuse_type
 from ..table._runs import Runs
 from ..uncertainty._covariance import Covariance, covariance_of, left_outs
 
@@ -158,7 +158,11 @@ def check_pair(base: Any, other: Any) -> None:
     """Raise where two fits cannot be compared: ensembles, several tables, another table layout, no loss."""
     for name, fit in (("base", base), ("other", other)):
         if not isinstance(fit, Fit):
-            raise TypeError(f"recipes: {name} is a {type(fit).__name__}; both are fits, jsl.fit(law, runs)")
+            raise refuse_type(
+                f"recipes: {name} is a {type(fit).__name__}",
+                why="a law or a table was given",
+                change="two fits, jsl.fit(law, runs)",
+            )
         if fit.point is not None or np.ndim(fit.value):
             what = "an ensemble" if fit.point is not None else "fits of several tables"
             raise refuse(

@@ -13,7 +13,7 @@ from ..fitting._ensemble import over_ensemble
 from ..fitting._fit import fit, grid
 from ..fitting._results import Fit, Status
 from ..formula._law import Law
-from ..ground._errors import refuse
+from ..ground._errors import refuse, refuse_type
 from ..ground._life import saying
 from ..table._runs import Runs
 
@@ -81,8 +81,10 @@ def sensitivity(
     objectives = list(objective) if several else [objective]
     wrong = [*(v for v in some_laws.values() if not isinstance(v, Law)), *(v for v in tables.values() if not isinstance(v, Runs))]
     if wrong:
-        raise TypeError(
-            f"sensitivity() takes laws and tables of runs; {type(wrong[0]).__name__} is neither (fit.problem has both)"
+        raise refuse_type(
+            f"sensitivity() takes laws and tables of runs; {type(wrong[0]).__name__} is neither",
+            why="a fit was given",
+            change="fit.problem.law and fit.problem.runs",
         )
     asked = {"answer": of} if callable(of) else of
     if not some_laws or not tables or not objectives:

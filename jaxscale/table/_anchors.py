@@ -17,10 +17,10 @@ from ._rows import Rows
 from ._rules import Table
 
 
-def with_helper(self: Table, value: float = 1.0, *, at: float = 1e-6, weight: float = 1.0, by: str | None = None) -> Table:
-    """The table with one more row: score `value` [unit of the target] at a loss `at` [unit of the only column], about 0.
+def with_helper(self: Table, value: float = 1.0, *, loss: float = 1e-6, weight: float = 1.0, per: str | None = None) -> Table:
+    """The table with one more row: score `value` [unit of the target] at a `loss` [unit of the only column], about 0.
 
-    `weight` says how many rows it counts for; with `by="task"` each task gets a row. A loss is positive, so `at` is a small
+    `weight` says how many rows it counts for; with `per="task"` each task gets a row. A loss is positive, so it is a small
     number rather than 0. A value of 1 sends a best score that is a fraction to its edge, and the fit says so; to fix it, as in
     `accuracy_above_chance.fix(top=1)`, assumes the same and leaves a fit that is OK. The rows have the label "yes" in the
     group column `helper`; resampling keeps them, and `remarks` count them. Raises InputError for a table with more than one
@@ -42,22 +42,24 @@ def with_helper(self: Table, value: float = 1.0, *, at: float = 1e-6, weight: fl
             why="a helper point is one loss and one score",
             change="a table of the link alone: from_columns(L=loss, score=score, target='score')",
         )
-    if not (at > 0 and weight > 0):
-        raise refuse(f"with_helper(at={at}, weight={weight})", why="a loss of 0", change="small numbers above 0")
+    if not (loss > 0 and weight > 0):
+        raise refuse(
+            f"with_helper(loss={loss}, weight={weight})", why="a loss is positive", change="a small number such as 1e-6 for 0"
+        )
     if "helper" in self.groups:
         raise refuse("with_helper(): this table has its helper points", why="it was called twice", change="call it once")
-    if by is not None and by not in self.groups:
+    if per is not None and per not in self.groups:
         raise refuse(
-            f"with_helper(by={by!r}): no such group column", why="it was not read", change=", ".join(self.groups) or "by=None"
+            f"with_helper(per={per!r}): no such group column", why="it was not read", change=", ".join(self.groups) or "per=None"
         )
-    labels = self.labels[by] if by is not None else ("",)
+    labels = self.labels[per] if per is not None else ("",)
     k, n = len(labels), len(self)
     (name,) = self.columns
     groups: dict[str, Any] = {
-        g: [*self[g], *(labels if g == by else ["helper" if k == 1 else f"helper {i}" for i in labels])] for g in self.groups
+        g: [*self[g], *(labels if g == per else ["helper" if k == 1 else f"helper {i}" for i in labels])] for g in self.groups
     }
     groups["helper"] = ["no"] * n + ["yes"] * k
-    columns: dict[str, Any] = {name: np.append(self[name], np.full(k, at))}
+    columns: dict[str, Any] = {name: np.append(self[name], np.full(k, loss))}
     columns[self.target_name] = np.append(np.asarray(self.target), np.full(k, value))
     made: Any = type(self)  # `Runs` has ways in, which rows have not
     table: Table = made.from_columns(
@@ -67,7 +69,7 @@ def with_helper(self: Table, value: float = 1.0, *, at: float = 1e-6, weight: fl
         units=self.units,
         **columns,
     )
-    said = f"{k} helper point{'s' * (k > 1)} added: {self.target_name} {value:g} at {name} = {at:g}, of weight {weight:g}"
+    said = f"{k} helper point{'s' * (k > 1)} added: {self.target_name} {value:g} at {name} = {loss:g}, of weight {weight:g}"
     table.notes["remarks"] = [*self.remarks, said]
     table.notes["dropped"] = self.dropped
     return table

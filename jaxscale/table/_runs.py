@@ -207,7 +207,7 @@ def _build(
     remarks: Iterable[str],
 ) -> Runs:
     if on_bad not in ("raise", "drop"):
-        raise ValueError(f"on_bad={on_bad!r}: write 'raise' or 'drop'")
+        raise refuse(f"on_bad={on_bad!r}", why="a typing slip", change="'raise' or 'drop'")
     data = dict(columns)
     if target is not None and target not in data:
         raise refuse(f"no target column {target!r}", why="it has another name", change=nearest(target, data).strip())

@@ -25,6 +25,7 @@ from ..fitting._groups import coordinates_of, too_many
 from ..fitting._resample import KINDS as RESAMPLES
 from ..fitting._results import Fit, Status, element_names
 from ..formula._law import Law
+from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..ground._tails import student
 from . import _covariance, _draws
@@ -36,7 +37,7 @@ REFITS = 1000  # where the default needs an ensemble and none is given
 
 
 def interval(
-    ensemble: Any,
+    fit: Any,
     *,
     of: Callable[[Law], Any] | None = None,
     kind: str | None = None,
@@ -58,7 +59,7 @@ def interval(
     that `f` is positive and its interval symmetrical in its logarithm (tokens, a loss; never a difference).
 
     These are intervals of what is estimated; `prediction_interval` is about the loss of a new run, which has noise of
-    its own. Raises ValueError for an unknown kind or where nothing is finite, InputError below five clusters.
+    its own. Raises InputError for an unknown kind, where nothing is finite, and below five clusters.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -68,23 +69,28 @@ def interval(
     Source: Efron 1979, 1987 (percentile, BCa, bootstrap-t); for the covariances see `covariance`. The defaults are ours.
     """
     if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level}: a probability such as 0.95")
-    if not isinstance(ensemble, Fit):
+        raise refuse(f"interval(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
+    check_level("interval()", level)
+    if not isinstance(fit, Fit):
         if of is not None or kind not in (None, "percentile"):
-            raise TypeError(
-                f"{'of=' if of is not None else f'kind={kind!r}'} needs a fit or an ensemble; arrays have percentiles"
+            raise refuse_type(
+                f"interval(): {'of=' if of is not None else f'kind={kind!r}'} for arrays",
+                why="arrays of draws know no law and no covariance",
+                change="a fit or an ensemble; or leave it out: arrays have percentiles",
             )
-        return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), ensemble)
-    point = ensemble if ensemble.point is None else ensemble.point
-    if ensemble.point is not None:
+        return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), fit)
+    point = fit if fit.point is None else fit.point
+    if fit.point is not None:
         kind = kind or "percentile"
         if by is not None and kind in _draws.KINDS:
-            raise ValueError(f"by={by!r}: this ensemble was drawn by {ensemble.by!r}; give by to bootstrap(...)")
-    if kind == "percentile" and ensemble.point is not None:
-        return _percentiles(ensemble, of, level)
-    if ensemble.point is None and point.cells is None and too_many(point.problem.law, point.problem.runs):
+            raise refuse(
+                f"interval(): by={by!r}, and this ensemble was drawn by {fit.by!r}",
+                why="what is resampled is decided when it is drawn",
+                change=f"bootstrap(fit, by={by!r})",
+            )
+    if kind == "percentile" and fit.point is not None:
+        return _percentiles(fit, of, level)
+    if fit.point is None and point.cells is None and too_many(point.problem.law, point.problem.runs):
         return _of_groups(point, of, kind, level)
     at = evidence(point)
     kind = kind or _one_kind([default_kind(e, by) for e in at])
@@ -93,19 +99,23 @@ def interval(
         found = _by_covariance(at, _covariance.covariances_of(at, kind, by), scale, level, kind)
         found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
         return _unknown_aside(found, point) if of is None else found
-    if ensemble.point is None:
-        ensemble = bootstrap(point, REFITS, by=by)
+    if fit.point is None:
+        fit = bootstrap(point, REFITS, by=by)
     if kind == "percentile":
-        return _percentiles(ensemble, of, level)
-    ensemble.one_cell(f"interval(kind={kind!r})")
-    found = _by_draws(ensemble, at[0], kind, scale, level)
+        return _percentiles(fit, of, level)
+    fit.one_cell(f"interval(kind={kind!r})")
+    found = _by_draws(fit, at[0], kind, scale, level)
     return _unknown_aside(found, point) if of is None else found
 
 
 def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, Interval]:
     """Of a fit with many groups: from the deviations of its certificate, by Student's t."""
     if of is not None or kind not in (None, "laplace"):
-        raise TypeError("a fit with many groups has kind='laplace' intervals of its parameters only; for others fit fewer groups")
+        raise refuse_type(
+            "interval(): a fit with many groups has kind='laplace' intervals of its parameters only",
+            why="each of its groups is fitted alone, and no covariance of all is kept",
+            change="interval(fit) without of= and kind=, or fewer groups",
+        )
     law, deviation, out = fit.problem.law, fit.certificate.deviation, dict[str, Interval]()
     reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates_of(law, fit.problem.runs), 1))
     tied = dict(law.ties)
@@ -125,7 +135,11 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
 
 def _one_kind(kinds: list[str]) -> str:
     if len(set(kinds)) > 1:
-        raise ValueError(f"interval(): these fits call for {' and '.join(sorted(set(kinds)))}; say kind=, or ask them one by one")
+        raise refuse(
+            f"interval(): these fits call for {' and '.join(sorted(set(kinds)))}",
+            why="their objectives or tables differ",
+            change="one kind for all by kind=, or ask them one by one",
+        )
     return kinds[0]
 
 
@@ -177,7 +191,7 @@ def _at_fit(point: Fit, of: Callable[[Law], Any]) -> Any:
 def _by_draws(ensemble: Fit, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
     """BCa and studentised intervals, which need more than the draws."""
     if ensemble.kind not in RESAMPLES:
-        raise ValueError(f"kind={kind!r} is for refits; draws of a {ensemble.kind} have percentiles")
+        raise refuse(f"interval(): kind={kind!r} of a {ensemble.kind}", why="it is for refits", change='kind="percentile"')
     draws, (values, slopes) = over_ensemble(ensemble, scale.quantity), slopes_of([at], scale.quantity)
     if kind == "bca":
         moves = _covariance.left_out(at, ensemble.by)

@@ -22,6 +22,7 @@ from ..fitting._evidence import Frame, evidence
 from ..fitting._results import Fit, check_central
 from ..formula._form import arguments
 from ..ground._compiled import compiled
+from ..ground._errors import check_level, refuse
 from ..ground._interval import Interval
 from ..ground._tails import student, students
 from ..ground._trees import to_numpy
@@ -92,6 +93,7 @@ def prediction_interval(
     Source: the usual prediction interval of regression, with the degrees of freedom of Satterthwaite 1946 where noise is
     given; the noise at the predicted loss is that of `spread` (ours).
     """
+    check_level("prediction_interval()", level)
     return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise).interval(level)
 
 
@@ -120,7 +122,11 @@ def predictive(
     draws = None
     if kind == "percentile":
         if fit.point is not None and by is not None:
-            raise ValueError(f"by={by!r}: this ensemble was drawn by {fit.by!r}; give by to bootstrap(...)")
+            raise refuse(
+                f"by={by!r}: this ensemble was drawn by {fit.by!r}",
+                why="what is resampled is decided when it is drawn",
+                change=f"bootstrap(fit, by={by!r})",
+            )
         refits = (fit if fit.point is not None else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
         with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
             inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))

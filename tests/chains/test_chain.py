@@ -354,13 +354,13 @@ def test_a_helper_point_is_in_every_refit_and_adds_no_width(worlds):
     tasks = jsl.Runs.from_columns(
         L=scores["L"], score=scores["score"], target="score", groups={"task": np.tile(["a", "b"], 20)}, units=SCORE
     )
-    assert list(tasks.with_helper(by="task")["task"][-2:]) == ["a", "b"]
+    assert list(tasks.with_helper(per="task")["task"][-2:]) == ["a", "b"]
     with pytest.raises(jsl.InputError, match=r"(?s)columns N, D.*from_columns\(L=loss"):
         made[1][0].with_helper()
     with pytest.raises(jsl.InputError, match="has its helper points"):
         helped.with_helper()
-    with pytest.raises(jsl.InputError, match="at=0"):
-        scores.with_helper(at=0.0)
+    with pytest.raises(jsl.InputError, match="loss=0"):
+        scores.with_helper(loss=0.0)
 
 
 def resamples(fit, kind, by):
@@ -376,7 +376,7 @@ def test_every_kind_of_resample_keeps_helper_points_as_they_are(kind, by):
     x, y, _, _ = lines(40)
     task = np.tile([f"t{i}" for i in range(10)], 4)
     plain = jsl.Runs.from_columns(y=x + 0.1, z=y, target="z", units={"z": Number}, groups={"task": task})
-    helped = plain.with_helper(0.8, weight=10.0, by="task")
+    helped = plain.with_helper(0.8, weight=10.0, per="task")
     fits = [jsl.fit(second, t, objective=Squared(), starts=4) for t in (plain, helped)]
     (weights, _), (own, others) = (resamples(f, kind, by) for f in fits)
     if kind in ("pairs", "bayes"):

@@ -481,7 +481,7 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
     runs = smooth.problem.runs
     compute = 6 * runs["N"] * runs["D"]
     for within, kept in ((1.0, np.arange(60) != np.argmax(compute)), (1.05, compute < 9.9e20)):
-        own = jsl.forecasts.hindsight(smooth, within=within)
+        own = jsl.forecasts.hindsight(smooth, factor=within)
         fit = jsl.fit(chinchilla, runs.where(kept), objective=jsl.objectives.LogSquared(), starts=32)
         for name, value in fit.params.items():
             np.testing.assert_allclose(own.fit.params[name], value, rtol=1e-6)
@@ -493,8 +493,8 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
         assert own.error == pytest.approx(np.log(own.observed / own.predicted), rel=1e-9)
         assert own.ratio == pytest.approx(compute[top] / compute[kept].max())
         np.testing.assert_allclose(list(own.interval), list(jsl.uncertainty.prediction_interval(fit, **there)), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"within=0\.5"):
-        jsl.forecasts.hindsight(smooth, within=0.5)
+    with pytest.raises(ValueError, match=r"factor=0\.5"):
+        jsl.forecasts.hindsight(smooth, factor=0.5)
 
 
 def test_replicates_and_whole_runs_go_with_it(smooth):
@@ -503,7 +503,7 @@ def test_replicates_and_whole_runs_go_with_it(smooth):
     d = np.concatenate([np.tile(np.geomspace(3e9, 9e10, 4), 6), [2e11, 2e11]])
     runs = jsl.simulate(truth, {"N": n, "D": d}, noise=0.004)
     fit = jsl.fit(chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=32)
-    own = jsl.forecasts.hindsight(fit, within=1.0)
+    own = jsl.forecasts.hindsight(fit, factor=1.0)
     assert own.rows == (24, 25)
     assert own.observed == pytest.approx(np.sqrt(runs["loss"][24] * runs["loss"][25]))
     single = jsl.uncertainty.prediction_interval(own.fit, N=1e10, D=2e11)

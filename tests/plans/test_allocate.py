@@ -352,7 +352,7 @@ def test_prices_are_derivatives_of_the_plan():
 
 def test_the_region_of_nearly_optimal_plans_against_a_grid():
     plan = jsl.allocate(HOFFMANN, np.array([1e23, 1e24]), bounds={"D": (None, 2e12)})
-    region = plan.near_optimal(loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     assert all(np.all(s == 0) for s in region.status.values())
     n = np.geomspace(1e9, 1e12, 400_001)
     for i, c in enumerate((1e23, 1e24)):

@@ -57,7 +57,7 @@ def test_the_plane_shows_the_plan():
         np.testing.assert_allclose(6 * n * d, budget, rtol=1e-9)
         order = np.argsort(n)
         assert np.exp(np.interp(np.log(best[0]), np.log(n[order]), np.log(d[order]))) == pytest.approx(best[1], rel=1e-9)
-    region = plan.near_optimal(loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     assert len(slivers(ax)) == 3
     for i, shape in enumerate(slivers(ax)):
         for column, places in zip(("N", "D"), shape.T, strict=True):
@@ -73,7 +73,7 @@ def test_the_plane_shows_the_plan():
 
 def test_one_plan_has_a_frontier_of_other_budgets():
     plan = jsl.allocate(HOFFMANN, 1e23)
-    (ax,) = plots.frontier(plan, jsl.datasets.load("simulated"), loss=0.002).axes
+    (ax,) = plots.frontier(plan, jsl.datasets.load("simulated"), loss_slack=0.002).axes
     ((n, d),) = lines(ax, "efficient frontier")
     assert len(n) > 30
     assert np.min(np.abs(n / plan["N"] - 1)) < 1e-9
@@ -118,7 +118,7 @@ def test_a_target_has_its_contour_and_the_line_of_the_least_cost():
     (target,), (cost,) = ([v for v in lines(ax, name) if v.shape[1] > 2] for name in ("target", "least cost"))
     np.testing.assert_allclose(BESIROGLU(*target), 2.0, rtol=1e-4)
     np.testing.assert_allclose(6 * cost.prod(0), plan.cost, rtol=1e-9)
-    region = plan.near_optimal(loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     ((shape),) = slivers(ax)
     np.testing.assert_allclose([shape[:, 0].min(), shape[:, 0].max()], region["N"], rtol=1e-3)
     assert "loss 2.000" in [text.get_text() for text in ax.texts]

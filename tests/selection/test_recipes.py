@@ -268,7 +268,7 @@ def test_where_the_curves_cross():
     """Against a root of the closed forms; at the ends of the crossing the p-value is 0.05."""
     better_later = scaled(1.0, A=float(BASE.params["A"]) * 1.25, E=float(BASE.params["E"]) - 0.05)
     base, other = fitted(table(BASE, 0.002, 1, COMMON), table(better_later, 0.002, 2, COMMON))
-    found = jsl.selection.recipes(base, other, budget=1e20, within=(1e17, 1e25))
+    found = jsl.selection.recipes(base, other, budget=1e20, bracket=(1e17, 1e25))
     (crossing,) = found.crossings
     wanted = brentq(lambda x: least(base.law, np.exp(x)) - least(other.law, np.exp(x)), np.log(1e17), np.log(1e25))
     assert np.log(crossing.budget) == pytest.approx(wanted, abs=1e-6)
@@ -277,7 +277,7 @@ def test_where_the_curves_cross():
     assert crossing.low < crossing.budget < crossing.high
     assert jsl.selection.recipes(base, other, budget=crossing.low).p_value == pytest.approx(0.05, abs=0.005)
     assert jsl.selection.recipes(base, other, budget=crossing.budget).p_value == pytest.approx(1.0, abs=1e-4)
-    (back,) = jsl.selection.recipes(other, base, budget=1e20, within=(1e17, 1e25)).crossings
+    (back,) = jsl.selection.recipes(other, base, budget=1e20, bracket=(1e17, 1e25)).crossings
     assert back.better_above == "base"
     assert (back.low, back.budget, back.high) == pytest.approx((crossing.low, crossing.budget, crossing.high), rel=1e-6)
     assert "cross at" in repr(found)
@@ -354,12 +354,12 @@ def test_questions_that_cannot_be_answered(two):
         jsl.selection.recipes(base, other, budget=1e21, target=2.0)
     with pytest.raises(jsl.InputError, match=r"(?s)budget -1.*positive"):
         jsl.selection.recipes(base, other, budget=-1)
-    with pytest.raises(ValueError, match="there is hc3, cr3, percentile"):
+    with pytest.raises(ValueError, match="There is: cr3, hc3, percentile"):
         jsl.selection.recipes(base, other, budget=1e21, kind="bca")
     with pytest.raises(ValueError, match="level=95"):
         jsl.selection.recipes(base, other, budget=1e21, level=95)
     with pytest.raises(jsl.InputError, match="low and high are swapped"):
-        jsl.selection.recipes(base, other, budget=1e21, within=(1e24, 1e20))
+        jsl.selection.recipes(base, other, budget=1e21, bracket=(1e24, 1e20))
     with pytest.raises(jsl.InputError, match=r"(?s)other is an ensemble.*\.point"):
         jsl.selection.recipes(base, jsl.bootstrap(other, 10), budget=1e21)
     with pytest.raises(TypeError, match="base is a Law"):

@@ -40,7 +40,7 @@ def test_cells_do_not_split_on_rounding():
     assert cells(runs, ("N", "D"), "").tolist() == [0, 0, 1]
     assert len(runs.best()) == 2
     with pytest.raises(jsl.InputError, match=r"no column 'Nn'"):
-        runs.best(by=("Nn",))
+        runs.best(cell=("Nn",))
 
 
 def test_late_smoothed_and_balanced_checkpoints():
@@ -114,11 +114,11 @@ def test_ties_are_no_copies_and_checkpoints_no_replicates():
     spoilt = jsl.Runs.from_columns(
         **{**columns, "loss": np.r_[12.0, loss.ravel()[1:]]}, weights=weights, run=np.arange(3 * cells)
     )
-    assert noise_floor(spoilt, by="N").sd < 1.2 * sd
-    assert spoilt.best(by="N")["loss"].max() < 4
+    assert noise_floor(spoilt, cell="N").sd < 1.2 * sd
+    assert spoilt.best(cell="N")["loss"].max() < 4
     curves = jsl.Runs.from_columns(**CURVES)
     with pytest.raises(jsl.InputError, match="no two of 2 rows"):  # D of a long run passes where a short one ends
-        noise_floor(curves, by="D")
+        noise_floor(curves, cell="D")
     tuned = jsl.Runs.from_columns(N=[1e8] * 3, D=[2e9] * 3, loss=[3.0, 3.001, 3.2], seed=["0", "1", "2"]).best(within=0.01)
     assert "chosen by their loss" in noise_floor(tuned).source
 

@@ -413,7 +413,7 @@ def test_a_prior_on_a_fraction_replaces_the_uniform_one():
     runs = jsl.Runs.from_columns(x=x, y=y, target="y")
     for law in (saturating, saturating.prior(top=(0.3, 0.2)), saturating):
         fit = jsl.fit(law.prior(rate=(1.5, 0.2)), runs, objective=Squared(), starts=8)
-        boot = jsl.uncertainty.posterior(fit, 1000, chains=2, noise="normal", scale=(0.05 / np.sqrt(np.mean(y**2)), 0.01))
+        boot = jsl.uncertainty.posterior(fit, 1000, chains=2, noise="normal", noise_prior=(0.05 / np.sqrt(np.mean(y**2)), 0.01))
         top, rate = np.meshgrid(np.linspace(0.005, 0.995, 199), np.exp(np.linspace(-2, 2, 161)), indexing="ij")
         logit = np.log(top / (1 - top))
         density = -0.5 * (np.log(rate / 1.5) / 0.2) ** 2  # in ln rate, which the grid is even in
