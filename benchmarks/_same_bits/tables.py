@@ -125,5 +125,5 @@ def variants(name):
     try:
         jsl.datasets.load(name, rows="?")
     except ValueError as error:
-        return re.search(r"there is (.*)$", str(error)).group(1).split(", ")
+        return sorted(re.search(r"[Tt]here is:? (.*?)\.?$", str(error)).group(1).split(", "))
     return ["default"]
