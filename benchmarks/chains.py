@@ -88,7 +88,7 @@ def world(k: int, shared: bool, top: tuple[float, float], helper: float) -> tupl
     curve = TRUTH(**ASKED)
     new = np.clip(link(curve * np.exp(SIGMA * rng.standard_normal(2))) + NOISE * rng.standard_normal(2), 0.0, 1.0)
     runs = jsl.Runs.from_columns(N=N, D=D, loss=loss)
-    return runs, jsl.with_helper(table, weight=helper) if helper else table, link(curve), new
+    return runs, table.with_helper(weight=helper) if helper else table, link(curve), new
 
 
 def simulated(

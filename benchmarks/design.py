@@ -111,7 +111,7 @@ def extensions(before: Found, sweeps: list[jsl.Runs]) -> dict[str, tuple[list[Co
 
 def designed(before: Found, candidates: list[Columns], most: int | None = None) -> tuple[list[Columns], dict[str, Any]]:
     begin = time.perf_counter()
-    plans = [jsl.design(before.fits[k], own, BUDGET, of=sizes, log=False, most=most) for k, own in enumerate(candidates)]
+    plans = [jsl.design(before.fits[k], own, BUDGET, of=sizes, relative=False, most=most) for k, own in enumerate(candidates)]
     return [p.columns for p in plans], {
         "foretold": float(np.sqrt(np.mean([np.square(p.after) for p in plans]))),
         "gap": float(np.mean([p.gap for p in plans])),

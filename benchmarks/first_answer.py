@@ -66,10 +66,10 @@ LINES = {
     "20 tables": (FIT + "many = [table(n) for n in range(40, 60)]", "jsl.fit(NAME, many)"),
     "first plan": (BOOT, "jsl.allocate(boot, 1e23)"),
     "another question": (PLAN, "jsl.allocate(boot, target=2.1)"),
-    "near_optimal": (PLAN, "jsl.near_optimal(plan, loss=0.001)"),
-    "regret": (PLAN, "jsl.regret(plan)"),
+    "near_optimal": (PLAN, "plan.near_optimal(loss_slack=0.001)"),
+    "regret": (PLAN, "plan.regret()"),
     "compare of three": (LAW, "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, runs)"),
-    "compare_recipes": (LAW + TWO, "jsl.compare_recipes(a, b, budget=1e22)"),
+    "compare_recipes": (LAW + TWO, "jsl.selection.recipes(a, b, budget=1e22)"),
     "report": (PLAN, "str(jsl.report(boot, plan=plan))"),
     "Optax(lbfgs)": (LAW + "import optax", "jsl.fit(NAME, runs, solver=jsl.solvers.Optax(optax.lbfgs), starts=16)"),
     "grad of allocate": (
@@ -80,8 +80,8 @@ LINES = {
         LAW + "import jax\nlaw = jsl.laws.chinchilla.published['hoffmann2022']\njax.config.update('jax_enable_x64', True)",
         "jax.jit(lambda c: jsl.allocate(law, c).loss)(1e22)",
     ),
-    "posterior": (FIT, "jsl.posterior(fit, 200)"),
-    "profile": (FIT, "jsl.profile_likelihood(fit, 'alpha')"),
+    "posterior": (FIT, "jsl.uncertainty.posterior(fit, 200)"),
+    "profile": (FIT, "jsl.uncertainty.profile_likelihood(fit, 'alpha')"),
     "README's example": (
         "",
         LAW + "fit = jsl.fit(NAME, runs)\nboot = jsl.bootstrap(fit, 4_000)\nplan = jsl.allocate(boot, budget=5.76e23)\n"

@@ -57,7 +57,7 @@ def simulated(studies: int) -> list[dict[str, Any]]:
     records = []
     for name, fits in ways.items():
         begin = time.perf_counter()
-        scores = [jsl.score(jsl.forecast(fits[k], **new[k]), seen[k]) for k in range(studies)]
+        scores = [jsl.forecast(fits[k], **new[k]).score(seen[k]) for k in range(studies)]
         seconds = (time.perf_counter() - begin) / studies
         for i, beyond in enumerate(BEYOND):
             inside = np.array([s.inside[i] for s in scores])
@@ -102,7 +102,7 @@ def public() -> list[dict[str, Any]]:
         fit = jsl.fit(law, runs)
         begin = time.perf_counter()
         for within in (1.05, 10.0):
-            own = jsl.hindsight(fit, within=within)
+            own = jsl.forecasts.hindsight(fit, factor=within)
             records.append(
                 {
                     "method": f"{table}, largest run from those {own.ratio:.3g}x smaller",

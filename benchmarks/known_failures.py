@@ -69,7 +69,7 @@ def judged(fit: jsl.Fit, parameter: str, begin: float) -> dict[str, Any]:
         "kind": found.kind,
         "relative_width": relative,  # of the narrowest element
         "rows": len(fit.problem.runs),
-        "cautions": list(jsl.cautions(fit)),
+        "cautions": list(jsl.uncertainty.cautions(fit)),
         "findings": list(fit.certificate.findings),
         "seconds": time.perf_counter() - begin,
         **place("float64"),

@@ -40,7 +40,7 @@ def table(smoke: bool) -> list[dict[str, Any]]:
             tables["all 4,852 checkpoints"] = jsl.datasets.load("misfitting", rows="all")
         tables["non-embedding N"] = runs.using(N="N_no_emb")
     begin = time.perf_counter()
-    found = jsl.sensitivity(
+    found = jsl.selection.sensitivity(
         jsl.laws.chinchilla,
         tables,
         of={

@@ -80,7 +80,7 @@ def calibrated(tables: int, draws: int) -> dict[str, Any]:
     band = float(np.quantile(from_uniform(draw), 1 - ALARM / len(ranks)))
     rhat = np.array([split_rhat(chains[None]).max() for chains in x])
     return {
-        "method": "NUTS of jaxscale.posterior",
+        "method": "NUTS of jaxscale.uncertainty.posterior",
         "tables": tables,
         "draws": draws,
         "kept": KEPT,

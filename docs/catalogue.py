@@ -21,7 +21,7 @@ PAGE = Path(__file__).parent / "laws.md"
 HEAD = """# Laws
 
 Made by `python docs/catalogue.py` from the functions in `jaxscale.laws`; `--check` fails where this page is not theirs.
-`jsl.laws.find("moe")` searches, `jsl.laws.describe(law)` prints one entry, `jsl.cite(law)` gives BibTeX. {laws} laws have
+`jsl.laws.find("moe")` searches, `jsl.laws.describe(law)` prints one entry, `jsl.laws.cite(law)` gives BibTeX. {laws} laws have
 parameters to fit; {rules} rules have none.
 
 From a sweep of sparse models to a fitted law:

@@ -18,16 +18,16 @@ from .fitting._groups import too_many
 from .fitting._problem import element_names
 from .fitting._results import Ensemble, Fit, Status, point_of
 from .forecasts._hindsight import in_a_line
+from .ground._errors import check_level
 from .plans._allocate import Allocation
 from .plans._remarks import untested
 from .table._digest import rows_digest
 from .table._scope import ranges, ratio_remark
-from .uncertainty import interval
 from .uncertainty._cautions import cautions_of
 from .uncertainty._covariance import FEWEST, covariance_of
 from .uncertainty._draws import percentile
 from .uncertainty._influence import moved
-from .uncertainty._interval import UNKNOWN, default_kind
+from .uncertainty._interval import UNKNOWN, default_kind, interval
 
 
 def report(fit: Fit | Ensemble, *, plan: Allocation | None = None, level: float = 0.95) -> str:
@@ -39,6 +39,7 @@ def report(fit: Fit | Ensemble, *, plan: Allocation | None = None, level: float 
     chinchilla(N, D) -> nats/token, 60 runs
     """
     point = point_of(fit, "report()")
+    check_level("report()", level)
     if too_many(point.problem.law, point.problem.runs):
         parts = [
             _head(point),

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .ground._errors import refuse_type
 from .ground._trees import node
 
 
@@ -53,7 +54,11 @@ class Objective:
 
     def loss(self, residual: Any) -> Any:
         """Loss of one run as a function of its residual."""
-        raise TypeError(f"{type(self).__name__} is not an objective: use one of jaxscale.objectives")
+        raise refuse_type(
+            f"{type(self).__name__} is not an objective",
+            why="a class of one's own without a loss",
+            change="one of jaxscale.objectives",
+        )
 
     def __call__(self, predicted: Any, observed: Any) -> Any:
         """Loss of one run."""

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from .ground._compiled import compiled
+from .ground._errors import nearest, refuse
 from .laws._rule import rule
 from .laws._shapes import decrements_to
 
@@ -61,7 +62,9 @@ def cooldown(z: Any, shape: str = "1-sqrt", *, end: Any = 0.0) -> Any:
     if shape == "exponential":
         return jnp.power(end, z)
     if shape not in SHAPES:
-        raise ValueError(f"cooldown shape {shape!r}: known are exponential, {', '.join(SHAPES)}")
+        raise refuse(
+            f"cooldown shape {shape!r}", why="a typing slip", change=nearest(str(shape), ("exponential", *SHAPES)).strip()
+        )
     return end + (1 - end) * SHAPES[shape](z)
 
 
@@ -178,8 +181,8 @@ def power_onset(batch: Any, *, peak: Any = 0.02, a: Any = 4.0, b: Any = -0.51) -
 
 
 @rule
-def annealing(eta: Any, at: Any, *, momentum: Any = 0.999, warm_up: int = 0) -> Any:
-    """Columns S1 and S2 [learning rate x steps] of the annealing laws at the steps `at`, from every step's learning rate `eta`.
+def annealing(eta: Any, step: Any, *, momentum: Any = 0.999, warm_up: int = 0) -> Any:
+    """Columns S1 and S2 [learning rate x steps] of the annealing laws at the steps `step`, from every step's learning rate `eta`.
 
     S1 is the sum of learning rates, S2 the sum of a decaying memory of their decrements, m_i = momentum m_(i-1) +
     (eta_(i-1) - eta_i): 0 as long as the learning rate is constant. The first `warm_up` steps are counted at the learning
@@ -190,9 +193,9 @@ def annealing(eta: Any, at: Any, *, momentum: Any = 0.999, warm_up: int = 0) -> 
     >>> [round(float(v), 4) for v in columns["S2"]]
     [0.0847, 0.1976]
     """
-    at = jnp.asarray(at).astype(int)
+    step = jnp.asarray(step).astype(int)
     S1, S2 = _annealing(jnp.asarray(eta), momentum, jnp.asarray(warm_up).astype(int))
-    return {"S1": S1[at], "S2": S2[at]}
+    return {"S1": S1[step], "S2": S2[step]}
 
 
 @compiled
@@ -210,9 +213,9 @@ def _annealing(eta: Any, momentum: Any, warm_up: Any) -> Any:
 
 @rule
 def decrements(
-    eta: Any, at: Any, *, bins: int = 16, warm_up: int = 0, convention: str = "counted", area: Any = 0.0
+    eta: Any, step: Any, *, bins: int = 16, warm_up: int = 0, convention: str = "counted", area: Any = 0.0
 ) -> tuple[dict[str, Any], Any]:
-    """Columns S1, drop, eta and S of the multi-power law at the steps `at` (n,), and a bound on the error of binning (n,).
+    """Columns S1, drop, eta and S of the multi-power law at the steps `step` (n,), and a bound on the error of binning (n,).
 
     The law is a sum over all steps k so far: the decrement eta_(k-1) - eta_k times a smooth function of eta_k and of S_k,
     the sum of learning rates from step k on. Neighbouring steps are merged into `bins` bins: `drop` is the sum of their
@@ -230,12 +233,12 @@ def decrements(
     >>> columns["drop"].shape, [round(float(v), 7) for v in columns["drop"].sum(1)]
     ((2, 16), [-0.0001859, -3e-05])
     """
-    at, eta, bins = jnp.asarray(at).astype(int), jnp.asarray(eta), int(bins)
+    step, eta, bins = jnp.asarray(step).astype(int), jnp.asarray(eta), int(bins)
     if bins < 2:
-        raise ValueError(f"bins={bins}: increments and decrements need one each")
-    S1, binned = _decrements(eta, jnp.reshape(at, -1), warm_up, bins=bins, convention=convention)
-    *columns, error = (jnp.reshape(v, (*jnp.shape(at), *v.shape[1:])) for v in binned)
-    return {"S1": area + jnp.reshape(S1, jnp.shape(at)), **dict(zip(("drop", "eta", "S"), columns, strict=True))}, error
+        raise refuse(f"bins={bins}", why="increments and decrements need one each", change="at least 2")
+    S1, binned = _decrements(eta, jnp.reshape(step, -1), warm_up, bins=bins, convention=convention)
+    *columns, error = (jnp.reshape(v, (*jnp.shape(step), *v.shape[1:])) for v in binned)
+    return {"S1": area + jnp.reshape(S1, jnp.shape(step)), **dict(zip(("drop", "eta", "S"), columns, strict=True))}, error
 
 
 @compiled
@@ -300,7 +303,11 @@ def _path(peak: Any, steps: int, warm_up: int, factor: Any) -> Any:
 def _share(steps: int, warm_up: int) -> Any:
     """How far each step is between the first at the peak (0) and the last (1)."""
     if not 0 <= warm_up < steps:
-        raise ValueError(f"{warm_up} steps of warm-up in {steps} steps: none is left at the peak")
+        raise refuse(
+            f"{warm_up} steps of warm-up in {steps} steps",
+            why="none is left at the peak",
+            change="a shorter warm-up, or more steps",
+        )
     return (jnp.arange(steps) - warm_up) / max(steps - warm_up - 1, 1)
 
 

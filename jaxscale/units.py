@@ -23,6 +23,7 @@ from typing import Annotated, Any, get_args
 
 import numpy as np
 
+from .ground._errors import refuse
 from .ground._interval import Interval
 
 
@@ -118,7 +119,7 @@ def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> Any:
 
     Losses per token of different tokenizers cannot be compared, losses per byte can. Declare the column:
     `units={"L": BitsPerByte}`. Arrays broadcast, tracers stay tracers, and an `Interval` is converted as a whole. Raises
-    ValueError where a token has no length.
+    InputError where a token has no length.
 
     >>> round(float(bits_per_byte(2.5, 4.3)), 4)
     0.8388
@@ -144,5 +145,9 @@ def _times(value: Any, factor: np.ndarray) -> Any:
 def _lengths(bytes_per_token: Any) -> np.ndarray:
     lengths = np.asarray(bytes_per_token, np.float64)
     if not np.all(lengths > 0):
-        raise ValueError(f"bytes_per_token={bytes_per_token}: a mean number of bytes above 0, such as 4.3")
+        raise refuse(
+            f"bytes_per_token={bytes_per_token}",
+            why="it was given the other way round",
+            change="a mean number of bytes above 0, such as 4.3",
+        )
     return lengths

@@ -1,5 +1,8 @@
 """The table of bad inputs: each gets an error, a flag, or an assumption that every report prints. Nothing is silent."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -184,3 +187,66 @@ def test_jittered_ratio_is_flagged_when_noise_hides_it():
             flagged[noise] += not jsl.fit(chinchilla, jsl.Runs.from_columns(N=N, D=D, loss=loss), starts=128).ok
     assert flagged[0.005] >= 14
     assert flagged[0.0003] <= 2
+
+
+LEVELS = {
+    "interval": lambda fit, level: jsl.interval(fit, level=level),
+    "prediction_interval": lambda fit, level: jsl.uncertainty.prediction_interval(fit, N=1e9, D=1e11, level=level),
+    "profile_likelihood": lambda fit, level: jsl.uncertainty.profile_likelihood(fit, "beta", level=level),
+    "visible": lambda fit, level: jsl.uncertainty.NoiseFloor(0.01, 0.01, 9, np.ones(1), np.ones(1), "").visible(level=level),
+    "forecast": lambda fit, level: jsl.forecast(fit, N=1e9, D=1e11, level=level),
+    "hindsight": lambda fit, level: jsl.forecasts.hindsight(fit, level=level),
+    "report": lambda fit, level: jsl.report(fit, level=level),
+    "compare": lambda fit, level: jsl.compare(chinchilla, fit.problem.runs, level=level),
+    "recipes": lambda fit, level: jsl.selection.recipes(fit, fit, budget=1e21, level=level),
+    "plan.interval": lambda fit, level: jsl.allocate(fit, 1e21).interval(level=level),
+    "plots.allocation": lambda fit, level: jsl.plots.allocation(jsl.allocate(fit, [1e21]), level=level),
+    "plots.prices": lambda fit, level: jsl.plots.prices(jsl.allocate(fit, [1e21]), level=level),
+    "plots.plans": lambda fit, level: jsl.plots.plans({"a": jsl.allocate(fit, [1e21])}, level=level),
+}
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return jsl.fit(chinchilla, jsl.Runs.from_columns(**sweep()), starts=8)
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_a_level_is_a_probability_everywhere(verb, fine):
+    for level in (95, 0.0, 1.0, float("nan"), -0.5):
+        with pytest.raises(jsl.InputError, match=rf"(?s){verb}\(\): level={level}.*Change: a probability"):
+            LEVELS[verb](fine, level)
+    with pytest.raises(TypeError, match=rf"(?s){verb}\(\): level='0.95'.*Usually: .*Change: "):
+        LEVELS[verb](fine, "0.95")
+
+
+# Errors that nobody sees who has not broken in.
+PLAIN = {"fitting/_store.py": 1, "forecasts/_score.py": 1, "table/_scope.py": 1, "formula/_form.py": 1}
+
+
+def test_errors_have_one_form():
+    """A bad value is an InputError, a wrong kind of thing a TypeError, and both say what was seen, why, and what to change."""
+    root, plain = Path(jsl.__file__).parent, {}
+    for path in root.rglob("*.py"):
+        calls = [n.exc for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Raise)]
+        named = [c.func.id for c in calls if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)]
+        if count := sum(n in ("ValueError", "TypeError") for n in named):
+            plain[path.relative_to(root).as_posix()] = count
+    assert plain == PLAIN
+
+
+WRONG_KIND = {
+    "a law as a fit": lambda fit: jsl.forecast(chinchilla, N=1e9, D=1e11),
+    "a rule as a law": lambda fit: jsl.fit(jsl.laws.mup, fit.problem.runs),
+    "a free law": lambda fit: jsl.allocate(chinchilla, 1e21),
+    "a name as a solver": lambda fit: jsl.fit(chinchilla, fit.problem.runs, solver="adam"),
+    "a missing column": lambda fit: fit.law(N=1e9),
+    "an unknown parameter": lambda fit: chinchilla.fix(gamma=1.0),
+    "a bool of a plan": lambda fit: bool(jsl.allocate(fit, 1e21)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_KIND)
+def test_a_wrong_kind_says_what_was_seen_and_what_to_change(what, fine):
+    with pytest.raises(TypeError, match=r"(?s).+\n  Usually: .+\n  Change: .+"):
+        WRONG_KIND[what](fine)

@@ -9,6 +9,7 @@ import jaxscale as jsl
 from jaxscale.fitting import _bootstrap, _evidence, _fit
 from jaxscale.ground._interval import Interval
 from jaxscale.laws import chinchilla
+from jaxscale.uncertainty import cautions, covariance
 
 BUDGETS = np.geomspace(1e21, 1e24, 8)
 
@@ -69,7 +70,7 @@ def test_an_allocation_shows_its_plans():
         n, d, loss, cost = (plans["N"][i], plans["D"][i], plans.loss[i], plans.cost[i])
         assert line.rstrip(">") == f"  [{i}]  N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}"
         assert repr(jsl.allocate(law, BUDGETS[i])) == f"<Allocation N={n:.6g}, D={d:.6g}, loss {loss:.6g}, cost {cost:.4g}>"
-    region = jsl.near_optimal(plans, loss=0.001)
+    region = plans.near_optimal(loss_slack=0.001)
     assert f"N [{region.low['N'][0]:.4g}, " in repr(region)
     bounded = jsl.allocate(law, BUDGETS, bounds={"N": (None, 1e9), "D": (None, 1e11)})
     assert repr(bounded).splitlines()[-1] == f"  note: {bounded.remarks[-1]}>"
@@ -142,7 +143,7 @@ def test_a_report_measures_nothing_anew(monkeypatch):
     squares = jsl.objectives.LogSquared()
     fit, first = calls(lambda: jsl.fit(chinchilla, jsl.datasets.load("simulated"), objective=squares, starts=16))
     assert first == [1, 1]
-    for ask in (jsl.interval, lambda f: jsl.interval(f, of=lambda law: law(1e10, 1e12)), jsl.cautions, jsl.covariance):
+    for ask in (jsl.interval, lambda f: jsl.interval(f, of=lambda law: law(1e10, 1e12)), cautions, covariance):
         assert calls(lambda: ask(fit))[1] == [0, 0]  # noqa: B023
     assert calls(lambda: jsl.forecast(fit, N=1e11, D=2e12))[1] == [0, 0]
     boot, refits = calls(lambda: jsl.bootstrap(fit, 50))

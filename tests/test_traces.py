@@ -61,7 +61,7 @@ def test_plans_share_one_trace(monkeypatch):
         jsl.allocate(law, 1e24, bounds={"D": (None, cap)})
     for count in (20, 2000):
         jsl.allocate(law, np.geomspace(1e20, 1e24, count))
-    jsl.near_optimal(jsl.allocate(law, 1e23), loss=0.001, compute=0.01)
+    jsl.allocate(law, 1e23).near_optimal(loss_slack=0.001, cost_slack=0.01)
     assert len(traces) == 1
     for tokens, price in ((1e11, 1.0), (1e12, 2.0)):
         jsl.allocate(law, 1e22, cost=costs.Lifetime(tokens, inference_price=price))
@@ -71,7 +71,7 @@ def test_plans_share_one_trace(monkeypatch):
         jsl.allocate(law, 1e24, constraints={"memory": (_memory, memory)})
     assert len(traces) == 3
     boot = jsl.bootstrap(jsl.fit(chinchilla, noisy("chinchilla", 0.01), starts=8), 20)
-    jsl.regret(jsl.allocate(boot, 1e22))
+    jsl.allocate(boot, 1e22).regret()
     assert len(traces) == 3
     jsl.allocate(law, np.geomspace(1e20, 1e24, 7), maximise=_less, target=None)
     assert len(traces) == 4

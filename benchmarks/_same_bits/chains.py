@@ -6,6 +6,7 @@ import jaxscale as jsl
 from jaxscale import laws, units
 from jaxscale.units import Number
 
+from . import today
 from .made import LOG, SCORE, SQUARED, line, second, third
 
 TRUTH = laws.chinchilla.fix(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
@@ -161,13 +162,13 @@ def tokenizers():
 
 def helpers(loss):
     _, scores = tables(0)
-    helped = jsl.with_helper(scores, 0.97, weight=100.0)
+    helped = today.with_helper(scores, 0.97, weight=100.0)
     by_task = jsl.Runs.from_columns(
         L=scores["L"], score=scores["score"], target="score", groups={"task": np.tile(["a", "b"], 20)}, units=SCORE
     )
     yield "a helper", lambda: helped
-    yield "a helper by task", lambda: jsl.with_helper(by_task, by="task")
-    yield "a helper twice", lambda: jsl.with_helper(helped)
+    yield "a helper by task", lambda: today.with_helper(by_task, per="task")
+    yield "a helper twice", lambda: today.with_helper(helped)
 
     def link():
         return jsl.fit(laws.accuracy_above_chance.fix(chance=0.25), helped, objective=SQUARED, starts=8)
@@ -188,7 +189,7 @@ def signal():
         groups={"run": np.tile(model, 2), "task": np.repeat(["good", "noisy"], 60)},
         units=SCORE,
     )
-    found = jsl.task_signal(runs, last=5)
+    found = today.task_signal(runs, last=5)
     loss, link, columns = ladder(0)
     return {"found": found, "weak": list(found.weak), **told(jsl.chain(loss, link, checkpoints=runs), **columns)}
 

@@ -7,6 +7,7 @@ import numpy as np
 import jaxscale as jsl
 from jaxscale import costs
 
+from . import today
 from .made import BESIROGLU, sharp, simulated, smooth
 
 BUDGETS = np.geomspace(1e18, 1e22, 7)
@@ -15,18 +16,18 @@ KINDS = ("parabola", "cubic", "akima")
 
 def cases():
     for kind in KINDS:
-        yield f"{kind} without noise", lambda kind=kind: asked(jsl.isoflop(isoflop(0.0), kind=kind))
-        yield f"{kind} with noise", lambda kind=kind: asked(jsl.isoflop(isoflop(0.002), kind=kind))
-        yield f"{kind} of the embedded sweep", lambda kind=kind: asked(jsl.isoflop(simulated(), kind=kind))
-        yield f"{kind} of few sizes", lambda kind=kind: jsl.isoflop(isoflop(0.002, sizes=3), kind=kind)
-        yield f"{kind} off centre", lambda kind=kind: jsl.isoflop(isoflop(0.0, shift=5.0), kind=kind)
-    yield "with strays", lambda: asked(jsl.isoflop(strays()))
-    yield "of a lifetime", lambda: asked(jsl.isoflop(isoflop(0.0), cost=costs.Lifetime(1e9)))
-    yield "envelope", lambda: asked(jsl.envelope(curves()))
-    yield "envelope by run", lambda: asked(jsl.envelope(curves(True), points=60))
-    yield "envelope of the embedded sweep", lambda: asked(jsl.envelope(simulated(), points=200))
-    yield "approaches", lambda: jsl.approaches(sharp(), 1e22)
-    yield "approaches of squares", lambda: rows(jsl.approaches(smooth(), 5.76e23))
+        yield f"{kind} without noise", lambda kind=kind: asked(today.isoflop(isoflop(0.0), kind=kind))
+        yield f"{kind} with noise", lambda kind=kind: asked(today.isoflop(isoflop(0.002), kind=kind))
+        yield f"{kind} of the embedded sweep", lambda kind=kind: asked(today.isoflop(simulated(), kind=kind))
+        yield f"{kind} of few sizes", lambda kind=kind: today.isoflop(isoflop(0.002, sizes=3), kind=kind)
+        yield f"{kind} off centre", lambda kind=kind: today.isoflop(isoflop(0.0, shift=5.0), kind=kind)
+    yield "with strays", lambda: asked(today.isoflop(strays()))
+    yield "of a lifetime", lambda: asked(today.isoflop(isoflop(0.0), cost=costs.Lifetime(1e9)))
+    yield "envelope", lambda: asked(today.envelope(curves()))
+    yield "envelope by run", lambda: asked(today.envelope(curves(True), points=60))
+    yield "envelope of the embedded sweep", lambda: asked(today.envelope(simulated(), points=200))
+    yield "approaches", lambda: today.approaches(sharp(), 1e22)
+    yield "approaches of squares", lambda: rows(today.approaches(smooth(), 5.76e23))
     if "JAXSCALE_DATA_DIR" in os.environ:
         yield "hoffmann2022", lambda: real("hoffmann2022", slice(None))
         yield "isoflops_multi", lambda: real("isoflops_multi", "llama_3__raw_loss")
@@ -43,7 +44,7 @@ def rows(found):
 def real(name, experiment):
     runs = jsl.datasets.load(name)
     runs = runs if isinstance(experiment, slice) else runs.where(runs["experiment"] == experiment)
-    return {kind: jsl.isoflop(runs, kind=kind) for kind in KINDS}
+    return {kind: today.isoflop(runs, kind=kind) for kind in KINDS}
 
 
 def isoflop(noise, sizes=7, shift=1.0, width=4.0):

@@ -8,6 +8,7 @@ from cases import OBJECTIVES, noisy
 
 import jaxscale as jsl
 
+from . import today
 from .made import CHINCHILLA, LOG, SCORE, SQUARED, STARTS, TRUE, columns, power, sweep
 
 SWEEPS = [noisy("chinchilla", 0.005, seed=s, rows=slice(0, 49 - 7 * s)) for s in range(3)]
@@ -109,7 +110,7 @@ def published():
 
 
 def joint():
-    both = jsl.joint(jsl.laws.chinchilla, jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
+    both = today.joint(jsl.laws.chinchilla, jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
     n, d = columns()["N"], columns()["D"]
     score = both(n, d, **TRUE, a=-0.6, b=0.9) + 0.003 * np.random.default_rng(2).standard_normal(48)
     runs = jsl.Runs.from_columns(N=n, D=d, score=score, target="score", units=SCORE)

@@ -9,10 +9,11 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BIG, CHINCHILLA, LOG, SQUARED, boot, clustered, line, sharp, simulated, smooth, straight
 from .record import plain
 
-FLOOR = jsl.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
+FLOOR = today.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
 MANY = {"N": np.array([1e11, 2e11, 4e11]), "D": 2e12}
 
 
@@ -34,8 +35,8 @@ def cases():
     yield "ledger", ledger
     yield "a ledger with problems", problems
     for name, fit in {"squares": smooth, "default": sharp, "runs": clustered, "line": straight}.items():
-        yield f"hindsight of {name}", lambda fit=fit: of_hindsight(jsl.hindsight(fit()))
-    yield "hindsight within", lambda: [of_hindsight(jsl.hindsight(smooth(), within=w)) for w in (1.0, 30)]
+        yield f"hindsight of {name}", lambda fit=fit: of_hindsight(today.hindsight(fit()))
+    yield "hindsight within", lambda: [of_hindsight(today.hindsight(smooth(), factor=w)) for w in (1.0, 30)]
 
 
 def told(frozen):
@@ -111,13 +112,13 @@ def scores():
     def frozen():
         return jsl.forecast(smooth(), **BIG)
 
-    yield "score", lambda: scored(jsl.score(frozen(), 1.88))
-    yield "score far off", lambda: scored(jsl.score(frozen(), 2.2))
-    yield "score of another run", lambda: scored(jsl.score(frozen(), 1.88, D=2.4e12))
-    yield "score with noise", lambda: scored(jsl.score(frozen(), 1.88, noise=FLOOR))
-    yield "score that is open", lambda: scored(jsl.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8]))
-    yield "score of a line", lambda: scored(jsl.score(jsl.forecast(straight(), x=4.0), 3.2))
-    yield "score with a law", lambda: scored(jsl.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line))
+    yield "score", lambda: scored(today.score(frozen(), 1.88))
+    yield "score far off", lambda: scored(today.score(frozen(), 2.2))
+    yield "score of another run", lambda: scored(today.score(frozen(), 1.88, D=2.4e12))
+    yield "score with noise", lambda: scored(today.score(frozen(), 1.88, noise=FLOOR))
+    yield "score that is open", lambda: scored(today.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8]))
+    yield "score of a line", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2))
+    yield "score with a law", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line))
 
 
 def kept(folder):
@@ -127,7 +128,7 @@ def kept(folder):
     frozen = [dataclasses.replace(jsl.forecast(smooth(), **own), date=date) for own, date in zip(asked, dates, strict=True)]
     paths = [own.save(folder) for own in frozen]
     for own, seen in zip(frozen, (2.05, [1.88, np.nan, 1.8]), strict=False):
-        jsl.score(own, seen).save(folder)
+        today.score(own, seen).save(folder)
     return frozen, paths
 
 
@@ -136,10 +137,10 @@ def ledger():
         frozen, _ = kept(folder)
         again = None
         try:
-            jsl.score(frozen[0], 2.01).save(folder)
+            today.score(frozen[0], 2.01).save(folder)
         except jsl.InputError as error:
             again = plain(str(error), hidden(frozen))
-        book = jsl.ledger(folder)
+        book = today.ledger(folder)
         lines = [json.loads(line) for line in (Path(folder) / "scores.jsonl").read_text().splitlines()]
         text = plain(str(book), hidden(frozen))
     scores = [{k: v for k, v in line.items() if k not in ("date", "forecast", "digest", "sha256")} for line in lines]
@@ -154,7 +155,7 @@ def problems():
         paths[0].unlink()
         scores = Path(folder) / "scores.jsonl"
         scores.write_bytes(scores.read_bytes()[:-30])
-        book = jsl.ledger(folder)
+        book = today.ledger(folder)
         return {"problems": sorted(plain(p, hidden(frozen)) for p in book.problems), "text": len(str(book).splitlines())}
 
 

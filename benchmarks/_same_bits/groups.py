@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BIG, CHINCHILLA, LOG, STARTS, family_table, power
 
 HUBER = jsl.objectives.LogHuber(1e-3)
@@ -55,10 +56,10 @@ def looked_at(fit):
         "interval": jsl.interval(fit),
         "of": jsl.interval(fit, of=lambda law: law(N=1e11, D=1e12, family=2), log=True),
         "laplace": jsl.interval(fit, kind="laplace"),
-        "covariance": jsl.covariance(fit),
+        "covariance": today.covariance(fit),
         "forecast": jsl.forecast(fit, N=1e11, D=1e12, family=["a", "d"]),
-        "hindsight": jsl.hindsight(fit),
-        "cautions": list(jsl.cautions(fit)),
+        "hindsight": today.hindsight(fit),
+        "cautions": list(today.cautions(fit)),
         "report": jsl.report(fit),
     }
 
@@ -78,7 +79,7 @@ def many(objective):
     out = {"fit": fit, "there": fit.predict(D=[1e10, 1e12], family=["f07", "f11"]), "report": jsl.report(fit)}
     if objective == LOG:
         out |= {"interval": jsl.interval(fit), "of": jsl.interval(fit, of=of_seven, kind="laplace", log=True)}
-        out |= {"cautions": list(jsl.cautions(fit)), "covariance": jsl.covariance(fit, "laplace")}
+        out |= {"cautions": list(today.cautions(fit)), "covariance": today.covariance(fit, "laplace")}
     return out
 
 

@@ -7,6 +7,8 @@ from cases import LAWS, noisy
 
 import jaxscale as jsl
 
+from . import today
+
 MANY = 40  # rows at most: what is compiled for a law costs more than its rows
 
 
@@ -43,6 +45,6 @@ def words(name):
         "again": again(**there),
         "unit": str(law.unit),
         "describe": jsl.laws.describe(law),
-        "cite": jsl.cite(law),
+        "cite": today.cite(law),
         "published": published,
     }

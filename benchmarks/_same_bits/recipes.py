@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BESIROGLU, CHINCHILLA, LOG, SQUARED
 
 N, D = (v.ravel() for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij"))
@@ -29,7 +30,7 @@ def fitted(*tables, objective=LOG, law=CHINCHILLA):
 
 def cases():
     two = fitted(table(BESIROGLU, 1), table(scaled(1.5), 2))
-    ask = jsl.compare_recipes
+    ask = today.compare_recipes
     yield "a budget", lambda: told(ask(*two, budget=1e23))
     yield "budgets", lambda: told(ask(*two, budget=[1e19, 1e21, 1e24]))
     yield "targets", lambda: told(ask(*two, target=[3.0, 2.1]))
@@ -58,7 +59,7 @@ def cases():
     later = scaled(1.0, A=float(BESIROGLU.params["A"]) * 1.25, E=float(BESIROGLU.params["E"]) - 0.05)
     yield (
         "a crossing",
-        lambda: told(ask(*fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)), budget=1e20, within=(1e17, 1e25))),
+        lambda: told(ask(*fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)), budget=1e20, bracket=(1e17, 1e25))),
     )
     below = fitted(table(BESIROGLU, 1, 0.001), table(scaled(1.0, E=1.5), 2, 0.001))
     yield "a loss that is never reached", lambda: told(ask(*below, target=[2.4, float(below[0].params["E"]) - 0.05, 1.2]))
@@ -88,4 +89,4 @@ def compute():
         )
         for k, x in enumerate((2e19, 1e19))
     ]
-    return told(jsl.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20))
+    return told(today.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20))

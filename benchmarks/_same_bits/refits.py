@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import BESIROGLU, BIG, CHINCHILLA, LOG, SCORE, SQUARED, boot, clustered, exponent, line, sharp, size, smooth, straight
 
 KINDS = ("pairs", "bayes", "webb", "rademacher", "parametric")
@@ -69,7 +70,7 @@ def helped():
     score = link(loss, k=4.0, x0=2.6, chance=0.25, top=0.97) + 0.01 * rng.standard_normal(40)
     groups = {"task": np.tile(list("abcdefghij"), 4)}
     table = jsl.Runs.from_columns(L=loss, score=score, target="score", groups=groups, units=SCORE)
-    runs = jsl.with_helper(table, 0.97, weight=10.0)
+    runs = today.with_helper(table, 0.97, weight=10.0)
     fit = jsl.fit(link.fix(chance=0.25), runs, objective=SQUARED, starts=8)
     return {"runs": runs, "fit": fit, **{kind: jsl.bootstrap(fit, 30, kind=kind) for kind in KINDS}}
 

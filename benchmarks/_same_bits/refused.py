@@ -9,6 +9,7 @@ import optax
 import jaxscale as jsl
 from jaxscale import costs
 
+from . import today
 from .made import (
     BESIROGLU,
     BIG,
@@ -95,13 +96,13 @@ def laws():
         "called with too many": lambda: law(1e9, 1e10, 1e11, **TRUE),
         "no set": lambda: law.published["nobody2020"],
         "params of a free law": lambda: law.params,
-        "two of one name": lambda: jsl.joint(law, jsl.laws.power_law),
-        "joint units": lambda: jsl.joint(law, jsl.laws.benchmark_sigmoid),
+        "two of one name": lambda: today.joint(law, jsl.laws.power_law),
+        "joint units": lambda: today.joint(law, jsl.laws.benchmark_sigmoid),
         "positive": lambda: jsl.positive(3, 1),
         "between": lambda: jsl.between(2, 1),
         "simplex": lambda: jsl.simplex(0),
         "no annotation": lambda: jsl.law(lambda N, *, a=jsl.positive(): a * N),
-        "a cite of nothing": lambda: jsl.cite("chinchilla"),
+        "a cite of nothing": lambda: today.cite("chinchilla"),
         "find of a number": lambda: jsl.laws.find(3),
     }
 
@@ -157,13 +158,12 @@ def intervals():
         "hc3 by groups": lambda: jsl.interval(straight(), by="lab", kind="hc3"),
         "a level": lambda: jsl.interval(fit, level=95),
         "bca of a fit": lambda: jsl.interval(fit, kind="bca"),
-        "no parameter": lambda: jsl.profile_likelihood(fit, "gamma"),
-        "a covariance": lambda: jsl.covariance(fit, "hc4"),
-        "a prediction without a column": lambda: jsl.prediction_interval(fit, N=1e9),
-        "a noise below 0": lambda: jsl.prediction_interval(fit, **BIG, noise=-1),
-        "no replicates": lambda: jsl.noise_floor(simulated()),
-        "deltas of squares": lambda: jsl.delta_sensitivity(fit),
-        "a posterior of noise": lambda: jsl.posterior(fit, 10, noise="cauchy"),
+        "no parameter": lambda: today.profile_likelihood(fit, "gamma"),
+        "a covariance": lambda: today.covariance(fit, "hc4"),
+        "a prediction without a column": lambda: today.prediction_interval(fit, N=1e9),
+        "a noise below 0": lambda: today.prediction_interval(fit, **BIG, noise=-1),
+        "no replicates": lambda: today.noise_floor(simulated()),
+        "a posterior of noise": lambda: today.posterior(fit, 10, noise="cauchy"),
     }
 
 
@@ -193,15 +193,15 @@ def plans():
         "bounds without a solver": lambda: ask(
             law, 1e24, bounds={"D": (None, 2e12)}, solver=jsl.solvers.Optax(optax.lbfgs, max_steps=50)
         ),
-        "a region of nothing": lambda: jsl.near_optimal(ask(law, 1e21)),
-        "regret of one law": lambda: jsl.regret(ask(law, 1e21)),
+        "a region of nothing": lambda: today.near_optimal(ask(law, 1e21)),
+        "regret of one law": lambda: today.regret(ask(law, 1e21)),
         "no column of a plan": lambda: ask(law, 1e21)["U"],
         "no group": lambda: ask(law, 1e21, given={"family": "b"}),
-        "a budget of approaches": lambda: jsl.approaches(smooth(), [1e22, 1e23]),
-        "isoflop kind": lambda: jsl.isoflop(simulated(), kind="parabole"),
-        "isoflop cost": lambda: jsl.isoflop(simulated(), cost=lambda C: C),
-        "envelope of one point": lambda: jsl.envelope(simulated(), points=1),
-        "isoflop budget": lambda: jsl.isoflop(simulated()).predict(-1),
+        "a budget of approaches": lambda: today.approaches(smooth(), [1e22, 1e23]),
+        "isoflop kind": lambda: today.isoflop(simulated(), kind="parabole"),
+        "isoflop cost": lambda: today.isoflop(simulated(), cost=lambda C: C),
+        "envelope of one point": lambda: today.envelope(simulated(), points=1),
+        "isoflop budget": lambda: today.isoflop(simulated()).predict(-1),
         "a design too dear": lambda: jsl.design(smooth(), {"N": [1e9], "D": [1e10]}, 1e15, of=size),
         "a design without noise": lambda: jsl.design(BESIROGLU, {"N": [1e9], "D": [1e10]}, 1e21, of=size),
         "a simulation below 0": lambda: jsl.simulate(BESIROGLU, {"N": [1e9], "D": [1e10]}, noise=-1),
@@ -226,15 +226,15 @@ def forecasts():
         "not finite": lambda: jsl.forecast(fit, N=[1e11, -1e11], D=1e12),
         "of a law": lambda: jsl.forecast(fit.law, **BIG),
         "a level": lambda: jsl.forecast(fit, **BIG, level=95),
-        "a score below 0": lambda: jsl.score(frozen, -1.0),
-        "a score without an end": lambda: jsl.score(frozen, np.inf),
-        "scores of one": lambda: jsl.score(frozen, [1.8, 1.9]),
-        "a score far off": lambda: jsl.score(frozen, 1.88, D=2e11),
-        "a score of no column": lambda: jsl.score(frozen, 1.88, U=2e11),
-        "no ledger": lambda: jsl.ledger("no-such-folder"),
+        "a score below 0": lambda: today.score(frozen, -1.0),
+        "a score without an end": lambda: today.score(frozen, np.inf),
+        "scores of one": lambda: today.score(frozen, [1.8, 1.9]),
+        "a score far off": lambda: today.score(frozen, 1.88, D=2e11),
+        "a score of no column": lambda: today.score(frozen, 1.88, U=2e11),
+        "no ledger": lambda: today.ledger("no-such-folder"),
         "no file": lambda: jsl.Forecast.load("no-such-file.json"),
-        "hindsight within": lambda: jsl.hindsight(fit, within=0.5),
-        "a law that is not at hand": lambda: jsl.score(
+        "hindsight within": lambda: today.hindsight(fit, factor=0.5),
+        "a law that is not at hand": lambda: today.score(
             dataclasses.replace(frozen, law={**frozen.law, "module": "nowhere", "qualname": "fly"}), 1.88, D=2.1e12
         ),
     }
@@ -244,21 +244,21 @@ def comparisons():
     runs, fit = simulated(), smooth()
     return {
         "no cut": lambda: jsl.compare([CHINCHILLA], runs, ratios=(1e9,)),
-        "no scale": lambda: jsl.compare([CHINCHILLA], runs, scale="flops"),
+        "no scale": lambda: today.compare([CHINCHILLA], runs, size="flops"),
         "no law": lambda: jsl.compare(["chinchilla"], runs),
         "ratios below 1": lambda: jsl.compare(CHINCHILLA, runs, ratios=(0.5,)),
         "a likelihood": lambda: jsl.compare(CHINCHILLA, runs, objective=jsl.objectives.NegLogLik()),
         "two of one name": lambda: jsl.compare([CHINCHILLA, CHINCHILLA.fix(E=0)], runs),
         "another column": lambda: jsl.compare({"mine": jsl.laws.power_law}, runs),
-        "recipes without a budget": lambda: jsl.compare_recipes(fit, fit),
-        "recipes with both": lambda: jsl.compare_recipes(fit, fit, budget=1e21, target=2.0),
-        "recipes below 0": lambda: jsl.compare_recipes(fit, fit, budget=-1),
-        "recipes of a kind": lambda: jsl.compare_recipes(fit, fit, budget=1e21, kind="bca"),
-        "recipes of a law": lambda: jsl.compare_recipes(BESIROGLU, fit, budget=1e21),
-        "recipes swapped": lambda: jsl.compare_recipes(fit, fit, budget=1e21, within=(1e24, 1e20)),
-        "sensitivity of nothing": lambda: jsl.sensitivity({}, runs),
-        "baselines without groups": lambda: jsl.baselines.compare(runs, at=BIG, truth={}),
-        "baselines without a column": lambda: jsl.baselines.five_parameter(runs, {"N": 1e9}),
+        "recipes without a budget": lambda: today.compare_recipes(fit, fit),
+        "recipes with both": lambda: today.compare_recipes(fit, fit, budget=1e21, target=2.0),
+        "recipes below 0": lambda: today.compare_recipes(fit, fit, budget=-1),
+        "recipes of a kind": lambda: today.compare_recipes(fit, fit, budget=1e21, kind="bca"),
+        "recipes of a law": lambda: today.compare_recipes(BESIROGLU, fit, budget=1e21),
+        "recipes swapped": lambda: today.compare_recipes(fit, fit, budget=1e21, bracket=(1e24, 1e20)),
+        "sensitivity of nothing": lambda: today.sensitivity({}, runs),
+        "baselines without groups": lambda: today.decisions(runs, at=BIG, truth={}),
+        "baselines without a column": lambda: today.extrapolation("five_parameter")(runs, {"N": 1e9}),
     }
 
 
@@ -268,11 +268,11 @@ def chains():
         "without a link": lambda: jsl.chain(fit),
         "of a law": lambda: jsl.chain(fit, jsl.laws.accuracy_from_loss),
         "of another unit": lambda: jsl.chain(fit, straight()),
-        "a helper of many columns": lambda: jsl.with_helper(simulated()),
-        "a helper at 0": lambda: jsl.with_helper(straight().problem.runs, at=0.0),
-        "a signal without tasks": lambda: jsl.task_signal(simulated()),
+        "a helper of many columns": lambda: today.with_helper(simulated()),
+        "a helper at 0": lambda: today.with_helper(straight().problem.runs, loss=0.0),
+        "a signal without tasks": lambda: today.task_signal(simulated()),
         "bytes": lambda: jsl.units.bits_per_byte(2.5, 0),
-        "a best score twice": lambda: jsl.with_helper(jsl.with_helper(straight().problem.runs)),
+        "a best score twice": lambda: today.with_helper(today.with_helper(straight().problem.runs)),
     }
 
 
@@ -285,7 +285,7 @@ def others():
         "a convention": lambda: jsl.schedules.decrements(jsl.schedules.linear(3e-4, 200), 100, convention="peak"),
         "no optax": lambda: jsl.solvers.Optax("adam"),
         "a figure of one budget": lambda: jsl.plots.prices(jsl.allocate(HOFFMANN, 1e23)),
-        "a figure of nothing": lambda: jsl.plots.compare_plans({}),
+        "a figure of nothing": lambda: today.compare_plans({}),
         "a figure of a fit": lambda: jsl.plots.recipes(smooth()),
         "a report of several": lambda: jsl.report(jsl.fit(line, [straight().problem.runs] * 2, objective=SQUARED, starts=4)),
     }

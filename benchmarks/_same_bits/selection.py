@@ -4,6 +4,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .made import CHINCHILLA, LOG, exponent, simulated, size, sweep
 
 RECIPES, SEEDS = 6, 2
@@ -11,23 +12,28 @@ SIZES = np.geomspace(1e7, 7.5e8, 8)
 AT = {"N": 1e9, "D": 1e11}
 NAMES = [f"r{i:02d}" for i in range(RECIPES)]
 
+EXTRAPOLATIONS = (
+    *("five_parameter", "five_parameter_single_step", "single_scale_rank", "three_parameter", "three_parameter_helper"),
+    *("three_parameter_helper_late", "three_parameter_late", "three_parameter_single_step", "two_parameter"),
+)
+
 
 def cases():
     laws = {"free": CHINCHILLA, "no limit": CHINCHILLA.fix(E=0), "alpha = beta": CHINCHILLA.tie(beta="alpha")}
     yield "compare", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10, 1e6))
     yield "compare tables", lambda: compared({"free": CHINCHILLA}, [simulated(), sweep()], objective=LOG, ratios=(4,))
-    yield "compare by a column", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10), scale="N", level=0.8, seed=3)
+    yield "compare by a column", lambda: compared(laws, simulated(), objective=LOG, ratios=(2, 10), size="N", level=0.8, seed=3)
     yield "compare runs", lambda: compared(CHINCHILLA, runs(), ratios=(4,))
     pins = {f"E = {e}": CHINCHILLA.fix(E=e) for e in (1.6, 1.8)}
     tables = {"all": simulated(), "small": simulated().where(simulated()["N"] < 3e9)}
-    yield "sensitivity to E", lambda: jsl.sensitivity(pins, simulated(), of={"N*": size, "p": exponent}, starts=16)
-    yield "sensitivity to rows", lambda: jsl.sensitivity(CHINCHILLA, tables, of=exponent, objective=LOG, starts=16)
-    yield "sensitivity of parameters", lambda: jsl.sensitivity(CHINCHILLA, tables, objective=LOG, starts=16)
+    yield "sensitivity to E", lambda: today.sensitivity(pins, simulated(), of={"N*": size, "p": exponent}, starts=16)
+    yield "sensitivity to rows", lambda: today.sensitivity(CHINCHILLA, tables, of=exponent, objective=LOG, starts=16)
+    yield "sensitivity of parameters", lambda: today.sensitivity(CHINCHILLA, tables, objective=LOG, starts=16)
     yield from baselines()
 
 
 def compared(laws, table, **options):
-    found = jsl.compare(laws, table, **{"starts": 16, "resamples": 50, **options})
+    found = today.compare(laws, table, **{"starts": 16, "resamples": 50, **options})
     return {"found": found, "best": found.best, "stack": found.stack(), "printed": repr(found)}
 
 
@@ -58,16 +64,14 @@ def world():
 
 def baselines():
     table, truth = world()
-    yield "baselines", lambda: (found := jsl.baselines.compare(table, at=AT, truth=truth, resamples=50), repr(found))
-    named = [k for k in sorted(jsl.baselines.__all__) if callable(getattr(jsl.baselines, k)) and k != "compare"]
-    for name in named:
-        method = getattr(jsl.baselines, name)
-        if not isinstance(method, type):
-            yield f"baseline {name}", lambda method=method, name=name: predicted(method, name, table)
-    one = {"single_scale_rank": jsl.baselines.single_scale_rank}
+    yield "baselines", lambda: (found := today.decisions(table, at=AT, truth=truth, resamples=50), repr(found))
+    for name in EXTRAPOLATIONS:
+        method = today.extrapolation(name)
+        yield f"baseline {name}", lambda method=method, name=name: predicted(method, name, table)
+    one = {"single_scale_rank": today.extrapolation("single_scale_rank")}
     largest = table.where(table["N"] == table["N"].max())
-    yield "a truth that is a table", lambda: jsl.baselines.compare(table, at=AT, truth=largest, methods=one, resamples=50)
-    yield "ranks at a small size", lambda: jsl.baselines.single_scale_rank(table, {"N": SIZES[0]}, metric="loss")
+    yield "a truth that is a table", lambda: today.decisions(table, at=AT, truth=largest, methods=one, resamples=50)
+    yield "ranks at a small size", lambda: today.extrapolation("single_scale_rank")(table, {"N": SIZES[0]}, metric="loss")
 
 
 def predicted(method, name, table):

@@ -6,6 +6,7 @@ import numpy as np
 import jaxscale as jsl
 from jaxscale import costs
 
+from . import today
 from .made import BESIROGLU, CHINCHILLA, HOFFMANN, LOG, boot, exponent, grid, size, smooth
 
 N, D = grid(5, 5)
@@ -21,42 +22,45 @@ def log_size(law):
 
 def cases():
     yield from regions()
-    yield "regret", lambda: jsl.regret(jsl.allocate(boot(), 1e24))
-    yield "regret of another plan", lambda: jsl.regret(jsl.allocate(boot(), 1e24), N=3e10, D=1e24 / 6 / 3e10)
-    yield "regret of a lifetime", lambda: jsl.regret(jsl.allocate(boot(), 1e24, cost=costs.Lifetime(1e12)))
-    yield "worst", lambda: [jsl.regret(jsl.allocate(boot(), 1e24)).worst(s) for s in (0.1, 0.5)]
-    yield "decide", lambda: jsl.decide(jsl.allocate(boot(), 1e24))
-    yield "decide, the worst tenth", lambda: jsl.decide(jsl.allocate(boot(), 1e24), worst=0.1)
+    yield "regret", lambda: today.regret(jsl.allocate(boot(), 1e24))
+    yield "regret of another plan", lambda: today.regret(jsl.allocate(boot(), 1e24), N=3e10, D=1e24 / 6 / 3e10)
+    yield "regret of a lifetime", lambda: today.regret(jsl.allocate(boot(), 1e24, cost=costs.Lifetime(1e12)))
+    yield "worst", lambda: [today.regret(jsl.allocate(boot(), 1e24)).worst(s) for s in (0.1, 0.5)]
+    yield "decide", lambda: today.decide(jsl.allocate(boot(), 1e24))
+    yield "decide, the worst tenth", lambda: today.decide(jsl.allocate(boot(), 1e24), worst=0.1)
     yield from designs()
     yield from simulations()
 
 
 def regions():
     """Those with bounds, and of a target, are in the figures."""
-    near, plan = jsl.near_optimal, jsl.allocate
-    yield "region", lambda: near(plan(HOFFMANN, 1e24), loss=0.001)
-    yield "regions", lambda: near(plan(HOFFMANN, np.array([1e23, 1e24])), loss=0.001)
-    yield "region of compute", lambda: near(plan(HOFFMANN, 1e24), compute=0.01)
-    yield "region of both", lambda: near(plan(smooth(), 1e24), loss=0.001, compute=0.02)
-    yield "region of refits", lambda: near(plan(boot(), 1e24), loss=0.001)
+    near, plan = today.near_optimal, jsl.allocate
+    yield "region", lambda: near(plan(HOFFMANN, 1e24), loss_slack=0.001)
+    yield "regions", lambda: near(plan(HOFFMANN, np.array([1e23, 1e24])), loss_slack=0.001)
+    yield "region of compute", lambda: near(plan(HOFFMANN, 1e24), cost_slack=0.01)
+    yield "region of both", lambda: near(plan(smooth(), 1e24), loss_slack=0.001, cost_slack=0.02)
+    yield "region of refits", lambda: near(plan(boot(), 1e24), loss_slack=0.001)
 
 
 def designs():
-    yield "design", lambda: jsl.design(smooth(), GRID, 3e20, of=log_size, log=False, most=4)
-    yield "design by a plan", lambda: jsl.design(smooth(), GRID, 3e20, of=size, most=3)
-    yield "design of two", lambda: jsl.design(smooth(), GRID, 1e21, of=lambda law: {k: law.params[k] for k in ("alpha", "beta")})
+    yield "design", lambda: today.design(smooth(), GRID, 3e20, of=log_size, relative=False, most=4)
+    yield "design by a plan", lambda: today.design(smooth(), GRID, 3e20, of=size, most=3)
+    yield (
+        "design of two",
+        lambda: today.design(smooth(), GRID, 1e21, of=lambda law: {k: law.params[k] for k in ("alpha", "beta")}),
+    )
     yield (
         "design of runs of any size",
-        lambda: jsl.design(smooth(), GRID, 20, of=log_size, log=False, cost=lambda N, D: 1.0 + 0 * N),
+        lambda: today.design(smooth(), GRID, 20, of=log_size, relative=False, cost=lambda N, D: 1.0 + 0 * N),
     )
     yield "a first sweep", lambda: jsl.design(BESIROGLU, GRID, 3e21, of=lambda law: law.params["alpha"], noise=0.005, most=3)
-    yield "columns of a design", lambda: (d := jsl.design(smooth(), GRID, 3e20, of=exponent, most=2), d.columns, d.gap, len(d))
-    ask = jsl.expected_deviation
+    yield "columns of a design", lambda: (d := today.design(smooth(), GRID, 3e20, of=exponent, most=2), d.columns, d.gap, len(d))
+    ask = today.expected_deviation
     yield (
         "deviations",
         lambda: {
-            "now": ask(smooth(), of=log_size, log=False),
-            "with more": ask(smooth(), {"N": [5e7, 3e9], "D": [1e10, 5e10]}, of=log_size, log=False),
+            "now": ask(smooth(), of=log_size, relative=False),
+            "with more": ask(smooth(), {"N": [5e7, 3e9], "D": [1e10, 5e10]}, of=log_size, relative=False),
             "of a law": ask(BESIROGLU, GRID, of=exponent, noise=0.01),
             "tree": ask(smooth(), of=lambda law: dict(law.params)),
             "vector": ask(smooth(), of=lambda law: law(N=jnp.array([1e9, 1e10]), D=2e10)),

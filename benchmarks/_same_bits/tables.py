@@ -13,6 +13,7 @@ import pyarrow as pa
 import jaxscale as jsl
 from jaxscale import units
 
+from . import today
 from .made import columns, simulated
 
 SMALL = {
@@ -99,7 +100,15 @@ def verbs():
         loss=[3.0, 2.9, 2.95, 3.1, 2.6, 2.5, 2.502, 2.7],
     )  # fmt: skip
     yield "where", lambda: simulated().where(simulated()["loss"] < 2.6)
-    yield "best", lambda: [tuned.best(), tuned.best(within=0.01), tuned.best(by="N"), tuned.best(by=("N", "D"), within=0.05)]
+    yield (
+        "best",
+        lambda: [
+            tuned.best(),
+            tuned.best(within=0.01),
+            today.best(tuned, cell="N"),
+            today.best(tuned, cell=("N", "D"), within=0.05),
+        ],
+    )
     yield "late", lambda: [curves.late(tokens=4e9), curves.late(share=0.25)]
     yield "smoothed", lambda: [curves.smoothed(1), curves.smoothed(3), curves.smoothed(5)]
     yield "balanced", curves.balanced
@@ -107,7 +116,7 @@ def verbs():
     yield "columns read back", lambda: {k: curves[k] for k in ("N", "D", "loss", "run", "schedule")}
     for verb in ("smoothed", "balanced"):
         yield f"{verb} without runs", lambda verb=verb: getattr(simulated(), verb)()
-    yield "best of no column", lambda: tuned.best(by="Nn")
+    yield "best of no column", lambda: today.best(tuned, cell="Nn")
     yield "where of nothing", lambda: tuned.where(tuned["loss"] > 9)
 
 
@@ -116,5 +125,5 @@ def variants(name):
     try:
         jsl.datasets.load(name, rows="?")
     except ValueError as error:
-        return re.search(r"there is (.*)$", str(error)).group(1).split(", ")
+        return sorted(re.search(r"[Tt]here is:? (.*?)\.?$", str(error)).group(1).split(", "))
     return ["default"]

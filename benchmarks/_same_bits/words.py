@@ -12,6 +12,7 @@ import numpy as np
 
 import jaxscale as jsl
 
+from . import today
 from .record import ROOT, plain
 
 SCOPE = {
@@ -42,7 +43,7 @@ def cases():
 def spaces():
     """The public names of every namespace."""
     named = ("baselines", "costs", "datasets", "objectives", "plots", "schedules", "units")
-    return {"solvers": ["Newton", "Optax"], **{name: names_of(getattr(jsl, name)) for name in named}}
+    return {"solvers": ["Newton", "Optax"], **{name: names_of(getattr(jsl, name)) for name in named if hasattr(jsl, name)}}
 
 
 def names_of(space):
@@ -53,7 +54,7 @@ def names_of(space):
 
 def described(name):
     item = getattr(jsl.laws, name)
-    return {"describe": jsl.laws.describe(item), "cite": jsl.cite(item)}
+    return {"describe": jsl.laws.describe(item), "cite": today.cite(item)}
 
 
 def rules():

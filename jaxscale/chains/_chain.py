@@ -18,8 +18,8 @@ from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import codes_of
-from ..formula._joint import converted
-from ..ground._errors import nearest, refuse
+from ..formula._then import converted
+from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..table._anchors import helpers
 from ..table._runs import Runs
@@ -127,8 +127,7 @@ class Chain:
         assumed. Nothing is written down: the result is no frozen record of a forecast, which is `jsl.forecast`. Raises
         TypeError where a column is missing or unknown.
         """
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level={level}: a probability such as 0.95")
+        check_level("chain.forecast()", level)
         stages = self._at(columns)
         values = np.stack([np.asarray(v) for v in stages.values()])
         slopes = slopes_by_value(stages, values)
@@ -158,9 +157,15 @@ class Chain:
     def _at(self, columns: dict[str, Any]) -> Stages:
         """The stages as bound laws with the columns that each reads."""
         if odd := [c for c in columns if c not in self.columns]:
-            raise TypeError(f"this chain knows no column {odd[0]!r}.{nearest(odd[0], self.columns)}")
+            raise refuse_type(
+                f"this chain knows no column {odd[0]!r}", why="a typing slip", change=nearest(odd[0], self.columns).strip()
+            )
         if missing := [c for c in self.columns if c not in columns]:
-            raise TypeError(f"this chain needs a value for the column {', '.join(missing)}")
+            raise refuse_type(
+                f"this chain needs a value for the column {', '.join(missing)}",
+                why="it was left out, or has another name",
+                change="every column of its stages, by name",
+            )
         same = dict(zip(columns, np.broadcast_arrays(*(np.asarray(v) for v in columns.values())), strict=True))
         laws, rows = tuple(f.law for f in self.points), []
         for law, own in zip(laws, self._reads, strict=True):
@@ -230,7 +235,11 @@ def chain(first: Fit | Ensemble, *links: Fit | Ensemble, by: str | None = None, 
 
 def _check(stages: tuple[Fit | Ensemble, ...]) -> None:
     if len(stages) < 2:
-        raise TypeError("chain() needs a first fit and at least one link; one fit alone has interval() and predict()")
+        raise refuse_type(
+            "chain() needs a first fit and at least one link",
+            why="one fit alone has interval() and predict()",
+            change="chain(fit, link)",
+        )
     for stage in stages:
         point_of(stage, "chain()")
         if not stage.problem.objective.observes:

@@ -19,9 +19,9 @@ import numpy as np
 from ..fitting._blocks import on_device, run_points
 from ..fitting._evidence import Evidence, Frame
 from ..fitting._results import Ensemble
-from ..formula._joint import converted
 from ..formula._law import Law
 from ..formula._params import Param
+from ..formula._then import converted
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
 from ..ground._tails import student

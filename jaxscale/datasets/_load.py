@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from ..ground._errors import nearest
+from ..ground._errors import nearest, refuse
 from ..table._runs import Runs
 from . import _embedded
 from ._entry import Entry
@@ -38,7 +38,7 @@ def describe(name: str) -> str:
 def load(name: str, rows: str = "default") -> Runs:
     """A registered table as `Runs`: N in parameters, D in tokens, loss in nats/token where `describe(name)` says no other.
 
-    `rows` chooses a variant that `describe(name)` lists. Raises ValueError for an unknown name or variant, and
+    `rows` chooses a variant that `describe(name)` lists. Raises InputError for an unknown name or variant, and
     FileNotFoundError where a file is neither under `$JAXSCALE_DATA_DIR` nor to be had, saying what would help.
 
     >>> len(load("simulated"))
@@ -46,7 +46,9 @@ def load(name: str, rows: str = "default") -> Runs:
     """
     entry = _entry(name)
     if rows not in entry.variants:
-        raise ValueError(f"datasets.load({name!r}, rows={rows!r}): there is {', '.join(entry.variants)}")
+        raise refuse(
+            f"datasets.load({name!r}, rows={rows!r})", why="a typing slip", change=nearest(str(rows), entry.variants).strip()
+        )
     if name in _embedded.TABLES:
         return _embedded.TABLES[name](**({} if rows == "default" else {"rows": rows}))
     files = entry.files[rows]
@@ -56,7 +58,7 @@ def load(name: str, rows: str = "default") -> Runs:
 
 def _entry(name: str) -> Entry:
     if name not in REGISTRY:
-        raise ValueError(f"no table {name!r}.{nearest(name, REGISTRY)}")
+        raise refuse(f"no table {name!r}", why="a typing slip", change=nearest(str(name), REGISTRY).strip())
     return REGISTRY[name]
 
 

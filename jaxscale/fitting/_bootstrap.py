@@ -16,7 +16,7 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from ..ground._errors import nearest, refuse, warn
+from ..ground._errors import nearest, refuse, refuse_type, warn
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ._blocks import Run
@@ -85,7 +85,7 @@ def bootstrap(
     `boots[3]` is the ensemble of one table. Objectives of one table see the same resamples. `executor`, `directory` and
     `memory` are as in `fit`.
 
-    Raises InputError for an unknown group column, ValueError for an unknown kind.
+    Raises InputError for an unknown group column or kind.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
@@ -96,14 +96,20 @@ def bootstrap(
     and Webb 2023 (wild, by cluster: Cameron, Gelbach and Miller 2008).
     """
     if not isinstance(fit, Fit | Fits) or resampled(fit):
-        what = "this is already an ensemble (use its .point)" if resampled(fit) else f"not {type(fit).__name__}"
-        raise TypeError(f"bootstrap() takes a fit or fits; {what}")
+        what = "this is already an ensemble" if resampled(fit) else f"{type(fit).__name__} is no fit"
+        raise refuse_type(f"bootstrap(): {what}", why="refits are of one fit", change="bootstrap(boot.point, ...)")
     if resamples < 1 or starts < 1:
-        raise ValueError(f"resamples={resamples}, starts={starts}: at least one of each is needed")
+        raise refuse(
+            f"bootstrap(): resamples={resamples}, starts={starts}", why="one of them is 0", change="at least one of each"
+        )
     if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
+        raise refuse(f"bootstrap(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
     if kind in NOISY and not fit.problem.objective.observes:
-        raise ValueError(f"kind={kind!r} puts noise on a target, and NegLogLik has none: use kind='pairs' or 'bayes'")
+        raise refuse(
+            f"bootstrap(): kind={kind!r} puts noise on a target, and NegLogLik has none",
+            why="a likelihood of one's own compares no residuals",
+            change="kind='pairs' or 'bayes'",
+        )
     points = grid(fit)
     units = [_unit(row[0].problem.runs, by) for row in points]
     if kind == "parametric" and any(unit != "rows" for unit in units):
@@ -196,7 +202,11 @@ def resampling_job(points: np.ndarray, units: list[str], kind: str, resamples: i
     """The job whose lanes are resamples of `points` (tables, objectives), by `units` of each table."""
     noisy = kind in NOISY
     if noisy and points.shape[1] > 1:  # residuals, and so the noise, are those of one objective
-        raise ValueError(f"kind={kind!r} resamples one objective at a time: bootstrap fits[..., 0], fits[..., 1], ...")
+        raise refuse(
+            f"bootstrap(): kind={kind!r} resamples one objective at a time",
+            why="its noise is that of one fit",
+            change="bootstrap fits[..., 0], fits[..., 1], ...",
+        )
     job = prepare([[p.problem for p in row] for row in points], starts)
     warm, rows = optima(job, list(points.flat)), job.table.target.shape[1]
     noise = _noise(job, warm, kind, [row[0].problem.runs for row in points]) if noisy else [(None, None)] * len(units)

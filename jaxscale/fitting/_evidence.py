@@ -19,7 +19,7 @@ import numpy as np
 from ..formula._coordinates import Layout
 from ..formula._law import Law
 from ..ground._compiled import compiled
-from ..ground._errors import nearest, refuse
+from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import node, static
 from ..table._anchors import helpers
 from ._blocks import run_points
@@ -202,7 +202,9 @@ def parameters(law: Law) -> Any:
 def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
     """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by coordinate."""
     if any(e.frame.labels != at[0].frame.labels for e in at):
-        raise TypeError("tables with groups of their own are looked at one by one: use fits[0], fits[1], ...")
+        raise refuse_type(
+            "tables with groups of their own", why="each has parameters of its own", change="use fits[0], fits[1], ..."
+        )
     return slopes_at(at[0], of, np.stack([e.x for e in at]))
 
 

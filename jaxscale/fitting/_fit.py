@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import objectives as obj
 from ..formula._law import Law
+from ..ground._errors import refuse, refuse_type
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
 from ._blocks import Run
@@ -105,18 +106,20 @@ def fit(
     Source of the objective: Hoffmann et al. 2022 eq. 3. Starts by projection, the ladder and the certificate are ours.
     """
     if not isinstance(law, Law):
-        raise TypeError(
-            f"{getattr(law, '__name__', law)!r} is no law: a rule has nothing to fit, call it; a formula needs @jsl.law"
+        raise refuse_type(
+            f"{getattr(law, '__name__', law)!r} is no law",
+            why="a rule has nothing to fit, it is called; or the formula has no decorator",
+            change="@jsl.law above the formula",
         )
     count = starts if isinstance(starts, int) else len(starts)
     if count < 1:
-        raise ValueError(f"starts={starts}: at least one is needed")
+        raise refuse(f"fit(): starts={starts}", why="none is left", change="at least one start")
     objective = obj.LogHuber() if objective is None else objective
     spec = as_solver(solver or Newton())
     several = isinstance(runs, list | tuple), isinstance(objective, list | tuple)
     sets, objectives = (list(v) if many else [v] for v, many in zip((runs, objective), several, strict=True))
     if not sets or not objectives:
-        raise ValueError("fit() needs a table and an objective; an empty list was given")
+        raise refuse("fit(): an empty list", why="a filter left nothing", change="at least one table and one objective")
     problems = [[Problem(law, r, o, spec, seed) for o in objectives] for r in sets]
     run = Run(executor, directory, memory)
     if not any(several) and isinstance(starts, int) and applies(law, sets[0]):

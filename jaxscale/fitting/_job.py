@@ -18,7 +18,7 @@ from ..formula._coordinates import Layout, layout
 from ..formula._form import check_lengths
 from ..formula._law import Law
 from ..formula._sums import kernel
-from ..ground._errors import nearest, refuse
+from ..ground._errors import nearest, refuse, refuse_type
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ..units import convert
@@ -269,7 +269,11 @@ def _check_law(law: Law, columns: dict[str, np.ndarray]) -> None:
     params = {k: jax.ShapeDtypeStruct(s.shape, np.float64) for k, s in law.specs}
     out = jax.eval_shape(lambda r, p: jnp.asarray(law.function(*(r[c] for c in law.columns), **p)), row, params)
     if out.shape != ():
-        raise TypeError(f"law {law.name} returns shape {out.shape} for one run; it must return one number")
+        raise refuse_type(
+            f"law {law.name} returns shape {out.shape} for one run; it must return one number",
+            why="the formula is one of a table",
+            change="the formula of a single run",
+        )
 
 
 def _row_bucket(n: int) -> int:

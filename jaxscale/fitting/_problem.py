@@ -11,6 +11,7 @@ import numpy as np
 from ..formula._coordinates import element
 from ..formula._form import complete
 from ..formula._law import Law
+from ..ground._errors import refuse_type
 from ..ground._trees import node, static
 from ..table._runs import Runs
 
@@ -29,7 +30,11 @@ class Problem:
 def check_central(problem: Problem, verb: str) -> None:
     """Raise TypeError where residuals do not scatter about the fit: without a target, or about another quantile."""
     if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
-        raise TypeError(f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile")
+        raise refuse_type(
+            f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile",
+            why="residuals do not scatter about such a fit",
+            change="jsl.fit(law, runs) with another objective",
+        )
 
 
 def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.random import threefry_2x32
 
+from ..ground._errors import refuse
 from ..ground._trees import node
 
 WEIGHTED = ("none", "pairs", "bayes", "leave")  # a lane's own weights, by number in the compiled program
@@ -79,7 +80,7 @@ def sampler(
 def root_key(seed: int, stream: int = 0) -> np.ndarray:
     """A seed and a stream as two plain numbers, which travel to other processes."""
     if not 0 <= seed < 2**63:
-        raise ValueError(f"seed={seed}: a number from 0 to 2^63 - 1")
+        raise refuse(f"seed={seed}", why="a negative number, or one of more than 63 bits", change="a number from 0 to 2^63 - 1")
     return np.random.SeedSequence([seed, stream]).generate_state(2, np.uint32)
 
 

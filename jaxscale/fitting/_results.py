@@ -18,6 +18,7 @@ import numpy as np
 from ..formula._form import arguments, broadcast
 from ..formula._law import Law
 from ..ground._compiled import compiled
+from ..ground._errors import refuse_type
 from ..ground._shown import values
 from ..ground._trees import traced
 from ._problem import Problem, bound
@@ -111,7 +112,7 @@ class Fit:
         return np.asarray(self.law(*columns, **named))
 
     def __bool__(self) -> bool:
-        raise TypeError(_NEITHER)
+        raise _neither()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
@@ -165,7 +166,7 @@ class Ensemble:
         return len(self.value)
 
     def __bool__(self) -> bool:
-        raise TypeError(_NEITHER)
+        raise _neither()
 
     def __repr__(self) -> str:
         return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
@@ -257,7 +258,7 @@ class Fits:
         return Fits(picked, self.axes[1:] if np.ndim(first) == 0 and not isinstance(first, slice) else self.axes[:1])
 
     def __bool__(self) -> bool:
-        raise TypeError(_NEITHER)
+        raise _neither()
 
     def __repr__(self) -> str:
         refits = f"{len(self.first)} refits each, " if isinstance(self.first, Ensemble) else ""
@@ -273,7 +274,13 @@ class Fits:
 
 Fitted = Fit | Ensemble | Fits
 
-_NEITHER = "a fit is neither true nor false: use fit.ok, which says (per lane) whether its certificate holds"
+
+def _neither() -> TypeError:
+    return refuse_type(
+        "a fit is neither true nor false",
+        why="it was asked whether it is valid",
+        change="use fit.ok, which says (per lane) whether its certificate holds",
+    )
 
 
 def _each(cells: np.ndarray, of: Callable[[Any], Any]) -> np.ndarray:
@@ -286,9 +293,17 @@ def _each(cells: np.ndarray, of: Callable[[Any], Any]) -> np.ndarray:
 def point_of(fit: Any, verb: str) -> Fit:
     """The one fit that a verb is about: of an ensemble its point. Raises TypeError for several tables, and what is no fit."""
     if isinstance(fit, Fits):
-        raise TypeError(f"{verb} takes one table and objective; this holds {fit.cells.size}: use fits[0], fits[1], ...")
+        raise refuse_type(
+            f"{verb} takes one table and objective; this holds {fit.cells.size}",
+            why="fit was given a list",
+            change="use fits[0], fits[1], ...",
+        )
     if not isinstance(fit, Fit | Ensemble):
-        raise TypeError(f"{verb} takes a fit or an ensemble, not {type(fit).__name__}: jsl.fit(law, runs) makes one")
+        raise refuse_type(
+            f"{verb} takes a fit or an ensemble, not {type(fit).__name__}",
+            why="a law, a plan or a list was given where a fit was meant",
+            change="fit = jsl.fit(law, runs), or boot = jsl.bootstrap(fit, 4_000)",
+        )
     return fit.point
 
 
@@ -310,7 +325,9 @@ def flat(fit: Fitted) -> dict[str, np.ndarray]:
     """Parameters with all axes (refits, tables, objectives) made one."""
     axes = np.ndim(fit.value)
     if isinstance(fit, Fits) and fit.problem.law.groups:
-        raise TypeError("tables with groups of their own are mapped one by one: use fits[0], fits[1], ...")
+        raise refuse_type(
+            "tables with groups of their own", why="each has parameters of its own", change="use fits[0], fits[1], ..."
+        )
     return {k: np.reshape(v, (-1, *np.shape(v)[axes:])) for k, v in fit.params.items()}
 
 
@@ -320,7 +337,11 @@ def predict(fit: Ensemble | Fits, columns: tuple[Any, ...], named: dict[str, Any
     first = bound(fit.problem, {k: v[0] for k, v in params.items()})
     rows, _, codes = arguments(first, columns, named)
     if traced(rows, codes):
-        raise TypeError("predict() is for numbers; to differentiate, call the bound law of one fit")
+        raise refuse_type(
+            "predict(): columns that JAX traces",
+            why="it is for numbers",
+            change="to differentiate, call the bound law of one fit: fit.law(N, D)",
+        )
     with jax.enable_x64(True):
         rows = jax.tree.map(lambda v: np.asarray(v, np.float64), rows)
         found = np.asarray(_predict(fit.problem.law, params, rows, codes))

@@ -8,16 +8,139 @@ parameter that was assumed instead of fitted, a fit that is not OK, a D/N that n
 from __future__ import annotations
 
 import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..fitting._evidence import evidence
 from ..fitting._results import Ensemble, Fit, point_of
-from ..ground._errors import nearest, refuse
+from ..formula._law import Law
+from ..ground._errors import check_level, nearest, refuse
+from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
+from ..ground._interval import Interval
 from ..table._scope import beyond, largest, ranges, ratio_remark
 from ..uncertainty._prediction import Predictive, predictive
-from ._record import Forecast, described
+from ._record import SCHEMA, Record, described
+from ._score import Score, score
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Record):
+    """A frozen forecast of the losses of new runs, arrays of shape S (that of the announced columns).
+
+    `law`, `rows` and `settings` say what was fitted, to which rows (SHA-256), and how; `params` holds the parameters in the
+    law's units. `columns` are the announced runs, `groups` the labels of theirs. The distribution of a new run's loss is
+    Student's t around `centre`, with the variances `deviation`^2 (the curve) plus `noise`^2 (one run), in ln of the loss
+    where `log`, else in its unit; `dof` is a number, or an array of S where the noise was given. `curve` and `run` are
+    intervals from it, in the law's unit, the former with the curve's own degrees of freedom. `beyond` says by what
+    factor C, D/N and each column lie outside the runs (1: inside), `last` what the largest run had.
+    """
+
+    def save(self, path: str | Path) -> Path:
+        """Write the forecast to a JSON file, whole or not at all, and return its path.
+
+        A path that does not end in .json is a directory (a ledger), in which the file is named after date, law and digest.
+        Raises InputError where the file holds another forecast: what is frozen is never overwritten.
+
+        >>> import tempfile
+        >>> import jaxscale as jsl
+        >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
+        ...     print(jsl.Forecast.load(path))
+        <Forecast chinchilla N=1e+11, D=2e+12: 1.871 (1.835 to 1.908, 95% new run); C 1.2e+03 times the largest run's>
+        """
+        path = Path(path)
+        if path.suffix != ".json":
+            path.mkdir(parents=True, exist_ok=True)
+            path = path / f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}.json"
+        record = self.record
+        text = json.dumps({**record, "digests": digests(record), "digest": digest(record)}, indent=1, allow_nan=False)
+        try:
+            write_whole(path, text.encode() + b"\n", new=True)
+        except FileExistsError:
+            if (there := Forecast.load(path)).digest != self.digest:
+                raise refuse(
+                    f"{path} holds another forecast, of {there.date}",
+                    why="the same name was used for two forecasts, or a forecast was to be improved after it was frozen",
+                    change="a new name: a frozen forecast is never overwritten",
+                ) from None
+        except OSError as error:
+            raise refuse(
+                f"cannot write {path}: {error.strerror or error}",
+                why="the disk is full, or the directory does not exist or may not be written to",
+                change="another path",
+            ) from error
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecast:
+        """A forecast from its file. Raises InputError where the file was altered, naming the sections that were.
+
+        Nothing in the file is run: the formula in it is text, and the law is not needed to read or score a forecast.
+        """
+        path = Path(path)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"), parse_float=_exactly)
+        except (OSError, ValueError) as error:
+            raise refuse(
+                f"{path} cannot be read: {error}", why="it is another file, or was cut short", change="restore the file"
+            ) from error
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            seen = found.get("schema") if isinstance(found, dict) else type(found).__name__
+            raise refuse(
+                f"{path} is no {SCHEMA!r}, but {seen!r}",
+                why="it is another JSON file, or from another version",
+                change="a file that Forecast.save wrote",
+            )
+        whole, parts = found.pop("digest", None), found.pop("digests", {})
+        own = digests(found)
+        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or (
+            [] if whole == digest(found) else [""]
+        ):
+            where = f"in {', '.join(differs)}" if differs[0] else "in its digests"
+            raise refuse(
+                f"{path} was altered after it was frozen: {where}, the content does not fit its SHA-256",
+                why="a number was edited by hand, or the file was reformatted by a tool that rounds",
+                change="restore the file that was frozen; a changed forecast is a new forecast",
+            )
+        return _read(found)
+
+    def differences(self, fit: Fit) -> tuple[str, ...]:
+        """What of a fit is not what was forecast from: law, rows, settings, or parameters. None where the fit is the same."""
+        ours, theirs = self.record, as_json(described(fit))
+        pairs = {k: (ours[k], theirs[k]) for k in ("law", "rows", "parameters")}
+        pairs |= {k: (ours["settings"][k], v) for k, v in theirs["settings"].items()}
+        return tuple(k for k, (a, b) in pairs.items() if canonical(a) != canonical(b))
+
+    def score(self, observed: Any, *, noise: Any = None, law: Law | None = None, **columns: Any) -> Score:
+        """Score of the forecast by the `observed` loss [unit of the law] of its runs (S); nan for runs not made yet.
+
+        `noise` is a measured standard deviation between equal runs, of ln L for a forecast of ln L, else in the law's
+        unit; or anything with `.sd`, which is always of ln L and is turned into that unit at the forecast. By default it is
+        that of the forecast. A run that was not made quite as announced is scored at its own `columns` (D=2.1e12): the
+        centre moves along the frozen law, the widths stay. The law is found where its module is loaded, or given as
+        `law`; a law that no longer gives the frozen values is refused, and so is a run more than a factor of 2 from the
+        announced one. Both say InputError.
+
+        The CRPS is that of Student's t in closed form (Jordan, Krüger and Lerch 2019, appendix A), in ln L for a forecast
+        of ln L.
+
+        >>> import jaxscale as jsl
+        >>> squared = jsl.objectives.LogSquared()
+        >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=squared, starts=32)
+        >>> done = jsl.forecast(best, N=1e11, D=2e12).score(1.88)
+        >>> for said in str(done).split("; "):
+        ...     print(said)
+        <Score chinchilla: observed 1.88, forecast 1.871: +0.47%, inside its 95% interval, 0.78 times the noise of a run
+        no change: 24.02%>
+
+        Source of the score: Gneiting and Raftery 2007. The multiples of the noise and the baseline are ours.
+        """
+        return score(self, observed, noise, law, columns)
 
 
 def forecast(
@@ -40,14 +163,13 @@ def forecast(
     >>> frozen = jsl.forecast(best, N=1e11, D=2e12, note="the big run")
     >>> frozen.run
     1.871 (1.835 to 1.908, 95% new run)
-    >>> bool(jsl.score(frozen, 1.88).inside)
+    >>> bool(frozen.score(1.88).inside)
     True
 
     No source: pre-registration of a forecast, with the predictive distribution of a regression. The record is ours.
     """
     point = point_of(fit, "forecast()")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level}: a probability such as 0.95")
+    check_level("forecast()", level)
     law, runs = point.problem.law, point.problem.runs
     known = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
     if odd := sorted(set(columns) ^ set(known)):
@@ -120,3 +242,39 @@ def _remarks(point: Fit, tested: dict[str, Any], announced: dict[str, Any], own:
         ratios = np.unique(announced["D"] / announced["N"])
         said += [r for ratio in (ratios[[0, -1]] if len(ratios) > 1 else ratios) if (r := ratio_remark(tested, ratio))]
     return tuple(said)
+
+
+def _exactly(text: str) -> float | str:
+    """A number in the shortest digits that give its double back, as they were written; any others are not that number."""
+    value = float(text)
+    return value if repr(value) == text else text
+
+
+def _read(found: dict[str, Any]) -> Forecast:
+    level, spread = found["intervals"]["level"], found["distribution"]
+
+    def interval(name: str) -> Interval:
+        own = found["intervals"][name]
+        low, median, high = (numbers(own[k])[()] for k in ("low", "median", "high"))
+        return Interval(low, median, high, level, own["kind"])
+
+    return Forecast(
+        found["law"],
+        found["rows"],
+        found["settings"],
+        {k: numbers(v) for k, v in found["parameters"].items()},
+        {k: numbers(v) for k, v in found["announced"]["columns"].items()},
+        found["announced"]["groups"],
+        numbers(spread["centre"]),
+        numbers(spread["deviation"]),
+        numbers(spread["noise"]),
+        numbers(spread["dof"])[()],
+        spread["log"],
+        interval("curve"),
+        interval("run"),
+        {k: numbers(v) for k, v in found["reach"]["beyond"].items()},
+        found["reach"]["last"],
+        tuple(found["about"]["remarks"]),
+        found["about"]["date"],
+        found["about"]["note"],
+    )

@@ -18,7 +18,7 @@ from ..fitting._evidence import evidence
 from ..fitting._fit import fit as refit
 from ..fitting._problem import check_central
 from ..fitting._results import Ensemble, Fit, point_of
-from ..ground._errors import InputError, refuse
+from ..ground._errors import InputError, check_level, refuse
 from ..ground._interval import Interval
 from ..table._scope import largest
 from ..uncertainty._covariance import FEWEST
@@ -80,25 +80,30 @@ class Hindsight:
         return f"<Hindsight: {self}>"
 
 
-def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95) -> Hindsight:
+def hindsight(fit: Fit | Ensemble, *, factor: float = 1.05, level: float = 0.95) -> Hindsight:
     """Forecast of the largest run [in the law's unit] by the same fit without it, and whether its interval held.
 
     The largest run is the one of most compute, 6 N D or a column C; of a law without these, the furthest out in its first
     column. All of its size to within 5 % are left out with it (an isoFLOP sweep has many, which would give it away), and so are
-    all rows of their `run`; `within=3` leaves out all of at least a third of its size, for a longer extrapolation, `within=1`
+    all rows of their `run`; `factor=3` leaves out all of at least a third of its size, for a longer extrapolation, `factor=1`
     only what is equal. Where the largest run was repeated, `observed` is the mean. Starts, seed, solver and objective are
     those of the fit. Raises InputError where too few runs are left, TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
-    >>> print(jsl.hindsight(best))
+    >>> print(jsl.forecasts.hindsight(best))
     would have predicted your largest run (C = 1e21 FLOP, 3.98 times the next) within 0.2 % (inside its 95 % interval, ±1.4 %)
 
     Source: holding out the largest scale is common practice (Choshen et al. 2024, section 5); ours is that it is the default.
     """
+    check_level("hindsight()", level)
     point = point_of(fit, "hindsight()")
-    if not within >= 1.0:
-        raise ValueError(f"within={within}: 1 leaves the largest run out, 3 all of at least a third of its size")
+    if not factor >= 1.0:
+        raise refuse(
+            f"hindsight(): factor={factor}",
+            why="it is how many times smaller the runs are that stay",
+            change="1 leaves the largest run out, 3 all of at least a third of its size",
+        )
     problem, law, runs = point.problem, point.problem.law, point.problem.runs
     check_central(problem, "hindsight()")
     at = evidence(point)
@@ -111,7 +116,7 @@ def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95)
             why="runs of a mixture have no size",
             change="a law with N, D or another number, or hold runs out by weights",
         ) from None
-    held, equal = _held(point, at.rows, columns, size, within)
+    held, equal = _held(point, at.rows, columns, size, factor)
     left = size[~held]
     groups = {g: np.asarray(runs.groups[g])[at.rows] for g in dict.fromkeys(dict(law.groups).values())}
     for g, codes in groups.items():
@@ -125,7 +130,7 @@ def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95)
     weights = np.array(runs.weights, np.float64)
     weights[at.rows[held]] = 0.0
     if not len(left):
-        raise refuse("hindsight(): no run is left", why="all are of one size, or of one run", change="within=1, or more runs")
+        raise refuse("hindsight(): no run is left", why="all are of one size, or of one run", change="factor=1, or more runs")
     again = refit(
         law,
         dataclasses.replace(runs, weights=weights),
@@ -162,7 +167,7 @@ def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95)
 
 
 def _held(
-    point: Fit, rows: np.ndarray, columns: dict[str, Any], size: np.ndarray, within: float
+    point: Fit, rows: np.ndarray, columns: dict[str, Any], size: np.ndarray, factor: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which live rows are left out, and which of them are equal to the largest run."""
     problem = point.problem
@@ -170,7 +175,7 @@ def _held(
     codes = [np.asarray(problem.runs.groups[g])[rows] for g in dict.fromkeys(dict(problem.law.groups).values())]
     alike = [np.all(np.reshape(v == v[top], (len(rows), -1)), axis=1) for v in [*columns.values(), *codes]]
     equal = np.all(alike, axis=0)
-    held = equal | ((size >= size[top] / within) if within > 1.0 else False)
+    held = equal | ((size >= size[top] / factor) if factor > 1.0 else False)
     if "run" in problem.runs.groups:
         run = np.asarray(problem.runs.groups["run"])[rows]
         held = held | np.isin(run, run[held])

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..ground._errors import InputError, refuse
 from ..ground._tails import clopper_pearson
-from ._record import Forecast
+from ._forecast import Forecast
 from ._score import SCORES, contradicted, missed, read_scores
 
 
@@ -112,8 +112,8 @@ def ledger(directory: str | Path) -> Ledger:
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
-    ...     _ = jsl.score(jsl.Forecast.load(path), 1.88).save(folder)
-    ...     print(str(jsl.ledger(folder)).splitlines()[0])
+    ...     _ = jsl.Forecast.load(path).score(1.88).save(folder)
+    ...     print(str(jsl.forecasts.ledger(folder)).splitlines()[0])
     1 forecast, 1 scored, 0 open; 1 of 1 runs inside, 100% (2.5% to 100%), announced 95%
 
     No source; the interval of the share is that of Clopper and Pearson 1934.

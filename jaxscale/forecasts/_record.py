@@ -1,4 +1,4 @@
-"""`Forecast`: the record of a forecast, and its file, which is never overwritten and refused once it was altered.
+"""`Record`: all that a forecast says, in sections, each with its digest. `Forecast` adds its file and its score.
 
 Everything that decides a forecast is in one record: law, fingerprint of the rows, settings and versions, parameters with
 all their digits, the announced columns, the distribution of what will be observed, and how far beyond the runs it reaches.
@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import platform
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from ..fitting._results import Ensemble, Fit, Status
-from ..ground._errors import refuse
-from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
+from ..ground._files import as_json, digest
 from ..ground._interval import Interval
 from ..ground._version import __version__
 from ..table._digest import rows_digest
@@ -34,16 +31,8 @@ SCHEMA = "jaxscale forecast 1"
 
 
 @dataclass(frozen=True, eq=False)
-class Forecast:
-    """A frozen forecast of the losses of new runs, arrays of shape S (that of the announced columns).
-
-    `law`, `rows` and `settings` say what was fitted, to which rows (SHA-256), and how; `params` holds the parameters in the
-    law's units. `columns` are the announced runs, `groups` the labels of theirs. The distribution of a new run's loss is
-    Student's t around `centre`, with the variances `deviation`^2 (the curve) plus `noise`^2 (one run), in ln of the loss
-    where `log`, else in its unit; `dof` is a number, or an array of S where the noise was given. `curve` and `run` are
-    intervals from it, in the law's unit, the former with the curve's own degrees of freedom. `beyond` says by what
-    factor C, D/N and each column lie outside the runs (1: inside), `last` what the largest run had.
-    """
+class Record:
+    """All numbers and words of a forecast; see `Forecast`."""
 
     law: Mapping[str, Any]
     rows: Mapping[str, Any]
@@ -99,83 +88,6 @@ class Forecast:
     def _intervals(self) -> dict[str, Interval]:
         return {"curve": self.curve, "run": self.run}
 
-    def save(self, path: str | Path) -> Path:
-        """Write the forecast to a JSON file, whole or not at all, and return its path.
-
-        A path that does not end in .json is a directory (a ledger), in which the file is named after date, law and digest.
-        Raises InputError where the file holds another forecast: what is frozen is never overwritten.
-
-        >>> import tempfile
-        >>> import jaxscale as jsl
-        >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
-        ...     print(jsl.Forecast.load(path))
-        <Forecast chinchilla N=1e+11, D=2e+12: 1.871 (1.835 to 1.908, 95% new run); C 1.2e+03 times the largest run's>
-        """
-        path = Path(path)
-        if path.suffix != ".json":
-            path.mkdir(parents=True, exist_ok=True)
-            path = path / f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}.json"
-        record = self.record
-        text = json.dumps({**record, "digests": digests(record), "digest": digest(record)}, indent=1, allow_nan=False)
-        try:
-            write_whole(path, text.encode() + b"\n", new=True)
-        except FileExistsError:
-            if (there := Forecast.load(path)).digest != self.digest:
-                raise refuse(
-                    f"{path} holds another forecast, of {there.date}",
-                    why="the same name was used for two forecasts, or a forecast was to be improved after it was frozen",
-                    change="a new name: a frozen forecast is never overwritten",
-                ) from None
-        except OSError as error:
-            raise refuse(
-                f"cannot write {path}: {error.strerror or error}",
-                why="the disk is full, or the directory does not exist or may not be written to",
-                change="another path",
-            ) from error
-        return path
-
-    @classmethod
-    def load(cls, path: str | Path) -> Forecast:
-        """A forecast from its file. Raises InputError where the file was altered, naming the sections that were.
-
-        Nothing in the file is run: the formula in it is text, and the law is not needed to read or score a forecast.
-        """
-        path = Path(path)
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"), parse_float=_exactly)
-        except (OSError, ValueError) as error:
-            raise refuse(
-                f"{path} cannot be read: {error}", why="it is another file, or was cut short", change="restore the file"
-            ) from error
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-            seen = found.get("schema") if isinstance(found, dict) else type(found).__name__
-            raise refuse(
-                f"{path} is no {SCHEMA!r}, but {seen!r}",
-                why="it is another JSON file, or from another version",
-                change="a file that Forecast.save wrote",
-            )
-        whole, parts = found.pop("digest", None), found.pop("digests", {})
-        own = digests(found)
-        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or (
-            [] if whole == digest(found) else [""]
-        ):
-            where = f"in {', '.join(differs)}" if differs[0] else "in its digests"
-            raise refuse(
-                f"{path} was altered after it was frozen: {where}, the content does not fit its SHA-256",
-                why="a number was edited by hand, or the file was reformatted by a tool that rounds",
-                change="restore the file that was frozen; a changed forecast is a new forecast",
-            )
-        return _read(found)
-
-    def differences(self, fit: Fit | Ensemble) -> tuple[str, ...]:
-        """What of a fit is not what was forecast from: law, rows, settings, or parameters. None where the fit is the same."""
-        ours, theirs = self.record, as_json(described(fit))
-        pairs = {k: (ours[k], theirs[k]) for k in ("law", "rows", "parameters")}
-        pairs |= {k: (ours["settings"][k], v) for k, v in theirs["settings"].items()}
-        return tuple(k for k, (a, b) in pairs.items() if canonical(a) != canonical(b))
-
     def __repr__(self) -> str:
         said = f"<Forecast {self.law['name']} {self.where()}: "
         said += str(self.run)
@@ -186,12 +98,6 @@ class Forecast:
         """The announced runs in a few words."""
         both: dict[str, Any] = {**self.columns, **self.groups}
         return ", ".join(f"{k}={_short(v)}" for k, v in both.items())
-
-
-def _exactly(text: str) -> float | str:
-    """A number in the shortest digits that give its double back, as they were written; any others are not that number."""
-    value = float(text)
-    return value if repr(value) == text else text
 
 
 def described(fit: Fit | Ensemble) -> dict[str, Any]:
@@ -243,36 +149,6 @@ def described(fit: Fit | Ensemble) -> dict[str, Any]:
         },
         "parameters": {k: np.asarray(v, np.float64) for k, v in point.params.items()},
     }
-
-
-def _read(found: dict[str, Any]) -> Forecast:
-    level, spread = found["intervals"]["level"], found["distribution"]
-
-    def interval(name: str) -> Interval:
-        own = found["intervals"][name]
-        low, median, high = (numbers(own[k])[()] for k in ("low", "median", "high"))
-        return Interval(low, median, high, level, own["kind"])
-
-    return Forecast(
-        found["law"],
-        found["rows"],
-        found["settings"],
-        {k: numbers(v) for k, v in found["parameters"].items()},
-        {k: numbers(v) for k, v in found["announced"]["columns"].items()},
-        found["announced"]["groups"],
-        numbers(spread["centre"]),
-        numbers(spread["deviation"]),
-        numbers(spread["noise"]),
-        numbers(spread["dof"])[()],
-        spread["log"],
-        interval("curve"),
-        interval("run"),
-        {k: numbers(v) for k, v in found["reach"]["beyond"].items()},
-        found["reach"]["last"],
-        tuple(found["about"]["remarks"]),
-        found["about"]["date"],
-        found["about"]["note"],
-    )
 
 
 def _times(factor: np.ndarray) -> str:

@@ -25,7 +25,7 @@ from ..ground._errors import nearest, refuse
 from ..ground._files import as_json, canonical, digest
 from ..ground._tails import student_crps
 from ..uncertainty._noise_floor import noise_of
-from ._record import Forecast
+from ._record import Record
 
 SCHEMA = "jaxscale score 1"
 SCORES = "scores.jsonl"
@@ -42,7 +42,7 @@ class Score:
     of the noise of one run, `baseline` the error of forecasting no change from the largest run.
     """
 
-    forecast: Forecast
+    forecast: Record
     observed: np.ndarray
     predicted: np.ndarray
     error: np.ndarray
@@ -130,32 +130,13 @@ class Score:
         return f"{np.expm1(np.median(misses)):.2%}" if self.forecast.log else f"{np.median(misses):.3g}"
 
 
-def missed(forecast: Forecast, relative: Any, error: Any) -> str:
+def missed(forecast: Record, relative: Any, error: Any) -> str:
     """An error in per cent, or in the law's unit where the forecast is not one of logarithms."""
     return f"{float(relative):+.2%}" if forecast.log else f"{float(error):+.3g} {forecast.law['unit']}"
 
 
-def score(forecast: Forecast, observed: Any, *, noise: Any = None, law: Law | None = None, **columns: Any) -> Score:
-    """Score a forecast against the `observed` loss [unit of the law] of its runs (S); nan for runs not made yet.
-
-    `noise` is a measured standard deviation between equal runs, of ln L for a forecast of ln L, else in the law's unit; or
-    anything with `.sd`, which is always of ln L and is turned into that unit at the forecast. By default it is that of the
-    forecast. A run that was not made quite as announced is scored at its own `columns` (D=2.1e12): the centre moves along
-    the frozen law, the widths stay. The law is found where its module is loaded, or given as `law`; a law that no longer
-    gives the frozen values is refused, and so is a run more than a factor of 2 from the announced one. Both say InputError.
-
-    The CRPS is that of Student's t in closed form (Jordan, Krüger and Lerch 2019, appendix A), in ln L for a forecast of ln L.
-
-    >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> done = jsl.score(jsl.forecast(best, N=1e11, D=2e12), 1.88)
-    >>> for said in str(done).split("; "):
-    ...     print(said)
-    <Score chinchilla: observed 1.88, forecast 1.871: +0.47%, inside its 95% interval, 0.78 times the noise of a run
-    no change: 24.02%>
-
-    Source of the score: Gneiting and Raftery 2007. The multiples of the noise and the baseline are ours.
-    """
+def score(forecast: Record, observed: Any, noise: Any, law: Law | None, columns: dict[str, Any]) -> Score:
+    """How a forecast fared; see `Forecast.score`."""
     seen = np.asarray(observed, np.float64)
     shape = np.shape(forecast.centre)
     bad = np.isinf(seen) | ((seen <= 0) & forecast.log)
@@ -204,7 +185,7 @@ def score(forecast: Forecast, observed: Any, *, noise: Any = None, law: Law | No
         )
 
 
-def _shift(forecast: Forecast, columns: dict[str, Any], law: Law | None) -> tuple[Any, dict[str, np.ndarray], tuple[str, ...]]:
+def _shift(forecast: Record, columns: dict[str, Any], law: Law | None) -> tuple[Any, dict[str, np.ndarray], tuple[str, ...]]:
     """By how much the centre moves when the runs were made at other columns than announced."""
     own, remarks = {}, []
     for name, value in columns.items():
@@ -243,7 +224,7 @@ def _shift(forecast: Forecast, columns: dict[str, Any], law: Law | None) -> tupl
     return now - forecast.centre, own, tuple(remarks)
 
 
-def _bound(forecast: Forecast, law: Law | None) -> Law:
+def _bound(forecast: Record, law: Law | None) -> Law:
     """The frozen law, with its parameters: from a module that is loaded. A file of data never imports one."""
     about = forecast.law
     found: Any = law

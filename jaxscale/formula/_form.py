@@ -7,6 +7,7 @@ A law is a function of one run; here it is mapped over rows. `arguments` and the
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..ground._compiled import compiled
-from ..ground._errors import nearest, refuse
+from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
 from ._params import Param
@@ -56,9 +57,10 @@ class Form:
 def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     """Columns, parameters and group codes of a call, checked."""
     if len(columns) > len(law.columns):
-        raise TypeError(
-            f"{law.name} takes the columns {', '.join(law.columns)}; {len(columns)} positional values were given. "
-            f"Parameters are given by keyword."
+        raise refuse_type(
+            f"{law.name}() takes the columns {', '.join(law.columns)}; {len(columns)} positional values were given",
+            why="a parameter was given without its name",
+            change="parameters by keyword",
         )
     rows = dict(zip(law.columns, columns, strict=False))
     groups = set(dict(law.groups).values())
@@ -80,21 +82,31 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
             )
             raise TypeError(f"{law.name}() got {k!r}{reason}")
     if missing := [k for k in [*law.columns, *sorted(groups)] if k not in rows and k not in codes]:
-        raise TypeError(f"{law.name}() needs a value for the column {', '.join(missing)}")
+        raise refuse_type(
+            f"{law.name}() needs a value for the column {', '.join(missing)}",
+            why="it was left out, or has another name",
+            change="every column of the law, by position or by name",
+        )
     if missing := [k for k in law.free if k not in params]:
-        raise TypeError(
-            f"{law.name}() needs a value for the free parameter {', '.join(missing)}: "
-            f"give it by keyword, fix(...) it, or call a fitted or published law"
+        raise refuse_type(
+            f"{law.name}() needs a value for the free parameter {', '.join(missing)}",
+            why="the law is not bound",
+            change="give it by keyword, fix(...) it, or call a fitted or published law",
         )
     for k, v in {**law.fixed, **params}.items():
         per = 1 if k in dict(law.groups) else 0
         if np.ndim(v) > len(specs[k].shape) + per:
-            raise TypeError(
-                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values; "
-                f"a law is called with the parameters of one fit. Use fit.predict(...) for an ensemble."
+            raise refuse_type(
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values",
+                why="a law is called with the parameters of one fit",
+                change="fit.predict(...) for an ensemble",
             )
         if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
-            raise TypeError(f"{law.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected")
+            raise refuse_type(
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected",
+                why="another parameter was meant",
+                change="a value of that shape",
+            )
         if per and k in (grouped := dict(law.groups)) and np.ndim(v) > len(specs[k].shape):
             check_codes(law.name, grouped[k], codes[grouped[k]], np.shape(v)[0])
     return rows, params, codes
@@ -106,17 +118,25 @@ def codes_of(law: Form, group: str, value: Any) -> Any:
     if traced(value) or np.asarray(value).dtype.kind in "iu":
         return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
     if labels is None:
-        raise ValueError(f"{law.name}(): {group}={value!r}: labels are known to the law of a fit; give codes 0, 1, ... here")
+        raise refuse(
+            f"{law.name}(): {group}={value!r}", why="labels are known to the law of a fit", change="codes 0, 1, ..., or fit.law"
+        )
     known = list(labels)
     for label in np.ravel(np.asarray(value)).tolist():
         if str(label) not in known:
-            raise ValueError(f"{law.name}(): no group {label!r} in {group!r}.{nearest(str(label), known)}")
+            raise refuse(
+                f"{law.name}(): no group {label!r} in {group!r}", why="no run has it", change=nearest(str(label), known).strip()
+            )
     return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
 
 
 def check_codes(name: str, group: str, codes: Any, count: int) -> None:
     if not traced(codes) and (np.any(np.asarray(codes) < 0) or np.any(np.asarray(codes) >= count)):
-        raise ValueError(f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups, with codes 0 to {count - 1}")
+        raise refuse(
+            f"{name}(): {group}={np.asarray(codes).tolist()}: there are {count} groups",
+            why="codes count from 0",
+            change=f"codes 0 to {count - 1}",
+        )
 
 
 def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
@@ -204,3 +224,30 @@ broadcast_jit = compiled(broadcast)
 def to_numpy64(tree: Any) -> Any:
     """Leaves as float64 NumPy arrays."""
     return jax.tree.map(lambda v: np.asarray(v, np.float64), tree)
+
+
+def find(module: str, name: str) -> Any:
+    """The law of a module by its qualified name."""
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, Form):
+        raise AttributeError(f"{module}:{name} is not a law")
+    return found
+
+
+def check_shape(law: Form) -> None:
+    """One run must give one number; seen before anything compiles."""
+    if str(law.function.__module__).startswith("jaxscale.laws."):
+        return  # our own are held to this by a test: tracing a hundred of them would double the time to import them
+    if any(u.rank for u in law.column_units):
+        return  # the number of shares is known only with the table: `fit` repeats this check there
+    row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
+    params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
+    out = jax.eval_shape(lambda r, p: law.function(*r.values(), **p), row, params)
+    if getattr(out, "shape", None) != ():
+        raise refuse_type(
+            f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; it must return one number",
+            why="the formula is one of a table",
+            change="the formula of a single run",
+        )

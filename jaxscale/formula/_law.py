@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import importlib
 import inspect
 import pickle
 import typing
@@ -25,10 +24,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..ground._errors import nearest
+from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import Aside, node, to_numpy, traced
 from ..units import Unit, unit_of
-from ._form import Form, arguments, broadcast, broadcast_jit, complete, to_numpy64
+from . import _then
+from ._form import Form, arguments, broadcast, broadcast_jit, check_shape, complete, find, to_numpy64
 from ._params import Param
 
 
@@ -41,7 +41,11 @@ class Law(Form):
     def params(self) -> dict[str, Any]:
         """All parameter values of a bound law; an error names those that are still free."""
         if self.free:
-            raise TypeError(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
+            raise refuse_type(
+                f"{self.name} is not bound: {', '.join(self.free)} are free",
+                why="a law was given where a fit was meant",
+                change="fit it, or fix(...) them",
+            )
         return complete(self, {})
 
     @property
@@ -67,9 +71,17 @@ class Law(Form):
             spec = self._spec(k)
             shape = np.shape(v)
             if shape[len(shape) - len(spec.shape) :] != spec.shape or len(shape) > len(spec.shape) + 1:
-                raise TypeError(f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} expected")
+                raise refuse_type(
+                    f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} expected",
+                    why="another parameter was meant, or the law is not sized",
+                    change=f"a value of shape {spec.shape}, or {self.name}.sized({k}=...) first",
+                )
             if not traced(v) and not spec.contains(np.asarray(v, np.float64)):
-                raise ValueError(f"{self.name}.fix({k}={v}): {k} is {spec.support}, it lies in {spec.edges}")
+                raise refuse(
+                    f"{self.name}.fix({k}={v}): {k} is {spec.support}, it lies in {spec.edges}",
+                    why="a logarithm was given, or another parameter was meant",
+                    change="a value inside its support",
+                )
         new = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in values.items()}
         groups = tuple(g for g in self.groups if not (g[0] in new and np.ndim(new[g[0]]) == len(self._spec(g[0]).shape)))
         ties = tuple(t for t in self.ties if t[0] not in new)
@@ -79,11 +91,23 @@ class Law(Form):
         """A law in which a parameter takes another's value: `law.tie(beta="alpha")`."""
         for k, master in masters.items():
             if self._spec(k) != self._spec(master):
-                raise TypeError(f"{self.name}.tie({k}={master!r}): their supports differ")
+                raise refuse_type(
+                    f"{self.name}.tie({k}={master!r}): their supports differ",
+                    why="they are two kinds of numbers",
+                    change="parameters of one support",
+                )
             if master == k or master in dict(self.ties) or master in masters or k in dict(self.ties).values():
-                raise TypeError(f"{self.name}.tie({k}={master!r}): tie to a parameter that is not tied itself")
+                raise refuse_type(
+                    f"{self.name}.tie({k}={master!r})",
+                    why="the master is tied itself, or it is the parameter itself",
+                    change="tie to a parameter that is not tied itself",
+                )
             if k in dict(self.groups):
-                raise TypeError(f"{self.name}.tie({k}={master!r}): {k} has one value per group; make {master} per group")
+                raise refuse_type(
+                    f"{self.name}.tie({k}={master!r}): {k} has one value per group",
+                    why="what is tied has the groups of its master",
+                    change=f"per({master}={dict(self.groups)[k]!r}) after the tie",
+                )
         fixed = {k: v for k, v in self.fixed.items() if k not in masters}
         ties = {**dict(self.ties), **masters}
         return dataclasses.replace(self, ties=tuple(sorted(ties.items())), fixed=fixed)
@@ -93,7 +117,11 @@ class Law(Form):
         for k in columns:
             self._spec(k)
             if k in dict(self.ties):
-                raise TypeError(f"{self.name}.per({k}=...): {k} is tied to {dict(self.ties)[k]}; make that one per group")
+                raise refuse_type(
+                    f"{self.name}.per({k}=...): {k} is tied to {dict(self.ties)[k]}",
+                    why="what is tied has the groups of its master",
+                    change=f"per({dict(self.ties)[k]}=...)",
+                )
         fixed = {k: v for k, v in self.fixed.items() if k not in columns}
         groups = {**dict(self.groups), **columns}
         return dataclasses.replace(self, groups=tuple(sorted(groups.items())), fixed=fixed)
@@ -115,9 +143,17 @@ class Law(Form):
         for k, (median, deviation) in priors.items():
             spec = self._spec(k)
             if k not in self.free:
-                raise TypeError(f"{self.name}.prior({k}=...): {k} is fixed or tied; a prior is for what is free")
+                raise refuse_type(
+                    f"{self.name}.prior({k}=...): {k} is fixed or tied",
+                    why="a prior is for what is free",
+                    change="leave the prior out, or free the parameter",
+                )
             if spec.support == "simplex" or not spec.edges[0] < median < spec.edges[1] or not deviation > 0:
-                raise ValueError(f"{self.name}.prior({k}=({median}, {deviation})): a median inside {spec.edges}, a deviation > 0")
+                raise refuse(
+                    f"{self.name}.prior({k}=({median}, {deviation}))",
+                    why="ends were given, or a variance",
+                    change=f"a median inside {spec.edges}, and a deviation > 0",
+                )
             specs[k] = dataclasses.replace(spec, prior=(float(median), float(deviation)))
         return dataclasses.replace(self, specs=tuple(specs.items()))
 
@@ -126,11 +162,17 @@ class Law(Form):
         specs = dict(self.specs)
         for k, length in lengths.items():
             if len(self._spec(k).shape) != 1 or length < 1:
-                raise TypeError(
-                    f"{self.name}.sized({k}={length}): {k} has shape {self._spec(k).shape}, a length >= 1 is for vectors"
+                raise refuse_type(
+                    f"{self.name}.sized({k}={length}): {k} has shape {self._spec(k).shape}",
+                    why="a length is for vectors",
+                    change="a vector parameter, and a length >= 1",
                 )
             if k in self.fixed:
-                raise TypeError(f"{self.name}.sized({k}={length}): {k} is fixed; size the law before it is given values")
+                raise refuse_type(
+                    f"{self.name}.sized({k}={length}): {k} is fixed",
+                    why="its length is that of its values",
+                    change="size the law before it is given values",
+                )
             specs[k] = dataclasses.replace(specs[k], shape=(int(length),))
         return dataclasses.replace(self, specs=tuple(specs.items()))
 
@@ -138,14 +180,24 @@ class Law(Form):
         """Vector parameters as long as these values."""
         return self.sized(**{k: len(v) for k, v in values.items() if len(self._spec(k).shape) == 1})
 
+    then = _then.then
+
     def publish(self, name: str, /, *, source: str, evidence: str, **values: Any) -> Law:
         """A new law that also knows a published coefficient set: `law.published[name]` is the bound law."""
         missing = [k for k, _ in self.specs if k not in values]
         if missing:
-            raise TypeError(f"{self.name}.publish({name!r}): {', '.join(missing)} not given")
+            raise refuse_type(
+                f"{self.name}.publish({name!r}): {', '.join(missing)} not given",
+                why="a published set binds the law",
+                change="all of its parameters",
+            )
         for k, v in values.items():
             if np.ndim(v) != len(self._spec(k).shape):
-                raise TypeError(f"{self.name}.publish({name!r}): {k} has shape {np.shape(v)}")
+                raise refuse_type(
+                    f"{self.name}.publish({name!r}): {k} has shape {np.shape(v)}",
+                    why="a value is missing, or is one too many",
+                    change=f"{len(self._spec(k).shape)} axes",
+                )
         self._sized_for(values).fix(
             **values
         )  # unknown names and values outside the support are errors now, not when the set is used
@@ -171,7 +223,7 @@ class Law(Form):
     def _spec(self, name: str) -> Param:
         specs = dict(self.specs)
         if name not in specs:
-            raise TypeError(f"{self.name} has no parameter {name!r}.{nearest(name, specs)}")
+            raise refuse_type(f"{self.name} has no parameter {name!r}", why="a typing slip", change=nearest(name, specs).strip())
         return specs[name]
 
     def _note(self, **notes: Any) -> Law:
@@ -196,7 +248,7 @@ class Law(Form):
             return _rebuilt, (self.function, self.columns, self.column_units, state)
         module, name = self.function.__module__, self.function.__qualname__
         try:
-            found = _find(module, name)
+            found = find(module, name)
         except (ImportError, AttributeError) as error:
             raise pickle.PicklingError(
                 f"law {self.name} cannot be pickled: it is not importable as {module}:{name}. "
@@ -207,17 +259,9 @@ class Law(Form):
         return _restore, (module, name, state)
 
 
-def _find(module: str, name: str) -> Law:
-    found = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, Law):
-        raise AttributeError(f"{module}:{name} is not a law")
-    return found
-
-
 def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
-    return dataclasses.replace(_find(module, name), **{**state, "notes": Aside(state["notes"])})
+    found: Law = find(module, name)
+    return dataclasses.replace(found, **{**state, "notes": Aside(state["notes"])})
 
 
 _BY_VALUE: contextvars.ContextVar[bool] = contextvars.ContextVar("by_value", default=False)
@@ -258,40 +302,37 @@ def law(function: Callable[..., Any]) -> Law:
     hints = typing.get_type_hints(function, include_extras=True)
     for arg in inspect.signature(function).parameters.values():
         if arg.kind in (arg.VAR_POSITIONAL, arg.VAR_KEYWORD):
-            raise TypeError(f"law {name}: {arg} hides columns or parameters; name each of them")
+            raise refuse_type(
+                f"law {name}: {arg} hides columns or parameters", why="a signature was passed on", change="name each of them"
+            )
         if arg.kind is arg.KEYWORD_ONLY:
             if not isinstance(arg.default, Param):
-                raise TypeError(
-                    f"law {name}: parameter {arg.name} has {'no default' if arg.default is arg.empty else repr(arg.default)}; "
-                    f"write {arg.name}=positive(low, high), or real, negative, between, unit, simplex"
+                raise refuse_type(
+                    f"law {name}: parameter {arg.name} has {'no default' if arg.default is arg.empty else repr(arg.default)}",
+                    why="a parameter says its support and where starts are drawn",
+                    change=f"{arg.name}=positive(low, high), or real, negative, between, unit, simplex",
                 )
             specs.append((arg.name, arg.default))
         elif isinstance(arg.default, Param):
-            raise TypeError(f"law {name}: parameter {arg.name} is positional; put `*,` before the first parameter")
+            raise refuse_type(
+                f"law {name}: parameter {arg.name} is positional",
+                why="columns are positional, parameters are not",
+                change="`*,` before the first parameter",
+            )
         elif arg.default is not arg.empty:
-            raise TypeError(f"law {name}: column {arg.name} has a default; columns have none")
+            raise refuse_type(
+                f"law {name}: column {arg.name} has a default",
+                why="columns have none; a parameter has, and is keyword-only",
+                change="no default, or `*,` before it",
+            )
         else:
             columns.append(arg.name)
             units.append(unit_of(hints.get(arg.name)))
     if not columns:
-        raise TypeError(f"law {name} has no column: it needs at least one positional argument")
+        raise refuse_type(
+            f"law {name} has no column", why="all arguments are keyword-only", change="at least one positional argument"
+        )
     notes = Aside(name=name, unit=unit_of(hints.get("return")))
     new = Law(function, tuple(columns), tuple(units), tuple(specs), notes=notes)
-    _check_shape(new)
+    check_shape(new)
     return new
-
-
-def _check_shape(law: Law) -> None:
-    """One run must give one number; seen before anything compiles."""
-    if str(law.function.__module__).startswith("jaxscale.laws."):
-        return  # our own are held to this by a test: tracing a hundred of them would double the time to import them
-    if any(u.rank for u in law.column_units):
-        return  # the number of shares is known only with the table: `fit` repeats this check there
-    row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
-    params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
-    out = jax.eval_shape(lambda r, p: law.function(*r.values(), **p), row, params)
-    if getattr(out, "shape", None) != ():
-        raise TypeError(
-            f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; "
-            f"it must return one number: write the formula of a single run"
-        )

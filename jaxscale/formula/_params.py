@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..ground._errors import refuse
+
 
 @dataclass(frozen=True)
 class Param:
@@ -30,15 +32,31 @@ class Param:
 
     def __post_init__(self) -> None:
         if self.support == "simplex" and self.shape[0] < 1:
-            raise ValueError(f"simplex({self.shape[0]}): there is no share")
+            raise refuse(f"simplex({self.shape[0]})", why="there is no share", change="the number of shares, at least 1")
         if not self.low < self.high:
-            raise ValueError(f"start range ({self.low}, {self.high}): the low end must lie below the high end")
+            raise refuse(
+                f"start range ({self.low}, {self.high}): the low end must lie below the high end",
+                why="the ends are swapped, or equal",
+                change="(low, high)",
+            )
         if not math.isfinite(self.low) or not math.isfinite(self.high):
-            raise ValueError(f"start range ({self.low}, {self.high}): starts are drawn in it, so it must be finite")
+            raise refuse(
+                f"start range ({self.low}, {self.high}) has no end",
+                why="a bound was meant; starts are drawn in this range, which bounds nothing",
+                change="finite ends",
+            )
         if not (self.edges[0] <= self.low and self.high <= self.edges[1]):
-            raise ValueError(f"start range ({self.low}, {self.high}) leaves the support {self.edges}")
+            raise refuse(
+                f"start range ({self.low}, {self.high}) leaves the support {self.edges}",
+                why="another support was meant",
+                change="a range inside the support, or real(low, high)",
+            )
         if self.support in ("positive", "negative") and self.low * self.high == 0.0:
-            raise ValueError(f"start range ({self.low}, {self.high}): 0 is no start for a {self.support} parameter")
+            raise refuse(
+                f"start range ({self.low}, {self.high}): 0 is no start for a {self.support} parameter",
+                why="its logarithm is fitted",
+                change="a small number such as 1e-3 for 0",
+            )
 
     @property
     def size(self) -> int:

@@ -1,8 +1,9 @@
-"""How jaxscale says no: one way to raise, one way to warn.
+"""How jaxscale says no: one form to raise, one way to warn.
 
 An error names four things: what was seen, where (row and column), why that usually happens, and what to change.
-Everything that is checked before numbers reach JAX goes through `refuse`; everything that is allowed but should not
-pass unnoticed goes through `warn`, and is also kept in the result, so that the report can repeat it.
+Everything that is checked before numbers reach JAX goes through `refuse` (a bad value) or `refuse_type` (a wrong kind
+of thing); everything that is allowed but should not pass unnoticed goes through `warn`, and is also kept in the result,
+so that the report can repeat it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class InputError(ValueError):
@@ -22,7 +24,26 @@ class JaxscaleWarning(UserWarning):
 
 def refuse(saw: str, *, why: str, change: str) -> InputError:
     """Return (to be raised) the error: `saw` includes the place, `why` the usual cause, `change` what to write."""
-    return InputError(f"{saw}\n  Usually: {why}\n  Change: {change}")
+    return InputError(_told(saw, why, change))
+
+
+def refuse_type(saw: str, *, why: str, change: str) -> TypeError:
+    """As `refuse`, where what was given is another kind of thing than is meant, or is missing."""
+    return TypeError(_told(saw, why, change))
+
+
+def _told(saw: str, why: str, change: str) -> str:
+    return f"{saw}\n  Usually: {why}\n  Change: {change}"
+
+
+def check_level(verb: str, level: Any) -> None:
+    """Raise unless `level` is a probability, of an interval: the one check of it."""
+    try:
+        inside = bool(0.0 < level < 1.0)
+    except (TypeError, ValueError):
+        raise refuse_type(f"{verb}: level={level!r}", why="text, or several levels", change="one number such as 0.95") from None
+    if not inside:
+        raise refuse(f"{verb}: level={level!r}", why="a percentage", change="a probability such as 0.95")
 
 
 def warn(message: str) -> str:

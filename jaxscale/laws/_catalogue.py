@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..formula._law import Law
+from ..ground._errors import refuse
 from . import (
     architecture,
     batch,
@@ -63,7 +64,7 @@ def find(words: str) -> Shelf:
 
     Words and the phrase that they make count for more in a name than in the first line, in keywords, in the text. Of two
     that are alike the one with less else in its name comes first, then a law before a rule. Hyphens and plurals do not
-    matter. Raises ValueError where nothing matches, with the words nearest to those given.
+    matter. Raises InputError where nothing matches, with the words nearest to those given.
 
     >>> from jaxscale import laws
     >>> find("repeated data")[0].name
@@ -82,10 +83,12 @@ def find(words: str) -> Shelf:
     if not ranked:
         vocabulary = {w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())}
         close = [match for word in wanted for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)]
-        hint = f" Did you mean {' '.join(close)!r}?" if close else ""
-        raise ValueError(
-            f"laws.find({words!r}): no law has all of these words.{hint} "
-            f"Try one topic (moe, mixture, batch, learning rate, repeated data, downstream, inference); docs/laws.md has all"
+        hint = f"Did you mean {' '.join(close)!r}? Or " if close else ""
+        raise refuse(
+            f"laws.find({words!r}): no law has all of these words",
+            why="a law says it in other words",
+            change=f"{hint}one topic (moe, mixture, batch, learning rate, repeated data, downstream, inference); "
+            "docs/laws.md has all",
         )
     return Shelf(found[-1] for found in sorted(ranked, key=lambda found: found[:-1]))
 

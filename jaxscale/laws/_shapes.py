@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ..ground._errors import refuse
+
 
 def saturating(unique: Any, total: Any, half: Any) -> Any:
     """Worth of `total` items of which `unique` differ: repeats count ever less, and `half` of them at most in all.
@@ -34,7 +36,11 @@ def decrements_to(eta: Any, t: Any, warm_up: Any, convention: str) -> tuple[Any,
     S_k(t) is summed from the end: a difference of two sums from the start would lose its digits near t.
     """
     if convention not in ("counted", "from_peak"):
-        raise ValueError(f"convention={convention!r}: write 'counted' or 'from_peak'")
+        raise refuse(
+            f"convention={convention!r}",
+            why="a typing slip",
+            change="'counted' or 'from_peak'",
+        )
     steps = jnp.arange(len(eta))
     drops = jnp.concatenate([jnp.zeros(1), eta[:-1]]) - eta
     taken = (steps <= t) & ((convention == "counted") | (steps > warm_up))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ..formula._law import law
 from ..formula._params import between, negative, positive, real, unit
-from ..ground._errors import nearest
+from ..ground._errors import nearest, refuse
 from ..units import Count, Flop, Fraction, Nats, NonEmbeddingParams, Number, Params, Positive, Tokens
 from ._rule import rule
 from .loss import tokens_for_loss
@@ -397,7 +397,11 @@ def datadecide_accuracy(task):
     0.567
     """
     if task not in _TWO_CLASS:
-        raise ValueError(f"datadecide_accuracy({task!r}): no such task.{nearest(str(task), _TWO_CLASS)}")
+        raise refuse(
+            f"datadecide_accuracy({task!r}): no such task",
+            why="a typing slip",
+            change=nearest(str(task), _TWO_CLASS).strip(),
+        )
     return jnp.asarray(_TWO_CLASS[task])
 
 
@@ -448,7 +452,11 @@ def loss_translation(source, target):
     """
     if (source, target) not in _TRANSLATIONS:
         known = ", ".join(f"{a} to {b}" for a, b in _TRANSLATIONS)
-        raise ValueError(f"loss_translation({source!r}, {target!r}): known are {known}")
+        raise refuse(
+            f"loss_translation({source!r}, {target!r})",
+            why="no pair was published for these",
+            change=f"one of {known}",
+        )
     kappa, K = _TRANSLATIONS[source, target]
     return {"K": jnp.asarray(K), "kappa": jnp.asarray(kappa)}
 

@@ -15,6 +15,7 @@ from jax.scipy.special import entr
 
 from ..formula._law import law
 from ..formula._params import between, negative, positive, real
+from ..ground._errors import refuse
 from ..units import Flop, LearningRate, Nats, Params, Positive, Tokens
 from ._rule import rule
 
@@ -184,7 +185,7 @@ def mup(fan_in, fan_out=1.0, eta=1.0, optimizer="adam"):
     """
     rates = {"adam": (eta, eta / fan_in, eta / fan_in), "sgd": (eta * fan_out, eta, eta / fan_in)}
     if optimizer not in rates:
-        raise ValueError(f"mup(optimizer={optimizer!r}): 'adam' or 'sgd'")
+        raise refuse(f"mup(optimizer={optimizer!r})", why="a typing slip", change="'adam' or 'sgd'")
     variances = (jnp.ones_like(fan_in), 1 / fan_in, 1 / fan_in**2)
     names = ("input", "hidden", "output")
     return {f"{n}_variance": v for n, v in zip(names, variances, strict=True)} | {

@@ -18,6 +18,7 @@ from jax.scipy.special import betainc, gammaln
 
 from ..formula._law import law
 from ..formula._params import negative, positive, real
+from ..ground._errors import refuse
 from ..ground._roots import root
 from ..units import Count, Fraction, Positive, Samples, Seconds, Tokens, Vector
 from ._rule import rule
@@ -193,7 +194,11 @@ def strategy_by_difficulty(scores, difficulty, bins=5):
     """
     ranked = np.asarray(scores, np.float64)[np.argsort(difficulty, kind="stable")]
     if len(ranked) < 2 * bins:
-        raise ValueError(f"strategy_by_difficulty: {len(ranked)} problems in {bins} bins leave a half of a bin empty")
+        raise refuse(
+            f"strategy_by_difficulty: {len(ranked)} problems in {bins} bins",
+            why="half of each bin chooses, half tests",
+            change="fewer bins: none may have an empty half",
+        )
     parts = np.array_split(ranked, bins)
     earned = [own[fold::2, np.argmax(own[1 - fold :: 2].mean(0))] for own in parts for fold in (0, 1)]
     choice = np.array([np.argmax(own.mean(0)) for own in parts])
@@ -289,7 +294,11 @@ def best_stop(p, c, t=1.0, f=0.0):
     """
     p = np.asarray(p, np.float64)
     if not 0 <= f < t <= 1:
-        raise ValueError(f"best_stop: t={t}, f={f}: a verifier must accept right answers more often than wrong ones")
+        raise refuse(
+            f"best_stop: t={t}, f={f}",
+            why="the rates are swapped",
+            change="a verifier that accepts right answers more often than wrong ones",
+        )
     q, worth = p * t + (1 - p) * f, p * t - c * (1 - p) * f
     open_ = np.log1p(-np.minimum(q, 1 - 1e-16))
 
@@ -464,7 +473,11 @@ def best_context(law, thetas, i, length, budget):
     """
     thetas, length = np.asarray(thetas, np.float64), np.asarray(length, np.float64)
     if not np.any(length <= budget):
-        raise ValueError(f"best_context: the shortest of {len(length)} configurations has {length.min():g} tokens of {budget:g}")
+        raise refuse(
+            f"best_context: the shortest of {len(length)} configurations has {length.min():g} tokens of {budget:g}",
+            why="none fits into the context",
+            change="a shorter configuration",
+        )
     expected = np.asarray(law(thetas, np.broadcast_to(i, (len(thetas), np.shape(i)[-1]))))
     best = int(np.argmax(np.where(length <= budget, expected, -np.inf)))
     return {"theta": thetas[best], "accuracy": float(expected[best])}

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from ..formula._law import law
 from ..formula._params import positive, real
+from ..ground._errors import refuse_type
 from ..ground._roots import root
 from ..units import Flop, Nats, NonEmbeddingParams, Number, Params, Positive, Steps, Tokens
 from ._rule import rule
@@ -335,7 +336,11 @@ def q_family(law):
     if law.function is kaplan.function:
         a, b = p["alpha_N"], p["alpha_D"]
         return {"E": jnp.zeros(()), "A": p["Nc"] ** a, "B": p["Dc"] ** b, "alpha": a, "beta": b, "q": b}
-    raise TypeError(f"q_family({law.name}): it takes chinchilla, kaplan or busbridge; use jaxscale.allocate for other laws")
+    raise refuse_type(
+        f"q_family({law.name})",
+        why="its optimum is worked out for three laws",
+        change="chinchilla, kaplan or busbridge; jaxscale.allocate for other laws",
+    )
 
 
 @rule

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..formula._law import law
 from ..formula._params import between, real, unit
+from ..ground._errors import refuse
 from ..units import Fraction, Number, Params, Positive, Tokens, Vector
 from ._rule import rule
 from .downstream import loss_for_accuracy
@@ -62,7 +63,11 @@ def capabilities(scores, components=3, *, steps=10_000, tolerance=1e-12):
     """
     scores = np.asarray(scores, np.float64)
     if scores.ndim != 2 or np.isnan(scores).all(0).any():
-        raise ValueError(f"capabilities(): a table (models, tasks) with a score in each column is needed, got {scores.shape}")
+        raise refuse(
+            f"capabilities(): a table of shape {scores.shape}",
+            why="a score is missing, or it is one model",
+            change="a table (models, tasks) with a score in each column",
+        )
     mean, spread = np.nanmean(scores, 0), np.nanstd(scores, 0)
     spread = np.where(spread > 0, spread, 1.0)
     table = _filled((scores - mean) / spread, lambda z: z.mean(0) + _low_rank(z - z.mean(0), 1), steps, tolerance)
@@ -95,7 +100,11 @@ def complete_scores(scores, factors=1, *, steps=10_000, tolerance=1e-12):
     scores = np.asarray(scores, np.float64)
     known = ~np.isnan(scores)
     if scores.ndim != 2 or not (known.any(0).all() and known.any(1).all()):
-        raise ValueError(f"complete_scores(): a table with a score in each row and column is needed, got {scores.shape}")
+        raise refuse(
+            f"complete_scores(): a table of shape {scores.shape}",
+            why="a row or a column has no score",
+            change="a table (models, tasks) with a score in each row and column",
+        )
 
     def fitted(z):
         offsets = z.mean(0) + z.mean(1, keepdims=True) - z.mean()

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from ..formula._law import law
 from ..formula._params import positive
+from ..ground._errors import refuse
 from ..ground._roots import root
 from ..units import Positive, Samples
 from ._rule import rule
@@ -135,5 +136,5 @@ def utd_optimum(*, D_min, beta, alpha, N, B, delta, batch_exponent=0.0):
 
 def _suite(name):
     if name not in _SUITES:
-        raise ValueError(f"suite {name!r}: known are {', '.join(_SUITES)}")
+        raise refuse(f"suite {name!r}", why="a typing slip", change=f"one of {', '.join(_SUITES)}")
     return _SUITES[name]

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..formula._law import law
 from ..formula._params import positive
+from ..ground._errors import refuse
 from ..units import Characters, Examples, Nats, NonEmbeddingParams, Positive, Tokens
 from ._rule import rule
 
@@ -208,7 +209,11 @@ def accept_then_stop(D, loss, target, k=3, delta=5.0):
     order = np.argsort(-np.asarray(D, np.float64))
     x, y = np.log(np.asarray(D, np.float64)[order]), np.log(np.asarray(loss, np.float64)[order])
     if len(x) < k or k < 3:
-        raise ValueError(f"accept_then_stop: {len(x)} runs and k={k}: a line and its spread need three")
+        raise refuse(
+            f"accept_then_stop: {len(x)} runs and k={k}",
+            why="a line and its spread need three",
+            change="more runs, or another k",
+        )
     used = k
     while True:
         slope, level = np.polyfit(x[:used], y[:used], 1)

@@ -2,7 +2,8 @@
 
 The same verb answers the question from both ends: least loss for a budget, least cost for a target. Here lanes (one per
 law, budget and choice) are run through the tiles and their results named. How a question is checked is in `_question`,
-how one plan is found and certified in `_search`.
+how one plan is found and certified in `_search`. What is asked of a plan next (how flat its optimum is, what it loses)
+takes the question and is a method of the plan.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..fitting._problem import bound
-from ..fitting._results import Fitted, Status, flat, point_of, resampled
-from ..formula._form import check_codes
+from ..fitting._results import Ensemble, Fitted, Status, point_of, resampled
 from ..formula._law import Law
+from ..ground._errors import check_level, refuse, refuse_type
 from ..ground._interval import Interval
 from ..ground._shown import rows, values
-from ..ground._trees import to_numpy, traced
+from ..ground._trees import traced
 from ..uncertainty._draws import percentile
-from ._lanes import answered, planned
+from ._answers import first_law, solved, traced_plans
+from ._near_optimal import Region, near_optimal
 from ._question import Put, put
+from ._regret import Regret, decide, regret
 from ._remarks import remarks, untested
 
 
@@ -94,10 +96,85 @@ class Allocation:
         >>> bool(plan.interval()["N"].point == best["N"])
         True
         """
+        check_level("plan.interval()", level)
         if self.point is self:
-            raise TypeError("a plan of one law has no refits: give allocate an ensemble, or use interval(fit, of=...)")
+            raise refuse_type(
+                "interval(): this is the plan of one law",
+                why="percentiles are those of refits",
+                change="a plan of an ensemble, allocate(boot, 1e23), or interval(fit, of=...)",
+            )
         draws, at = ({**p.columns, "loss": p.loss, "cost": p.cost} for p in (self, self.point))
         return {name: _around(np.asarray(v), level, at[name]) for name, v in draws.items()}
+
+    def near_optimal(self, *, loss_slack: float = 0.0, cost_slack: float = 0.0) -> Region:
+        """Extent [units of the columns] of all plans within a share of the least loss and of the cost.
+
+        For the plan of a law, a fit or an ensemble. `loss_slack=0.001` holds every limit and lets the loss be 0.1 %
+        above the best; `cost_slack=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best
+        plan; both together allow both. Where something was maximised, the share is of its value. Raises InputError where
+        neither is given, and for plans of choices, whose neighbours are in `plan.by_choice`.
+
+        >>> from jaxscale import allocate, laws
+        >>> plan = allocate(laws.chinchilla.published["hoffmann2022"], 1e23)
+        >>> plan.near_optimal(loss_slack=0.001)
+        <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10), D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
+
+        Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
+        """
+        asked, fitted = self.asked
+        by_cost = asked.question.goal.name == "cost"
+        return near_optimal(asked, fitted, self.columns, self.cost if by_cost else self._goal, loss_slack, cost_slack)
+
+    def regret(self, **columns: Any) -> Regret:
+        """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
+
+        For the plan of an ensemble and one budget: `allocate(boot, 1e23)`. `columns` is the plan that is judged,
+        `N=..., D=...`; those of the point fit's own optimum where nothing is given. A limit that the judged plan breaks
+        under some refits is counted in `excess`. Raises InputError for plans of one law, of several budgets, for a target,
+        of choices.
+
+        >>> import jaxscale as jsl
+        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+        >>> lost = jsl.allocate(boot, 1e23).regret()
+        >>> bool(lost.loss.min() > -1e-9), bool(lost.loss.mean() < 0.01)
+        (True, True)
+
+        Source: ours; the spread of plans against their cost is the point of Hoffmann et al. 2022, appendix D.
+        """
+        return regret(*self._ensemble("regret"), self._goal, np.asarray(self.status), columns)
+
+    def decide(self, *, worst: float = 1.0) -> Regret:
+        """The one plan that loses least [loss] over the refits of an ensemble, with its regret.
+
+        For a plan as in `regret`. With `worst=1` the regret is averaged over all refits that have a valid plan, with
+        `worst=0.1` over the tenth of them that fares worst with it. Limits hold for the point fit. `plan.regret()` says
+        what the point fit's own optimum loses.
+
+        >>> import jaxscale as jsl
+        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+        >>> plan = jsl.allocate(boot, 1e23)
+        >>> bool(plan.decide().loss.mean() <= plan.regret().loss.mean())
+        True
+
+        Source: minimax and expected regret are textbook decision theory (Savage 1951); that the corner of the worst share
+        is rounded over a twentieth of the spread of regrets is ours.
+        """
+        return decide(*self._ensemble("decide"), self._goal, np.asarray(self.status), worst)
+
+    @property
+    def _goal(self) -> np.ndarray:
+        return np.asarray(self.loss if self.value is None else -self.value)
+
+    def _ensemble(self, verb: str) -> tuple[Put, Ensemble]:
+        """The question and the ensemble, of a plan that has both and one budget."""
+        asked, fitted = self.asked
+        if not isinstance(fitted, Ensemble) or np.ndim(self.loss) != 1 or asked.options or asked.budget is None:
+            raise refuse(
+                f"{verb}: a plan of shape {np.shape(self.loss)}" + (" of one law" if fitted is None else ""),
+                why="regret is about many laws and one budget, without choices",
+                change="plan = allocate(jsl.bootstrap(fit, 4_000), 1e23)",
+            )
+        return asked, fitted
 
     @property
     def ok(self) -> Any:
@@ -105,8 +182,10 @@ class Allocation:
         return np.asarray(self.status) == Status.OK
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            "a plan is neither true nor false: use plan.ok, which says (per lane) whether it meets its KKT conditions"
+        raise refuse_type(
+            "a plan is neither true nor false",
+            why="it was asked whether it is valid",
+            change="use plan.ok, which says (per lane) whether it meets its KKT conditions",
         )
 
     def __repr__(self) -> str:
@@ -192,7 +271,11 @@ def allocate(
     if fitted is None:
         own: Law = law  # type: ignore[assignment]
         if own.free:
-            raise TypeError(f"allocate: {own.name} is not bound: {', '.join(own.free)} are free. Fit it, or fix(...) them.")
+            raise refuse_type(
+                f"allocate: {own.name} is not bound: {', '.join(own.free)} are free",
+                why="a law was given where a fit was meant",
+                change="fit it, or fix(...) them",
+            )
     else:
         own = first_law(fitted)
     asked = put(
@@ -205,63 +288,6 @@ def allocate(
     else:
         found = solved(asked, fitted)
     return allocation(found, asked, fitted)
-
-
-def first_law(fit: Fitted) -> Law:
-    """The bound law of a fit, or of the first lane of an ensemble: its shape is that of all."""
-    tied = dict(fit.problem.law.ties)
-    return bound(fit.problem, {k: v[0] for k, v in flat(fit).items() if k not in tied})
-
-
-def solved(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> dict[str, Any]:
-    """Plans of every lane: axes of the ensemble, then of the limits (..., m), then of the choices.
-
-    With `per_law` the limits begin with the axes of the ensemble.
-    """
-    choices = len(next(iter(asked.options.values()), [0]))
-    law, limits, lead, many = spread(asked, fitted, per_law=per_law)
-    lanes = int(np.prod(lead, dtype=int)) * choices
-    place, choice = np.divmod(np.arange(lanes), choices)
-    options = {k: of_lanes(v, choice) for k, v in asked.options.items()}
-    law = {k: of_lanes(v, place // many) for k, v in law.items()}
-    limits = of_lanes(limits, place if per_law else place % many)
-    found = planned(to_numpy(asked.question), (law, options), limits)
-    lead = (*lead, *((choices,) if asked.options else ()))
-    shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
-    return shaped
-
-
-def spread(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
-    """Parameters of every law, rows of limits (rows, m), axes of the lanes, and the number of limits of each law."""
-    law = asked.question.law
-    for parameter, group in law.groups:
-        if np.ndim(law.fixed[parameter]) > len(dict(law.specs)[parameter].shape):
-            check_codes(law.name, group, asked.question.oracle.codes[group], len(law.fixed[parameter]))
-    lead = np.shape(fitted.value) if fitted is not None else ()
-    values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
-    shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
-    limits = asked.limits.reshape(int(np.prod(asked.limits.shape[:-1], dtype=int)), asked.limits.shape[-1])
-    return {k: v for k, v in values.items() if k in law.fixed}, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
-
-
-def of_lanes(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Entries (..., T) of values (n, ...), lanes last."""
-    return np.moveaxis(np.asarray(values)[index], 0, -1)
-
-
-def traced_plans(asked: Put) -> dict[str, Any]:
-    """Plans of a question that JAX traces: axes of the limits (..., m), then of the choices."""
-    limits, question = jnp.asarray(asked.limits), asked.question
-    choices = len(next(iter(asked.options.values()), [0]))
-    lead = limits.shape[:-1]
-    rows = limits.reshape(int(np.prod(lead, dtype=int)), limits.shape[-1])
-    place, choice = np.divmod(np.arange(len(rows) * choices), choices)
-    own = jax.tree.map(lambda v: jnp.repeat(jnp.asarray(v)[..., None], len(place), -1), dict(question.law.fixed))
-    options = {k: jnp.moveaxis(jnp.asarray(v)[choice], 0, -1) for k, v in asked.options.items()}
-    found = answered(question, (own, options), rows[place].T)
-    lead = (*lead, *((choices,) if asked.options else ()))
-    shaped: dict[str, Any] = jax.tree.map(lambda v: v.reshape(lead + v.shape[1:]), found)
-    return shaped
 
 
 def allocation(found: dict[str, Any], asked: Put, fitted: Fitted | None) -> Allocation:

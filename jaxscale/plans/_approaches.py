@@ -9,6 +9,7 @@ answer is known, it is the law's own, and what is missed is bias.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,15 +20,10 @@ from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..ground._errors import InputError, nearest, refuse
 from ..table._runs import Runs
 from ._allocate import allocate
-from ._isoflop import IsoFLOP, envelope, isoflop
+from ._isoflop import KINDS, IsoFLOP, isoflop
 
 _STEP = 0.01  # in ln C, for the slope of the law's own optimum
-_ESTIMATORS: dict[str, Callable[[Runs], IsoFLOP]] = {
-    "envelope": envelope,
-    "parabola": isoflop,
-    "cubic": lambda runs: isoflop(runs, kind="cubic"),
-    "akima": lambda runs: isoflop(runs, kind="akima"),
-}
+_ESTIMATORS: dict[str, Callable[[Runs], IsoFLOP]] = {kind: functools.partial(isoflop, kind=kind) for kind in KINDS}
 _NUMBER = {"envelope": 1, "law": 3}  # in Hoffmann et al.; the others are 2
 
 

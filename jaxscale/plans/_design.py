@@ -27,7 +27,7 @@ from ..fitting._problem import check_central
 from ..fitting._results import Ensemble, Fit, Fitted, Status, point_of
 from ..formula._coordinates import layout
 from ..formula._law import Law
-from ..ground._errors import nearest, refuse, warn
+from ..ground._errors import nearest, refuse, refuse_type, warn
 from ..ground._robust import robust_scale
 from ..table._simulate import check_bound, columns_of
 from . import _exchange
@@ -41,7 +41,7 @@ class Design:
     """Runs to train: `count` (m,) of each candidate, whose `costs` (m,) add up to `cost`, at most `budget`.
 
     `before` and `after` are the standard deviation of what was asked for without and with these runs, of its ln (that is,
-    relative) with `log=True`; trees of arrays like the answer. No design under the budget can bring it below `bound` (for
+    relative) with `relative=True`; trees of arrays like the answer. No design under the budget can bring it below `bound` (for
     several numbers: the root of the sum of their variances), as a proof and not an estimate; `gap` is what is left to gain.
     """
 
@@ -93,7 +93,7 @@ def design(
     *,
     of: Callable[[Law], Any],
     cost: Any = None,
-    log: bool = True,
+    relative: bool = True,
     noise: float | None = None,
     most: int | None = None,
 ) -> Design:
@@ -102,7 +102,7 @@ def design(
     `fit` holds the runs that exist; a bound law with `noise` plans a first sweep. `candidates` is a dict of columns (m,) or
     a table of runs, whose losses are not read; `cost` any function of columns (default `costs.Train()`, 6 N D). `of` takes a
     bound law and returns what is wanted, such as `lambda law: jsl.allocate(law, 1e24)["N"]`; of several numbers the sum of
-    variances is made small, of their logarithms unless `log=False` (which differences and anything negative need).
+    variances is made small, of their logarithms unless `relative=False` (which differences and anything negative need).
     `noise` is the standard deviation of ln L (or of the target, for objectives in its units) from run to run, by default that
     of the residuals; `most` limits how often one candidate is repeated.
 
@@ -124,7 +124,7 @@ def design(
 
     Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is searched and bounded: `_exchange`.
     """
-    model = _model(fit, candidates, of, log, noise, "design()")
+    model = _model(fit, candidates, of, relative, noise, "design()")
     costs = _costs_of(model.table, cost)
     if np.ndim(budget) or not 0 < budget < np.inf:
         raise refuse(f"design(): budget {budget!r}", why="a logarithm, or several budgets", change="one positive number")
@@ -144,9 +144,14 @@ def design(
 
 
 def expected_deviation(
-    fit: Fit | Ensemble | Law, columns: Any = None, *, of: Callable[[Law], Any], log: bool = True, noise: float | None = None
+    fit: Fit | Ensemble | Law,
+    columns: Any = None,
+    *,
+    of: Callable[[Law], Any],
+    relative: bool = True,
+    noise: float | None = None,
 ) -> Any:
-    """Standard deviation (of ln with `log=True`, else in its units) that `of` has once runs at `columns` (n,) are trained.
+    """Standard deviation (of ln with `relative=True`, else in its units) that `of` has once runs at `columns` (n,) are trained.
 
     They are added to the runs of a fit; `expected_deviation(fit.law, columns, noise=...)` judges them alone. Arguments and
     errors as in `design`; a tree of arrays like the answer, inf where nothing determines it. It is that of a fit by least
@@ -161,8 +166,12 @@ def expected_deviation(
     Source: the usual covariance of nonlinear least squares, at slopes that are known before the runs are.
     """
     if columns is None and isinstance(fit, Law):
-        raise TypeError("expected_deviation(): a law without a fit has no runs: give columns")
-    model = _model(fit, columns, of, log, noise, "expected_deviation()")
+        raise refuse_type(
+            "expected_deviation(): a law without a fit, and no columns",
+            why="a law alone has no runs",
+            change="columns={'N': ..., 'D': ...}, or a fit",
+        )
+    model = _model(fit, columns, of, relative, noise, "expected_deviation()")
     return model.deviation(np.ones(len(model.rows)))
 
 
@@ -191,7 +200,7 @@ class _Model:
 
 
 def _model(
-    fit: Fit | Ensemble | Law, columns: Any, of: Callable[[Law], Any], log: bool, noise: float | None, verb: str
+    fit: Fit | Ensemble | Law, columns: Any, of: Callable[[Law], Any], relative: bool, noise: float | None, verb: str
 ) -> _Model:
     if noise is not None and (np.ndim(noise) or not 0 < noise < np.inf):
         raise refuse(f"{verb}: noise {noise!r}", why="one number is meant for all runs", change="a number > 0, or None")
@@ -210,7 +219,7 @@ def _model(
     reads = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
 
     def both(own: Law) -> Any:
-        found = jax.tree.map(lambda v: jnp.log(v) if log else jnp.asarray(v), of(own))
+        found = jax.tree.map(lambda v: jnp.log(v) if relative else jnp.asarray(v), of(own))
         if columns is None:
             return found, jnp.zeros(0)
         values = own(**{k: table[k] for k in reads})
@@ -227,9 +236,9 @@ def _model(
         )
     if not all(np.isfinite(v).all() for v in jax.tree.leaves((values[0], wanted))):
         raise refuse(
-            f"{verb}: what is asked for is not finite at the estimate{', or has no finite logarithm' if log else ''}",
-            why="a negative number or a difference, whose logarithm was taken" if log else "a plan without an optimum",
-            change="log=False, or another question" if log else "another question",
+            f"{verb}: what is asked for is not finite at the estimate{', or has no finite logarithm' if relative else ''}",
+            why="a negative number or a difference, whose logarithm was taken" if relative else "a plan without an optimum",
+            change="relative=False, or another question" if relative else "another question",
         )
     return _Model(table, known[np.ix_(keep, keep)], rows[:, keep] / noise, wanted[:, keep], values[0])
 

@@ -25,7 +25,7 @@ from ..formula._law import Law
 from ..ground._compiled import compiled
 from ..ground._errors import refuse
 from ..ground._trees import to_numpy
-from ._allocate import first_law, solved
+from ._answers import first_law, solved
 from ._question import Put, put
 
 _TILE = 1024
@@ -82,7 +82,7 @@ def optimal(
     asked, aimed = put(law, 1e12, None, *rest), put(law, None, 1.0, *rest)
     if inside := sorted({*asked.question.of(asked.question.rules[0]).reads} & {k for k, _ in law.specs}):
         raise refuse(
-            f"compare_recipes: the cost reads {inside[0]!r}, a parameter of the law",
+            f"recipes: the cost reads {inside[0]!r}, a parameter of the law",
             why="a budget is the same for both recipes, whatever their laws",
             change="a cost of columns, such as lambda N, D: 6 * N * D",
         )

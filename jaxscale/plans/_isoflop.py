@@ -2,10 +2,11 @@
 
 Before a law of N and D is fitted, a sweep can be read directly. Along an *isoFLOP* curve, runs of one budget C and many
 sizes N, the loss has a minimum: the best size at that budget (`isoflop`, Approach 2 of Hoffmann et al. 2022). Or the
-*envelope* of all training curves, the lowest loss that any size has reached by C, names the best size there (`envelope`,
-Approach 1). Both end in a straight line, ln N against ln C, whose slope is the exponent of N* = k C^a. Neither assumes a
-law, and both are biased by the grid of sizes and budgets, even without noise: a parabola is not the shape of the curve, and
-an envelope knows only the sizes there are. `_approaches` measures that bias on the user's own grid, next to the fitted law.
+*envelope* of all training curves, the lowest loss that any size has reached by C, names the best size there (kind
+"envelope", Approach 1). Both end in a straight line, ln N against ln C, whose slope is the exponent of N* = k C^a. Neither
+assumes a law, and both are biased by the grid of sizes and budgets, even without noise: a parabola is not the shape of the
+curve, and an envelope knows only the sizes there are. `_approaches` measures that bias on the user's own grid, next to the
+fitted law.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _BUDGET = 0.2  # in ln C: runs of one budget differ by no more
 _SIZE = 0.01  # in ln N: what differs less is one size
 _DEGREE = {"parabola": 2, "cubic": 3}
 _LEAST = {"parabola": 4, "cubic": 5, "akima": 5}  # sizes per budget: a polynomial that only interpolates hides its noise
+KINDS = ("envelope", *_LEAST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,19 +63,27 @@ class IsoFLOP:
         return f"<IsoFLOP {self.kind}: {lines}{spread}; {_found(self.kind, len(self.C))}, {_counted(self.dropped)}>"
 
 
-def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None) -> IsoFLOP:
-    """Best N [parameters] and D [tokens] at each budget of a sweep, and the power laws through them (Approach 2).
+def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None, points: int | None = None) -> IsoFLOP:
+    """Best N [parameters] and D [tokens] at budgets of a sweep, and the power laws through them (Approaches 1 and 2).
 
     `cost` is a function of N and D (default `costs.Train()`, 6 N D, in FLOP). Rows are put into budgets by their cost: the
     window of 0.2 in ln C (a factor of 1.22 from end to end) that holds the most rows is a budget, with the geometric mean of
     its rows as its C; then the fullest window of what is left, and so on. So budgets may be noisy and stray runs may lie
-    between them, but budgets closer than that are taken for one. Within a budget, sizes that differ by less than 1 % are one size
-    and their losses are averaged by weight. Other groups (families, seeds) are pooled: choose one with `runs.where`.
+    between them, but budgets closer than that are taken for one. Within a budget, sizes that differ by less than 1 % are one
+    size and their losses are averaged by weight. Other groups (families, seeds) are pooled: choose one with `runs.where`.
 
     Per budget, the loss against ln N is a least-squares "parabola" (at least 4 sizes) or "cubic" (5), or is interpolated
     by "akima" (5), which follows the runs and their noise. A budget is dropped, with its reason, where it has too few
-    sizes, where the parabola opens downwards, and where the curve is lowest at an end of the sizes. Raises InputError
-    where fewer than two minima are left.
+    sizes, where the parabola opens downwards, and where the curve is lowest at an end of the sizes.
+
+    An "envelope" needs no budgets: it is the size of the lowest training curve at each of `points` (1,500) of them. A
+    curve is a run, where a `run` column groups several rows (checkpoints); else all rows of one size (1 %). Curves are
+    linear in (ln C, loss) and end where their rows end. Budgets are log-spaced over all rows; the arrays of the result hold
+    those that count. Dropped, with their reason, are budgets that no curve or curves of one size only reach, and those
+    where the smallest or the largest size that reaches them wins: the best may lie beyond. Neighbouring points share their
+    runs, so that there is no interval.
+
+    Raises InputError where fewer than two minima or points are left.
 
     >>> import numpy as np
     >>> from jaxscale import Runs, laws
@@ -84,13 +94,25 @@ def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None) -> IsoFLOP:
     <IsoFLOP parabola: N = 0.0477 C^0.5126, D = 3.494 C^0.4874 (0.5120 to 0.5132 for N); 3 minima, 0 dropped>
     >>> float(f"{found.predict(1e23)['N']:.4g}")
     29370000000.0
+    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 15), np.geomspace(1e9, 1e12, 60)))
+    >>> found = isoflop(Runs.from_columns(N=N, D=D, loss=law(N, D)), kind="envelope")
+    >>> round(found.exponents["N"], 2), len(found.C), len(found.dropped)
+    (0.51, 1086, 414)
 
-    Source: Hoffmann et al. 2022, section 3.2 (parabola); Porian et al. 2024 (Akima, minima inside the sizes only). How
-    budgets are grouped is ours.
+    Source: Hoffmann et al. 2022, sections 3.1 (envelope) and 3.2 (parabola); Porian et al. 2024 (Akima, minima inside the
+    sizes only). How budgets are grouped and that the edges of an envelope are left out is ours.
     """
-    if kind not in _LEAST:
-        raise refuse(f"isoflop: kind {kind!r}", why="a typing slip", change=nearest(kind, _LEAST).strip())
-    table = _read("isoflop", runs, cost)
+    if kind not in KINDS:
+        raise refuse(f"isoflop: kind {kind!r}", why="a typing slip", change=nearest(kind, KINDS).strip())
+    if kind == "envelope":
+        return _envelope(runs, cost, 1500 if points is None else points)
+    if points is not None:
+        raise refuse(
+            f"isoflop: points={points!r} of kind {kind!r}",
+            why="budgets are those of the runs; an envelope has points",
+            change='kind="envelope", or leave points out',
+        )
+    table = _read(runs, cost)
     kept, dropped = [], []
     for rows in _budgets(table.c):
         c = float(np.exp(np.average(table.c[rows], weights=table.weights[rows])))
@@ -105,31 +127,14 @@ def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None) -> IsoFLOP:
             dropped.append((c, reason))
         else:
             kept.append((c, np.exp(at), least))
-    return _line("isoflop", kind, kept, dropped, table.cost)
+    return _line(kind, kept, dropped, table.cost)
 
 
-def envelope(runs: Runs, *, points: int = 1500, cost: Any = None) -> IsoFLOP:
-    """Size N [parameters] of the lowest training curve at each of `points` budgets, and the power law (Approach 1).
-
-    A curve is a run, where a `run` column groups several rows (checkpoints); else all rows of one size (1 %). Curves are
-    linear in (ln C, loss) and end where their rows end. Budgets are log-spaced over all rows; the arrays of the result
-    hold those that count. Dropped, with their reason, are budgets that no curve or curves of one size only reach, and
-    those where the smallest or the largest size that reaches them wins: the best may lie beyond. Neighbouring points share
-    their runs, so that there is no interval. `cost` and errors as in `isoflop`.
-
-    >>> import numpy as np
-    >>> from jaxscale import Runs, laws
-    >>> law = laws.chinchilla.published["besiroglu2024"]
-    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 15), np.geomspace(1e9, 1e12, 60)))
-    >>> found = envelope(Runs.from_columns(N=N, D=D, loss=law(N, D)))
-    >>> round(found.exponents["N"], 2), len(found.C), len(found.dropped)
-    (0.51, 1086, 414)
-
-    Source: Hoffmann et al. 2022, section 3.1. Leaving out the edges is ours.
-    """
+def _envelope(runs: Runs, cost: Any, points: int) -> IsoFLOP:
+    """The sizes of the lowest curves at `points` budgets."""
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-        raise refuse(f"envelope: points={points!r}", why="a line needs two", change="a whole number, such as 1500")
-    table = _read("envelope", runs, cost)
+        raise refuse(f"isoflop: points={points!r}", why="a line needs two", change="a whole number, such as 1500")
+    table = _read(runs, cost)
     if table.curves is not None:
         curves = [np.flatnonzero(table.curves == code) for code in np.unique(table.curves)]
     else:
@@ -163,7 +168,7 @@ def envelope(runs: Runs, *, points: int = 1500, cost: Any = None) -> IsoFLOP:
                 dropped.append((float(c), reason))
             else:
                 kept.append((c, np.exp(winner[i]), loss[:, i].min()))
-    return _line("envelope", "envelope", kept, dropped, table.cost)
+    return _line("envelope", kept, dropped, table.cost)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,19 +183,19 @@ class _Table:
     cost: Callable[..., Any]
 
 
-def _read(verb: str, runs: Runs, cost: Any) -> _Table:
+def _read(runs: Runs, cost: Any) -> _Table:
     cost = _costs.Train() if cost is None else cost
     if missing := [name for name in ("N", "D") if name not in runs.columns]:
         raise refuse(
-            f"{verb}: the table has no column {missing[0]!r}; it has {', '.join(runs.columns)}",
+            f"isoflop: the table has no column {missing[0]!r}; it has {', '.join(runs.columns)}",
             why="its columns have other names, or only the compute was stored",
             change=f"Runs.from_csv(..., {missing[0]}='name in the file'), or D = C / (6 N)",
         )
     if runs.target is None:
-        raise refuse(f"{verb}: the table has no loss", why="it was made with target=None", change="give the loss as target=")
-    if set(columns := reads(verb, cost, ("N", "D"))) != {"N", "D"}:
+        raise refuse("isoflop: the table has no loss", why="it was made with target=None", change="give the loss as target=")
+    if set(columns := reads("isoflop", cost, ("N", "D"))) != {"N", "D"}:
         raise refuse(
-            f"{verb}: the cost reads {', '.join(columns) or 'nothing'}",
+            f"isoflop: the cost reads {', '.join(columns) or 'nothing'}",
             why="it is the cost of another question: here N follows from the runs, and D from N and the cost",
             change="a cost of N and D, such as lambda N, D: 6 * N * D",
         )
@@ -200,7 +205,7 @@ def _read(verb: str, runs: Runs, cost: Any) -> _Table:
     if len(bad := np.flatnonzero(~((n > 0) & (d > 0) & (spent > 0) & np.isfinite(spent)))):
         i = bad[0]
         raise refuse(
-            f"{verb}: N {n[i]:g}, D {d[i]:g} and cost {spent[i]:g} in row {used[i]}",
+            f"isoflop: N {n[i]:g}, D {d[i]:g} and cost {spent[i]:g} in row {used[i]}",
             why="a model without parameters or tokens stands for a baseline",
             change="leave it out: runs.where((runs['N'] > 0) & (runs['D'] > 0))",
         )
@@ -254,12 +259,12 @@ def _minimum(kind: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tu
 
 
 def _line(
-    verb: str, kind: str, kept: list[tuple[float, float, float]], dropped: list[tuple[float, str]], cost: Callable[..., Any]
+    kind: str, kept: list[tuple[float, float, float]], dropped: list[tuple[float, str]], cost: Callable[..., Any]
 ) -> IsoFLOP:
     """The lines through the minima (C, N, loss), with the D that spends C at each N."""
     if len(kept) < 2:
         raise refuse(
-            f"{verb}: {_found(kind, len(kept))}, {_counted(dropped)}",
+            f"isoflop: {_found(kind, len(kept))}, {_counted(dropped)}",
             why="the runs are not arranged in budgets, or each budget has its best size at the edge of its sizes",
             change="more sizes per budget, on both sides of the best one; or fit a law, which needs no such grid",
         )

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting._results import Fit
-from ..ground._errors import refuse
+from ..fitting._results import Fitted
+from ..ground._errors import refuse, refuse_type
 from ..ground._shown import values
 from ..ground._trees import to_numpy, traced
-from ._allocate import Allocation, of_lanes, spread
+from ._answers import of_lanes, spread
 from ._lanes import planned
 from ._oracle import coordinates
 from ._question import Put
@@ -50,53 +50,49 @@ class Region:
         return f"<Region {self.said}: {', '.join(shown)}>"
 
 
-def near_optimal(plan: Allocation, *, loss: float = 0.0, compute: float = 0.0) -> Region:
-    """Extent [units of the columns] of all plans within `loss` [share of the loss] and `compute` [share of the cost] of a plan.
-
-    `plan` comes from `allocate`, for a law, a fit or an ensemble. `loss=0.001` holds every limit and lets the loss be 0.1 %
-    above the best; `compute=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best plan;
-    both together allow both. Where something was maximised, the share is of its value. Raises InputError where neither is
-    given, and for plans of choices, whose neighbours are in `plan.by_choice`.
-
-    >>> from jaxscale import allocate, laws
-    >>> near_optimal(allocate(laws.chinchilla.published["hoffmann2022"], 1e23), loss=0.001)
-    <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10), D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
-
-    Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
-    """
-    if not (loss >= 0 and compute >= 0 and loss + compute > 0):
+def near_optimal(
+    asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, loss_slack: float, cost_slack: float
+) -> Region:
+    """The region of a question around its best columns, whose goal is `goal`; see `Allocation.near_optimal`."""
+    if not (loss_slack >= 0 and cost_slack >= 0 and loss_slack + cost_slack > 0):
         raise refuse(
-            f"near_optimal: loss={loss}, compute={compute}", why="a share is meant", change="loss=0.001 for 0.1 % of the loss"
+            f"near_optimal: loss_slack={loss_slack}, cost_slack={cost_slack}",
+            why="a share is meant",
+            change="loss_slack=0.001 for 0.1 % of the loss",
         )
-    asked, fitted = plan.asked
     if traced(asked.question, asked.limits):
-        raise TypeError("near_optimal is for numbers: it takes a plan made outside jit and grad")
+        raise refuse_type(
+            "near_optimal(): a plan that JAX traces",
+            why="it was made inside jit or grad; a region is for numbers",
+            change="a plan made outside of them",
+        )
     if asked.options:
         raise refuse("near_optimal: the plan is one of several choices", why="choices have no region", change="plan.by_choice")
     names = [r.name for r in asked.question.rules]
     by_cost = asked.question.goal.name == "cost"
     slack = np.zeros(1 + len(names))
-    slack[0] = compute if by_cost else loss
+    slack[0] = cost_slack if by_cost else loss_slack
     held = "target" if by_cost else "budget"
     if held in names:
-        slack[1 + names.index(held)] = loss if by_cost else compute
-    elif compute:
-        raise refuse(f"near_optimal: compute={compute}, and the plan has no budget", why="other limits hold it", change="loss=")
-    low, high, status = _ends(plan, asked, fitted, slack)
-    best = {c: plan.columns[c] for c in low}
-    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss), ("compute", compute)) if share]
+        slack[1 + names.index(held)] = loss_slack if by_cost else cost_slack
+    elif cost_slack:
+        raise refuse(
+            f"near_optimal: cost_slack={cost_slack}, and the plan has no budget", why="other limits hold it", change="loss_slack="
+        )
+    low, high, status = _ends(asked, fitted, best, goal, slack)
+    best = {c: best[c] for c in low}
+    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss_slack), ("compute", cost_slack)) if share]
     return Region(low, best, high, status, " and ".join(shares))
 
 
-def _ends(plan: Allocation, asked: Put, fitted: Fit | None, slack: np.ndarray) -> tuple[dict[str, Any], ...]:
+def _ends(asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, slack: np.ndarray) -> tuple[dict[str, Any], ...]:
     """Least and greatest of each column over plans whose goal is at most `slack[0]` (relative) worse than the best, and the
     status of both. Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
     """
     question, shape = to_numpy(asked.question), asked.question.shape
     values, limits, lead, many = spread(asked, fitted)
     lanes, k = int(np.prod(lead, dtype=int)), len(shape.log)
-    goal = plan.cost if question.goal.name == "cost" else plan.loss if plan.value is None else -np.asarray(plan.value)
-    z, goal = coordinates(shape, plan.columns).reshape(k, lanes), np.ravel(np.asarray(goal, np.float64))
+    z, goal = coordinates(shape, best).reshape(k, lanes), np.ravel(np.asarray(goal, np.float64))
     limits = of_lanes(limits, np.arange(lanes) % many)
     sides = np.array([[r.side] for r in question.rules]).reshape(-1, 1)
     rules = (*question.rules, dataclasses.replace(question.goal, name="goal"))

@@ -18,13 +18,13 @@ import numpy as np
 
 from ..fitting._blocks import on_device
 from ..fitting._evidence import evidence
-from ..fitting._results import Fit, Status
+from ..fitting._results import Ensemble, Status
 from ..ground._errors import nearest, refuse
 from ..ground._roots import root
 from ..ground._shown import values
 from ..ground._trees import node, static, to_numpy
 from ..uncertainty._covariance import noise_scale
-from ._allocate import Allocation, allocation, of_lanes, solved, spread, traced_plans
+from ._answers import of_lanes, solved, spread, traced_plans
 from ._oracle import Function, coordinates, evaluated
 from ._problem import Question, Rule, parts, relative
 from ._question import Put
@@ -65,22 +65,8 @@ class Regret:
         )
 
 
-def regret(plan: Allocation, **columns: Any) -> Regret:
-    """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
-
-    `plan` is that of an ensemble for one budget: `allocate(boot, 1e23)`. `columns` is the plan that is judged,
-    `N=..., D=...`; those of the point fit's own optimum where nothing is given. A limit that the judged plan breaks under
-    some refits is counted in `excess`. Raises InputError for plans of one law, of several budgets, for a target, of choices.
-
-    >>> import jaxscale as jsl
-    >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
-    >>> lost = jsl.regret(jsl.allocate(boot, 1e23))
-    >>> bool(lost.loss.min() > -1e-9), bool(lost.loss.mean() < 0.01)
-    (True, True)
-
-    Source: ours; the spread of plans against their cost is the point of Hoffmann et al. 2022, appendix D.
-    """
-    asked, fitted = _ensemble("regret", plan)
+def regret(asked: Put, fitted: Ensemble, best: np.ndarray, status: np.ndarray, columns: dict[str, Any]) -> Regret:
+    """Of columns, or of the point fit's own, where the best goals (n,) of a question are known; see `Allocation.regret`."""
     own = columns or _of_point(asked, fitted)
     if odd := set(own) ^ set(asked.question.shape.over):
         raise refuse(
@@ -100,8 +86,8 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
         broken = relative(ask, parts(ask, at, (v, j, h), np).excess, np).T > 1e-6  # ln of a ratio, or against both sides
     goal, loss = v[question.goal.at], v[0]
     cost = v[question.cost.at] if question.cost is not None else np.full(len(laws), np.nan)
-    bad = np.asarray(plan.status) != 0
-    best = np.where(bad, np.nan, _goal(plan))
+    bad = status != 0
+    best = np.where(bad, np.nan, best)
     names = [r.name for r in question.rules]
     budget = names.index("budget") if "budget" in names else -1
     compute = np.full(len(goal), np.nan)
@@ -126,69 +112,39 @@ def regret(plan: Allocation, **columns: Any) -> Regret:
     return Regret(dict(own), float(cost[0]), goal - best, compute, noise, excess, int(np.sum(bad)))
 
 
-def decide(plan: Allocation, *, worst: float = 1.0) -> Regret:
-    """The one plan that loses least [loss] over the refits of an ensemble, with its regret.
-
-    `plan` as in `regret`. With `worst=1` the regret is averaged over all refits that have a valid plan, with `worst=0.1`
-    over the tenth of them that fares worst with it. Limits hold for the point fit. `regret(plan)` says what the point fit's
-    own optimum loses.
-
-    >>> import jaxscale as jsl
-    >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
-    >>> plan = jsl.allocate(boot, 1e23)
-    >>> bool(jsl.decide(plan).loss.mean() <= jsl.regret(plan).loss.mean())
-    True
-
-    Source: minimax and expected regret are textbook decision theory (Savage 1951); that the corner of the worst share is
-    rounded over a twentieth of the spread of regrets is ours.
-    """
+def decide(asked: Put, fitted: Ensemble, best: np.ndarray, status: np.ndarray, worst: float) -> Regret:
+    """The columns of least regret, as `regret` has it of them; see `Allocation.decide`."""
     if not 0.0 < worst <= 1.0:
         raise refuse(f"decide: worst={worst}", why="a percentage", change="a share, such as 0.1 for the worst tenth")
-    asked, fitted = _ensemble("decide", plan)
-    first = regret(plan)
-    best = _goal(plan)
-    usable = np.asarray(plan.status) == 0
+    first = regret(asked, fitted, best, status, {})
+    usable = status == 0
     values = {k: np.asarray(v)[usable] for k, v in fitted.params.items() if k in asked.question.law.fixed}
-    question = dataclasses.replace(to_numpy(asked.question).under(_point_law(fitted)), limits=asked.limits)
+    question = dataclasses.replace(to_numpy(asked.question).under(fitted.point.law), limits=asked.limits)
     width = np.float64(max(0.05 * np.nanstd(first.loss), 1e-12))
     lost = Function(_Expected(question, values, best[usable], width, float(worst)), ("coordinates",))
     oracle = dataclasses.replace(question.oracle, functions=(*question.oracle.functions, lost), side_by_side=_FEW)
     goal = Rule(len(question.oracle.functions), "regret", log=False)
     own = dataclasses.replace(asked, question=dataclasses.replace(question, oracle=oracle, goal=goal))
     found = to_numpy(on_device(lambda: traced_plans(own)))
-    chosen = allocation(found, own, None)
-    if int(chosen.status):
+    if state := int(found["status"]):
         raise refuse(
-            f"decide: no plan was found ({Status(int(chosen.status)).message})",
+            f"decide: no plan was found ({Status(state).message})",
             why="the limits leave nothing, or the worst share is too small to be smooth",
             change="allocate(boot, ...).remarks, or a larger worst=",
         )
-    return regret(plan, **chosen.columns)
+    return regret(asked, fitted, best, status, _columns(own, found))
 
 
-def _ensemble(verb: str, plan: Allocation) -> tuple[Put, Fit]:
-    asked, fitted = plan.asked
-    if fitted is None or np.ndim(fitted.value) != 1 or np.ndim(plan.loss) != 1 or asked.options or asked.budget is None:
-        raise refuse(
-            f"{verb}: a plan of shape {np.shape(plan.loss)}" + (" of one law" if fitted is None else ""),
-            why="regret is about many laws and one budget, without choices",
-            change="plan = allocate(jsl.bootstrap(fit, 4_000), 1e23)",
-        )
-    return asked, fitted
-
-
-def _goal(plan: Allocation) -> np.ndarray:
-    return np.asarray(plan.loss if plan.value is None else -plan.value)
-
-
-def _point_law(fitted: Fit) -> Any:
-    return fitted.point.law
-
-
-def _of_point(asked: Put, fitted: Fit) -> dict[str, Any]:
+def _of_point(asked: Put, fitted: Ensemble) -> dict[str, Any]:
     """The plug-in plan: the optimum of the point fit."""
-    own = dataclasses.replace(asked, question=asked.question.under(_point_law(fitted)))
-    return allocation(solved(own, None), own, None).columns
+    own = dataclasses.replace(asked, question=asked.question.under(fitted.point.law))
+    return _columns(own, solved(own, None))
+
+
+def _columns(asked: Put, found: dict[str, Any]) -> dict[str, Any]:
+    """Columns of one plan, in the order of the law's."""
+    chosen = {c: np.asarray(found["columns"][c])[()] for c in asked.question.shape.over}
+    return {c: chosen[c] for c in asked.question.law.columns if c in chosen}
 
 
 def _coordinates(asked: Put, columns: dict[str, Any]) -> np.ndarray:

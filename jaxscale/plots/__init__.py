@@ -8,7 +8,7 @@ May import: every room but the report.
 """
 
 from ._allocation import allocation as allocation
-from ._allocation import compare_plans as compare_plans
+from ._allocation import plans as plans
 from ._chain import chain as chain
 from ._coverage import coverage_map as coverage_map
 from ._design import design as design
@@ -22,12 +22,12 @@ from ._residuals import residuals as residuals
 __all__ = [
     "allocation",
     "chain",
-    "compare_plans",
     "coverage_map",
     "design",
     "frontier",
     "ladder",
     "loss",
+    "plans",
     "prices",
     "recipes",
     "residuals",

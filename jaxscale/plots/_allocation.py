@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..costs import Train
-from ..ground._errors import refuse
+from ..ground._errors import check_level, refuse
 from ..plans._allocate import Allocation
 from ..table._runs import Runs
 from ._figure import BLUE, GREY, RED, SERIES, cost_unit, new, spread
@@ -24,13 +24,14 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
     """Optimal N [parameters] and D [tokens] against the budget [FLOP], with intervals of an ensemble; runs overlaid.
 
     `plan` comes from `allocate(boot, budgets)` with an array of budgets; `runs` are drawn at their 6 N D. Raises
-    ValueError for a plan of one budget, or without N and D.
+    InputError for a plan of one budget, or without N and D.
 
     >>> import jaxscale as jsl
     >>> plan = jsl.allocate(jsl.laws.chinchilla.published["hoffmann2022"], np.geomspace(1e20, 1e24, 5))
     >>> len(allocation(plan).axes)
     2
     """
+    check_level("plots.allocation()", level)
     _check("plots.allocation", plan)
     figure, axes, _ = new(10.0, 4.2, 1, 2)
     for ax, name, unit in zip(axes, ("N", "D"), ("parameters", "tokens"), strict=True):
@@ -50,7 +51,7 @@ def allocation(plan: Allocation, runs: Runs | None = None, *, level: float = 0.9
     return figure
 
 
-def compare_plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Figure:
+def plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Figure:
     """Optimal N [parameters], D [tokens] and D / N [tokens per parameter] against the budget [FLOP] of several plans.
 
     `plans` maps names to plans, each over an array of budgets, which need not be the same; an ensemble has the plan of
@@ -59,14 +60,15 @@ def compare_plans(plans: Mapping[str, Allocation], *, level: float = 0.95) -> Fi
 
     >>> import jaxscale as jsl
     >>> laws, budgets = jsl.laws.chinchilla.published, np.geomspace(1e20, 1e24, 5)
-    >>> figure = compare_plans({name: jsl.allocate(laws[name], budgets) for name in ("hoffmann2022", "besiroglu2024")})
+    >>> figure = plans({name: jsl.allocate(laws[name], budgets) for name in ("hoffmann2022", "besiroglu2024")})
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['hoffmann2022', 'besiroglu2024']
     """
+    check_level("plots.plans()", level)
     if not 0 < len(plans) <= len(SERIES):
-        raise refuse(f"plots.compare_plans: {len(plans)} plans", why="all that there are", change=f"1 to {len(SERIES)} at a time")
+        raise refuse(f"plots.plans: {len(plans)} plans", why="all that there are", change=f"1 to {len(SERIES)} at a time")
     for name, plan in plans.items():
-        _check(f"plots.compare_plans: plan {name!r}", plan)
+        _check(f"plots.plans: plan {name!r}", plan)
     units = sorted({cost_unit(plan.asked[0]) for plan in plans.values()})
     figure, axes, _ = new(13.0, 4.2, 1, 3)
     from matplotlib import ticker

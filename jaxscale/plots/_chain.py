@@ -12,7 +12,7 @@ from ..costs import Train
 from ..fitting._results import Ensemble, Fit
 from ..ground._errors import refuse
 from ..table._anchors import helpers
-from ..uncertainty import interval
+from ..uncertainty._interval import interval
 from ._figure import BLACK, BLUE, GREY, ORANGE, SKY, new
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def design(found: Design, runs: Runs | Fit | Ensemble | None = None) -> Figure:
 
     `found` comes from `design`, `runs` are those that exist, or the fit that holds them. The area of a circle is how often
     the candidate is run, its colour the share of the cost that this takes. Standard deviations are those of `found`: of the
-    logarithm, unless it was asked for with `log=False`; the line is the bound that no design under the budget can pass, for
+    logarithm, unless it was asked for with `relative=False`; the line is the bound that no design under the budget can pass, for
     several numbers that of the root of the sum of their variances. Raises InputError for candidates without N and D.
 
     >>> import jaxscale as jsl
@@ -94,7 +94,7 @@ def _deviations(ax: Any, found: Design) -> None:
     ax.set_xlim(0, 1.3 * reach)
     ax.grid(False, axis="y")
     ax.locator_params(axis="x", nbins=5)
-    ax.set(xlabel="standard deviation of the answer\n[of its logarithm, unless asked for with log=False]")
+    ax.set(xlabel="standard deviation of the answer\n[of its logarithm, unless asked for with relative=False]")
     ax.set_title("how sure the answer is", fontsize=11)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import costs
 from ..plans._question import Put
-from ..uncertainty import interval
+from ..uncertainty._interval import interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

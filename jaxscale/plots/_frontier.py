@@ -17,9 +17,10 @@ import numpy as np
 from ..costs import Train
 from ..fitting._results import Ensemble, Fit, Fitted, point_of
 from ..ground._errors import refuse
-from ..plans._allocate import Allocation, allocate, solved
+from ..plans._allocate import Allocation, allocate
 from ..plans._allocate import allocation as named
-from ..plans._near_optimal import Region, near_optimal
+from ..plans._answers import solved
+from ..plans._near_optimal import Region
 from ..plans._problem import Question
 from ..plans._question import Put
 from ..table._runs import Runs
@@ -35,12 +36,12 @@ _REACH = 30.0  # as many times smaller than the plan, the frontier begins
 _STYLES = [(RED, "-.", "//"), (PURPLE, (0, (6, 2)), "\\\\"), (GREEN, (0, (3, 1, 1, 1)), ".."), (SKY, (0, (1, 1)), "xx")]
 
 
-def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 0.001) -> Figure:
+def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: float = 0.001) -> Figure:
     """Isoloss contours over N [parameters] and D [tokens], with budget, limits, frontier and nearly optimal plans.
 
     `plan` comes from `allocate` for a law, a fit or an ensemble, with N and D to choose and any cost, limits and bounds of
     them; a fit alone is planned over the compute of its runs and ten times beyond. The orange sliver holds every plan within
-    the share `loss` of the best, as `near_optimal(plan, loss=loss)`. Beyond a limit the plane is hatched. Of an ensemble the
+    the share `loss_slack` of the best, as `plan.near_optimal` has it. Beyond a limit the plane is hatched. Of an ensemble the
     contours are those of its point, and dots are optima of refits. Of many budgets four are drawn; the frontier joins all,
     or optima at other budgets where there is one. Raises InputError where other columns are chosen: hold them by `given=`.
 
@@ -66,7 +67,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
 
     limits, lanes = np.atleast_2d(asked.limits), _drawn(plan)
     n, d = (np.atleast_1d(plan[c]) for c in ("N", "D"))
-    region = near_optimal(plan, loss=loss)
+    region = plan.near_optimal(loss_slack=loss_slack)
     path = _frontier(plan, asked, fitted)
     seen = {c: np.concatenate([np.ravel(v[c]) for v in (path, region.low, region.high)]) for c in ("N", "D")}
     view = View.around(seen, runs)
@@ -85,7 +86,7 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss: float = 
     said = region.said.replace("loss", _goal(asked.question))
     for i, (lane, question, field) in enumerate(zip(lanes, questions, fields, strict=True)):
         _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), unit, first=i == 0)
-        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss, said if i == 0 else None)
+        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss_slack, said if i == 0 else None)
     if cloud is not None:
         _refits(ax, cloud, lanes)
     _optima(ax, n[lanes], d[lanes], goals)

@@ -24,7 +24,7 @@ def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
     """Loss [nats/token] of a law of N and D: against compute with lines of constant N, and against N with isoFLOP lines.
 
     `fit` is one fit or an ensemble (its point is drawn). Compute is 6 N D [FLOP]. The dashed line is the frontier: the
-    lowest loss that the law allows at each budget. Raises ValueError for laws of other columns.
+    lowest loss that the law allows at each budget. Raises InputError for laws of other columns.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..ground._errors import refuse
+from ..ground._errors import check_level, refuse
 from ..plans._allocate import Allocation
 from ._figure import BLACK, GREY, PALE, SERIES, cost_unit, new, spread
 
@@ -33,6 +33,7 @@ def prices(plan: Allocation, *, level: float = 0.95) -> Figure:
     >>> [text.get_text() for text in prices(plan).axes[1].get_yticklabels()]
     ['budget', 'D at a bound']
     """
+    check_level("plots.prices()", level)
     asked = plan.asked[0]
     names = [rule.name for rule in asked.question.rules]
     held = next((name for name in ("budget", "target") if name in names), None)

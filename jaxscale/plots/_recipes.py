@@ -21,7 +21,7 @@ _MOST = 4  # arrows that can be read
 def recipes(found: Recipes, *, names: tuple[str, str] = ("base", "other")) -> Figure:
     """Least loss [the law's unit] of both recipes against the budget [FLOP], and below the multiplier.
 
-    `found` comes from `compare_recipes`. Bands are its intervals; a bar at equal loss joins the budgets of both recipes where
+    `found` comes from `recipes`. Bands are its intervals; a bar at equal loss joins the budgets of both recipes where
     the multiplier was asked for (at most four are drawn); crossings are marked in both panels, with the budgets at which
     either recipe may be the better. Raises InputError for other things.
 
@@ -29,7 +29,7 @@ def recipes(found: Recipes, *, names: tuple[str, str] = ("base", "other")) -> Fi
     >>> runs, law = jsl.datasets.load("simulated"), jsl.laws.chinchilla
     >>> better = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=0.99 * runs["loss"])
     >>> fits = jsl.fit(law, [runs, better], objective=jsl.objectives.LogSquared(), starts=32)
-    >>> figure = recipes(jsl.compare_recipes(fits[0], fits[1], budget=1e22), names=("web", "filtered"))
+    >>> figure = recipes(jsl.selection.recipes(fits[0], fits[1], budget=1e22), names=("web", "filtered"))
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['web', 'filtered']
     """
@@ -37,7 +37,7 @@ def recipes(found: Recipes, *, names: tuple[str, str] = ("base", "other")) -> Fi
         raise refuse(
             f"plots.recipes: a {type(found).__name__}",
             why="fits were given",
-            change="plots.recipes(jsl.compare_recipes(fits[0], fits[1], budget=1e22))",
+            change="plots.recipes(jsl.selection.recipes(fits[0], fits[1], budget=1e22))",
         )
     curves, x = found.curves, found.curves.budget
     law = found.of[0].problem.law

@@ -52,7 +52,7 @@ def residuals(fit: Fit | Ensemble) -> Figure:
         raise refuse(
             f"plots.residuals: {problem.law.name} has no column that varies with one number per run",
             why="all of its columns are shares, or all runs are equal",
-            change="look at jsl.cautions(fit)",
+            change="look at jsl.uncertainty.cautions(fit)",
         )
     y, sd, label = _left_over(at)
     units = {c: u.name for c, u in zip(problem.law.columns, problem.law.column_units, strict=True)}

@@ -22,11 +22,11 @@ from ..fitting._evidence import evidence
 from ..fitting._fit import fit
 from ..fitting._results import Ensemble, Fit, Fits, Status
 from ..formula._law import Law
-from ..ground._errors import InputError, JaxscaleWarning
+from ..ground._errors import InputError, JaxscaleWarning, check_level, refuse, refuse_type
 from ..ground._life import saying
 from ..table._rules import live
 from ..table._runs import Runs
-from ._folds import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, scale_of, stacked
+from ._folds import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, size_of_runs, stacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,11 @@ class Comparison:
         """
         told = [(p[: len(self.fits)], f.observed) for p, f in zip(self.predicted, self.folds, strict=True)]
         if any(not np.all(np.isfinite(p)) for p, _ in told):
-            raise ValueError("stack(): a law has predictions that are not finite; compare the others")
+            raise refuse(
+                "stack(): a law has predictions that are not finite",
+                why="it was asked too far beyond its runs",
+                change="compare the others",
+            )
         to = np.log if self.log else np.asarray
         weights = stacked(to(np.concatenate([p for p, _ in told], 1)), to(np.concatenate([o for _, o in told])))
         return dict(zip(self.fits, weights.tolist(), strict=True))
@@ -96,7 +100,7 @@ def compare(
     laws: Law | Sequence[Law] | Mapping[str, Law],
     runs: Runs | Sequence[Runs],
     *,
-    scale: str | Callable[[Runs], Any] | None = None,
+    size: str | Callable[[Runs], Any] | None = None,
     ratios: Sequence[float] = (2.0, 5.0, 10.0, 30.0),
     objective: Any = None,
     starts: int = 64,
@@ -106,8 +110,8 @@ def compare(
 ) -> Comparison:
     """Laws ranked by their error [of ln L, as a share] on runs beyond those that they were fitted to.
 
-    At each of `ratios` the cut is the largest scale over that ratio: rows up to it are fitted, all rows beyond predicted; a run
-    with rows beyond is not fitted at all. `scale` is a column or a function of the runs; by default 6 N D, else C, else the
+    At each of `ratios` the cut is the largest size over that ratio: rows up to it are fitted, all rows beyond predicted; a run
+    with rows beyond is not fitted at all. `size` is a column or a function of the runs; by default 6 N D, else C, else the
     first column of the first law. Several tables (one curve each, say) are cut each on its own and averaged. A cut that
     leaves fewer than 1.5 rows per parameter of the largest law, or fewer than 5 rows to predict (a twentieth of a short table),
     is left out. `.remarks` say so, and how many rows each cut has. Rows of weight 0 take no part.
@@ -125,21 +129,32 @@ def compare(
     Source: Choshen et al. 2024 (arXiv 2410.11840) for error on held-out larger models and the baseline of the best seen;
     Alabdulmohsin et al. 2022 (arXiv 2209.06640) for choosing a law by extrapolation. Cuts and resampled ranks are ours.
     """
+    check_level("compare()", level)
     some = [laws] if isinstance(laws, Law) else list(laws.values() if isinstance(laws, Mapping) else laws)
     if odd := [v for v in some if not isinstance(v, Law)]:
-        raise TypeError(f"compare() fits laws; {type(odd[0]).__name__} is none (of a fit, give fit.problem.law)")
+        raise refuse_type(
+            f"compare() fits laws; {type(odd[0]).__name__} is none", why="a fit was given", change="its law, fit.problem.law"
+        )
     named = dict(zip(laws if isinstance(laws, Mapping) else [law.name for law in some], some, strict=True))
     tables = [live(table) for table in ([runs] if isinstance(runs, Runs) else runs)]
     if not named or not tables or len(named) < len(some):
-        raise ValueError("compare() needs laws and a table; laws of the same name are told apart by a dict {name: law}")
+        raise refuse(
+            "compare(): no law, no table, or two laws of one name",
+            why="laws in a list are told apart by their names",
+            change="a dict {name: law}, and a table",
+        )
     if not all(ratio > 1.0 for ratio in ratios):
-        raise ValueError(f"compare(ratios={tuple(ratios)}): the largest scale over the cut, so above 1")
+        raise refuse(f"compare(ratios={tuple(ratios)})", why="it is the largest size over the cut", change="numbers above 1")
     objective = obj.LogHuber() if objective is None else objective
     if not objective.observes:
-        raise TypeError("compare() needs an objective with a target: a likelihood is compared by its value")
-    scales = [scale_of(table, scale, next(iter(named.values()))) for table in tables]
+        raise refuse_type(
+            "compare(): an objective without a target",
+            why="a likelihood predicts no loss to compare",
+            change="an objective of residuals; likelihoods are compared by fit.value",
+        )
+    sizes = [size_of_runs(table, size, next(iter(named.values()))) for table in tables]
     most = max(_size(law) for law in named.values())
-    folds, remarks = folds_of(tables, scales, sorted(set(ratios)), int(np.ceil(1.5 * most)))
+    folds, remarks = folds_of(tables, sizes, sorted(set(ratios)), int(np.ceil(1.5 * most)))
     fits, predicted, drawn, failed = dict[str, Fits](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
     whole = list[list[Fit]]()
     with saying("laws compared", len(named), "law") as said:
@@ -164,12 +179,12 @@ def compare(
     together = tuple(np.stack([p[i] for p in predicted]) for i in range(len(folds)))
     spread = [np.stack([p[i] for p in drawn]) for i in range(len(folds))]
     errors = [error_of(p, f.observed, objective.log) for p, f in zip(together, folds, strict=True)]
-    size, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
-    rank, low, high, first = ranks_of(size, spread, folds, tables, objective.log, level, seed)
+    misses, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
+    rank, low, high, first = ranks_of(misses, spread, folds, tables, objective.log, level, seed)
     reach, by_ratio, bias_by_ratio = by_reach_of(errors, folds)
     aic, bic = (np.append(v, [np.nan] * len(BASELINES)) for v in _criteria(whole))
     return Comparison(
-        (*named, *BASELINES), size, bias, reach, by_ratio, bias_by_ratio, rank, low, high, first, aic, bic,
+        (*named, *BASELINES), misses, bias, reach, by_ratio, bias_by_ratio, rank, low, high, first, aic, bic,
         np.array([*(_size(law) for law in named.values()), *(0 for _ in BASELINES)]), np.array(failed), tuple(folds), together,
         fits, level, bool(objective.log), tuple(remarks),
     )  # fmt: skip

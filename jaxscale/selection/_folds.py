@@ -37,21 +37,21 @@ class Fold:
     observed: np.ndarray
 
 
-def scale_of(runs: Runs, by: str | Callable[[Runs], Any] | None, law: Law) -> np.ndarray:
+def size_of_runs(runs: Runs, by: str | Callable[[Runs], Any] | None, law: Law) -> np.ndarray:
     """How large each run is (n,)."""
     if callable(by):
-        scale = np.asarray(by(runs), np.float64)
+        size = np.asarray(by(runs), np.float64)
     elif by is not None:
         if by not in runs.columns:
             change = nearest(by, runs.columns).strip()
-            raise refuse(f"compare(scale={by!r}): no such column", why="it has another name", change=change)
-        scale = runs[by]
+            raise refuse(f"compare(size={by!r}): no such column", why="it has another name", change=change)
+        size = runs[by]
     else:
         known = [c for c in (*law.columns, "N", "D", "C") if c in runs.columns]
-        scale = largest({c: runs[c] for c in known})[1] if known else np.empty(0)
-    if scale.shape != (len(runs),) or not np.all(scale > 0):
-        raise refuse("compare(): the scale of a run is one number above 0", why="it is a vector or a rate", change="scale='C'")
-    return scale
+        size = largest({c: runs[c] for c in known})[1] if known else np.empty(0)
+    if size.shape != (len(runs),) or not np.all(size > 0):
+        raise refuse("compare(): the size of a run is one number above 0", why="it is a vector or a rate", change="size='C'")
+    return size
 
 
 def folds_of(tables: list[Runs], scales: list[np.ndarray], ratios: Sequence[float], fewest: int) -> tuple[list[Fold], list[str]]:
@@ -162,7 +162,7 @@ def stacked(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Weights (laws,), at least 0 and of sum 1, of predictions (laws, m) nearest to what was observed (m,)."""
     count = len(predicted)
     if count > _MOST:
-        raise ValueError(f"stack(): {count} laws; at most {_MOST} are stacked")
+        raise refuse(f"stack(): {count} laws", why="weights are found by looking at all of them", change=f"at most {_MOST}")
     off = predicted - observed
     gram = off @ off.T
     best, weights = np.inf, np.full(count, 1.0 / count)  # which stay where every law is exact

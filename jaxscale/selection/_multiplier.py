@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..fitting._results import Ensemble, Fit
+from ..ground._errors import refuse
 from ..ground._interval import Interval
 from ..ground._roots import halved
 from ..ground._tails import student_below, students
@@ -122,7 +123,11 @@ def both_ways(
 def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, level: float) -> dict[str, Any]:
     """Percentiles of the multipliers of refits, infinite ones included."""
     if np.isnan(each["ln_m"]).all():
-        raise ValueError("compare_recipes: no refit has a plan; look at the status of the fits")
+        raise refuse(
+            "recipes(): no refit has a plan",
+            why="the fits are not OK, or the cost has no optimum",
+            change="look at the status of the fits",
+        )
     low, median, high = quantiles(each["ln_m"], level)
     failed = int(np.isnan(each["ln_m"]).any(1).sum())
     multiplier = Interval(np.exp(low), np.exp(point["ln_m"]), np.exp(high), level, "percentile", failed, np.exp(median))

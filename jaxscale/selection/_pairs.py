@@ -16,7 +16,7 @@ import numpy as np
 from ..fitting._bootstrap import reweighted_at
 from ..fitting._evidence import Evidence
 from ..fitting._results import Ensemble, Fit, Fitted
-from ..ground._errors import refuse
+from ..ground._errors import refuse, refuse_type
 from ..table._runs import Runs
 from ..uncertainty._covariance import Covariance, covariance_of, left_outs
 
@@ -158,28 +158,30 @@ def check_pair(base: Any, other: Any) -> None:
     """Raise where two fits cannot be compared: ensembles, several tables, another table layout, no loss."""
     for name, fit in (("base", base), ("other", other)):
         if not isinstance(fit, Fitted):
-            raise TypeError(f"compare_recipes: {name} is a {type(fit).__name__}; both are fits, jsl.fit(law, runs)")
+            raise refuse_type(
+                f"recipes: {name} is a {type(fit).__name__}",
+                why="a law or a table was given",
+                change="two fits, jsl.fit(law, runs)",
+            )
         if not isinstance(fit, Fit):
             what = "an ensemble" if isinstance(fit, Ensemble) else "fits of several tables"
             raise refuse(
-                f"compare_recipes: {name} is {what}",
+                f"recipes: {name} is {what}",
                 why="refits have to be drawn together to be paired, so they are made here",
                 change="its .point, or fits[0], fits[1]; resamples= says how many refits",
             )
         if not fit.problem.objective.observes:
             raise refuse(
-                f"compare_recipes: {name} was fitted by likelihood: the law's value is no loss of a run",
+                f"recipes: {name} was fitted by likelihood: the law's value is no loss of a run",
                 why="counts have no least value for a budget",
                 change="the parameter that is meant: jsl.interval(fit)",
             )
     own, its = base.problem.law, other.problem.law
     if own.columns != its.columns:
         raise refuse(
-            f"compare_recipes: {own.name} reads {', '.join(own.columns)}, {its.name} reads {', '.join(its.columns)}",
+            f"recipes: {own.name} reads {', '.join(own.columns)}, {its.name} reads {', '.join(its.columns)}",
             why="two sweeps are compared under one law",
             change="jsl.fit(law, [runs_a, runs_b]), then fits[0] and fits[1]",
         )
     if own.unit.name != its.unit.name:
-        raise refuse(
-            f"compare_recipes: losses in {own.unit.name} and {its.unit.name}", why="two laws", change="one law for both tables"
-        )
+        raise refuse(f"recipes: losses in {own.unit.name} and {its.unit.name}", why="two laws", change="one law for both tables")

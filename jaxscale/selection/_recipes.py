@@ -19,7 +19,7 @@ import numpy as np
 
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Fit, Status
-from ..ground._errors import refuse
+from ..ground._errors import check_level, nearest, refuse
 from ..ground._interval import Interval
 from ..ground._shown import rows
 from ..plans._frontier import Sides, optimal
@@ -81,7 +81,7 @@ class Recipes:
         return f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
 
 
-def compare_recipes(
+def recipes(
     base: Fit,
     other: Fit,
     *,
@@ -91,7 +91,7 @@ def compare_recipes(
     over: tuple[str, ...] | None = None,
     given: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
-    within: tuple[float, float] | None = None,
+    bracket: tuple[float, float] | None = None,
     kind: str | None = None,
     level: float = 0.95,
     by: str | None = None,
@@ -103,7 +103,7 @@ def compare_recipes(
     The multiplier m at a budget C solves L_base*(m C) = L_other*(C), with L* the least loss for a budget; at a target it is
     the ratio of least costs, base to other. Where base never reaches the loss, m is infinite. `budget` and `target` are
     numbers or arrays (k,). `cost`, `over`, `given` and `bounds` are those of `allocate`; a law of one column is a law of its
-    cost. Crossings are looked for `within` (low, high) budgets, by default from the cheapest run to 100
+    cost. Crossings are looked for in a `bracket` (low, high) of budgets, by default from the cheapest run to 100
     times the dearest, and 10 times the largest budget that is asked for.
 
     `kind` is "hc3" (rows) or "cr3" (runs with several rows, or `by` a group column) from the joint covariance of both fits
@@ -115,7 +115,7 @@ def compare_recipes(
     >>> runs, law = jsl.datasets.load("simulated"), jsl.laws.chinchilla
     >>> better = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=0.99 * runs["loss"])
     >>> fits = jsl.fit(law, [runs, better], objective=jsl.objectives.LogSquared(), starts=32)
-    >>> found = jsl.compare_recipes(fits[0], fits[1], budget=1e22)
+    >>> found = jsl.selection.recipes(fits[0], fits[1], budget=1e22)
     >>> bool(found.multiplier.low > 1.0), found.pairs
     (True, 60)
 
@@ -129,7 +129,7 @@ def compare_recipes(
     options: dict[str, Any] = {"cost": cost, "over": over, "given": given, "bounds": bounds}
     sides = optimal(base, [a], **options), optimal(other, [b], **options)
     pairs, cheapest, dearest = pairs_of(a, b, by), *_spent(sides)
-    grid = _range(within, where if target is None else np.zeros(0), cheapest, dearest)
+    grid = _range(bracket, where if target is None else np.zeros(0), cheapest, dearest)
     if kind == "percentile":
         draws = paired_refits(a, b, pairs, resamples, seed, by)
         found = by_draws(sides, draws, where, target is None, level)
@@ -161,16 +161,15 @@ def compare_recipes(
 def _asked(budget: Any, target: Any, level: float) -> np.ndarray:
     if (budget is None) == (target is None):
         raise refuse(
-            "compare_recipes: " + ("no budget and no target" if budget is None else "a budget and a target"),
+            "recipes: " + ("no budget and no target" if budget is None else "a budget and a target"),
             why="a multiplier differs from budget to budget",
             change="budget=1e22, or target=2.1",
         )
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level}: a probability such as 0.95")
+    check_level("recipes()", level)
     name, given = ("budget", budget) if target is None else ("target", target)
     where = np.atleast_1d(np.asarray(given, np.float64))
     if where.ndim != 1 or not len(where) or not np.all(np.isfinite(where)) or np.any(where <= 0):
-        raise refuse(f"compare_recipes: {name} {given!r}", why="a logarithm, or a matrix", change="positive numbers, () or (k,)")
+        raise refuse(f"recipes: {name} {given!r}", why="a logarithm, or a matrix", change="positive numbers, () or (k,)")
     return where
 
 
@@ -181,21 +180,21 @@ def _kind(base: Evidence, other: Evidence, kind: str | None, by: str | None) -> 
         own = {default_kind(e, by) for e in (base, other)}
         return next(k for k in ("cr3", "percentile", "hc3") if k in own)
     if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
+        raise refuse(f"recipes(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
     if clustered and kind == "hc3":
         raise refuse(
-            "compare_recipes: kind='hc3' where runs have several rows",
+            "recipes: kind='hc3' where runs have several rows",
             why="checkpoints of a run are not independent",
             change="kind='cr3', or by='rows' if rows are independent after all",
         )
     return kind
 
 
-def _range(within: tuple[float, float] | None, budgets: np.ndarray, cheapest: float, dearest: float) -> np.ndarray:
+def _range(bracket: tuple[float, float] | None, budgets: np.ndarray, cheapest: float, dearest: float) -> np.ndarray:
     """Budgets (K,) over which curves are drawn."""
-    low, high = within or (min([cheapest, *budgets]), max([_BEYOND * dearest, *(10.0 * budgets)]))
+    low, high = bracket or (min([cheapest, *budgets]), max([_BEYOND * dearest, *(10.0 * budgets)]))
     if not 0.0 < low < high < np.inf:
-        raise refuse(f"compare_recipes: within={within}", why="low and high are swapped", change="within=(1e19, 1e24)")
+        raise refuse(f"recipes: bracket={bracket}", why="low and high are swapped", change="bracket=(1e19, 1e24)")
     return np.geomspace(low, high, _CURVE)
 
 

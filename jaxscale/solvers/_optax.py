@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import optax
 
+from ..ground._errors import refuse_type
+
 
 class Optax:
     """`Optax(optax.adam, 1e-2)`, `Optax(optax.lbfgs)`: an optax factory, its arguments, and how long it may run.
@@ -60,7 +62,9 @@ class Optax:
 
         def update(g: Any, state: Any, x: Any = None, *, value: Any, lanes: Any, curvature: Any = None, **unused: Any) -> Any:
             if "lower" in unused:
-                raise TypeError("optax solvers know no bounds on coordinates: use solvers.Newton() here")
+                raise refuse_type(
+                    "optax solvers: bounds on coordinates", why="optax moves coordinates freely", change="solvers.Newton()"
+                )
             return jax.vmap(lane, in_axes=-1, out_axes=-1)(g, state, x, value, lanes)
 
         return optax.GradientTransformationExtraArgs(jax.vmap(tx.init, in_axes=-1, out_axes=-1), update)
@@ -71,7 +75,11 @@ def as_solver(solver: Any) -> Any:
     if isinstance(solver, optax.GradientTransformation):
         return Optax(_Same(solver))
     if not all(hasattr(solver, name) for name in ("build", "max_steps", "second_order")):
-        raise TypeError(f"solver={solver!r}: use solvers.Newton(), or solvers.Optax(optax.adam, 1e-2)")
+        raise refuse_type(
+            f"solver={solver!r}",
+            why="a name or an optimiser was given",
+            change="solvers.Newton(), or solvers.Optax(optax.adam, 1e-2)",
+        )
     return solver
 
 

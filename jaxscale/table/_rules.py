@@ -23,8 +23,8 @@ _SAME = 1e-6  # relative: a column that was computed (C / 6 N) differs in its la
 CONSTANT = ("constant", "none")  # schedules whose checkpoints are all comparable
 
 
-def best(self: Table, by: str | Sequence[str] = ("N", "D"), within: float = 0.0) -> Table:
-    """The tuned runs: in each cell of equal `by` columns, those whose target is within a share of the cell's least.
+def best(self: Table, cell: str | Sequence[str] = ("N", "D"), within: float = 0.0) -> Table:
+    """The tuned runs: in each `cell` of equal columns, those whose target is within a share of the cell's least.
 
     `runs.best()` keeps the best run of every (N, D), `runs.best(within=0.0025)` all within 0.25 % of it. Of exact copies
     of the best one is kept where `within` is 0. The target is a loss or an error, of which less is better; rows of weight 0
@@ -37,19 +37,19 @@ def best(self: Table, by: str | Sequence[str] = ("N", "D"), within: float = 0.0)
 
     Source: DeepSeek 2024 and Li et al. 2025 (arXiv 2503.04715) count a run within 0.25 % of the best as tuned.
     """
-    by = (by,) if isinstance(by, str) else tuple(by)
+    columns = (cell,) if isinstance(cell, str) else tuple(cell)
     if not 0.0 <= within < 1.0:
-        raise ValueError(f"best(within={within}): a share of the loss, such as 0.0025")
+        raise refuse(f"best(within={within})", why="a percentage, or a loss", change="a share of the loss, such as 0.0025")
     self = live(self)
-    cell, target = cells(self, by, "best()"), _target(self, "best()")
-    least = np.full(cell.max() + 1, np.inf)
-    np.minimum.at(least, cell, target)
-    keep = target <= least[cell] * (1.0 + within) if np.all(target > 0) else target <= least[cell] + within * np.abs(least[cell])
+    code, target = cells(self, columns, "best()"), _target(self, "best()")
+    least = np.full(code.max() + 1, np.inf)
+    np.minimum.at(least, code, target)
+    keep = target <= least[code] * (1.0 + within) if np.all(target > 0) else target <= least[code] + within * np.abs(least[code])
     if within == 0.0:
-        _, first = np.unique(np.where(keep, cell, -1), return_index=True)
+        _, first = np.unique(np.where(keep, code, -1), return_index=True)
         keep = keep & np.isin(np.arange(len(self)), first)
-    said = f"best by {', '.join(by)}" + (f" within {within:.3g}" if within else "")
-    return remarked(self.where(keep), f"{said}: {int(keep.sum())} of {len(self)} rows, in {cell.max() + 1} cells")
+    said = f"best by {', '.join(columns)}" + (f" within {within:.3g}" if within else "")
+    return remarked(self.where(keep), f"{said}: {int(keep.sum())} of {len(self)} rows, in {code.max() + 1} cells")
 
 
 def late(self: Table, *, tokens: float = 0.0, share: float = 0.0) -> Table:
@@ -67,7 +67,11 @@ def late(self: Table, *, tokens: float = 0.0, share: float = 0.0) -> Table:
     first tenth of the checkpoints.
     """
     if tokens < 0.0 or not 0.0 <= share < 1.0 or tokens == share == 0.0:
-        raise ValueError(f"late(tokens={tokens}, share={share}): tokens above 0, or a share of the run such as 0.1")
+        raise refuse(
+            f"late(tokens={tokens}, share={share})",
+            why="neither says what is left out, or both",
+            change="tokens above 0, or a share of the run such as 0.1",
+        )
     keep, said = np.ones(len(self), bool), []
     if tokens > 0.0:
         if "D" not in self.columns:
@@ -95,7 +99,7 @@ def smoothed(self: Table, last: int = 5) -> Table:
     Source: Bhagia et al. 2024 (arXiv 2412.04403) average the last five checkpoints.
     """
     if last < 1:
-        raise ValueError(f"smoothed(last={last}): at least one checkpoint")
+        raise refuse(f"smoothed(last={last})", why="a mean is of something", change="at least one checkpoint")
     run, place, target = _runs_of(self, "smoothed()"), _place(self, "smoothed()"), _target(self, "smoothed()")
     order = np.lexsort((place, run))
     ends = np.flatnonzero(np.diff(run[order], append=-1))
@@ -176,7 +180,7 @@ def cells(runs: Rows, by: Sequence[str], verb: str) -> np.ndarray:
             continue
         if name not in runs.columns:
             known = [*runs.columns, *runs.groups]
-            raise refuse(f"{verb}: no column {name!r}", why="it has another name", change=f"by=.{nearest(name, known)}")
+            raise refuse(f"{verb}: no column {name!r}", why="it has another name", change=f"cell=.{nearest(name, known)}")
         for v in np.asarray(runs.columns[name]).reshape(len(runs), -1).T:
             order = np.argsort(v, kind="stable")
             jump = np.diff(v[order]) > _SAME * np.maximum(np.abs(v[order][1:]), 1e-300)

@@ -19,7 +19,7 @@ import numpy as np
 from ..ground._errors import InputError, nearest, refuse, row_list
 from ..ground._trees import Aside, node
 from ..units import Unit, by_letter, unit_of
-from . import _rules
+from . import _anchors, _rules
 from ._reading import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
 from ._rows import Rows
 
@@ -47,6 +47,7 @@ class Runs(Rows):
     smoothed = _rules.smoothed
     balanced = _rules.balanced
     using = _rules.using
+    with_helper = _anchors.with_helper
 
     @classmethod
     def from_columns(
@@ -206,7 +207,7 @@ def _build(
     remarks: Iterable[str],
 ) -> Runs:
     if on_bad not in ("raise", "drop"):
-        raise ValueError(f"on_bad={on_bad!r}: write 'raise' or 'drop'")
+        raise refuse(f"on_bad={on_bad!r}", why="a typing slip", change="'raise' or 'drop'")
     data = dict(columns)
     if target is not None and target not in data:
         raise refuse(f"no target column {target!r}", why="it has another name", change=nearest(target, data).strip())

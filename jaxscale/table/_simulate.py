@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..formula._law import Law
-from ..ground._errors import nearest, refuse
+from ..ground._errors import nearest, refuse, refuse_type
 from ..units import convert
 from ._reading import as_numbers
 from ._runs import Runs
@@ -60,7 +60,11 @@ def simulate(law: Law, columns: Any, *, noise: Any, seed: int = 0, count: int | 
 def check_bound(law: Law, verb: str) -> None:
     """Raise TypeError where parameters are still free."""
     if law.free:
-        raise TypeError(f"{verb}: {law.name} is not bound: {', '.join(law.free)} are free. Fit it, or fix(...) them.")
+        raise refuse_type(
+            f"{verb}: {law.name} is not bound: {', '.join(law.free)} are free",
+            why="a law was given where a fit was meant",
+            change="fit it, or fix(...) them",
+        )
 
 
 def columns_of(law: Law, given: Any, verb: str) -> dict[str, Any]:
@@ -76,7 +80,11 @@ def columns_of(law: Law, given: Any, verb: str) -> dict[str, Any]:
         labels = {"run", *dict(law.groups).values()}
         table = {k: np.asarray(v) if k in labels else as_numbers(v)[0] for k, v in given.items()}
     else:
-        raise TypeError(f"{verb}: a {type(given).__name__} is no table: give a dict of columns, or Runs")
+        raise refuse_type(
+            f"{verb}: a {type(given).__name__} is no table",
+            why="rows or a list of runs were given",
+            change="a dict of columns, or Runs",
+        )
     needed = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
     if missing := [c for c in needed if c not in table]:
         raise refuse(

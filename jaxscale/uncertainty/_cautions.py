@@ -25,7 +25,7 @@ def cautions(fit: Fit | Ensemble) -> tuple[str, ...]:
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.cautions(best)
+    >>> jsl.uncertainty.cautions(best)
     ()
 
     No source: robust versions of the usual looks at residuals.

@@ -18,7 +18,7 @@ from ..fitting._bootstrap import leave_out
 from ..fitting._cells import coordinates
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Ensemble, Fit, Status, point_of
-from ..ground._errors import refuse, warn
+from ..ground._errors import nearest, refuse, warn
 from ..ground._linalg import scaled_inverse
 
 KINDS = ("hc3", "cr3", "sandwich", "laplace")
@@ -62,11 +62,11 @@ def covariance(fit: Fit | Ensemble, kind: str | None = None, *, by: str | None =
     """Covariance of the parameters of one fit: of ln where they are positive, and so of relative changes.
 
     `kind` is "hc3", "cr3", "sandwich" or "laplace" (default: "cr3" where a `run` has several rows, else "hc3"); `by` names
-    the clusters of "cr3", a group column. Raises InputError below five clusters, ValueError for an unknown kind.
+    the clusters of "cr3", a group column. Raises InputError below five clusters, and for an unknown kind.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.covariance(best).names
+    >>> jsl.uncertainty.covariance(best).names
     ('E', 'A', 'B', 'alpha', 'beta')
 
     Source: Huber 1967 (sandwich); MacKinnon and White 1985 (HC3); Bell and McCaffrey 2002 (CR3, cluster jackknife). That
@@ -92,9 +92,13 @@ def covariances_of(at: list[Evidence], kind: str, by: str | None = None) -> list
 def covariance_of(at: Evidence, kind: str, by: str | None = None, moves: np.ndarray | None = None) -> Covariance:
     """The covariance of one fit from its evidence, in the solver's coordinates; `moves` are `left_out(at, by)`, if known."""
     if kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
+        raise refuse(f"covariance(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
     if kind != "cr3" and by not in (None, "rows"):
-        raise ValueError(f"by={by!r} names clusters, which kind={kind!r} does not know: use kind='cr3'")
+        raise refuse(
+            f"covariance(): by={by!r} names clusters, which kind={kind!r} does not know",
+            why="only the cluster jackknife counts clusters",
+            change="kind='cr3', or leave by out",
+        )
     keep = ~at.edge
     scores, slopes = at.scores[:, keep], at.slopes[:, keep]
     inverse, lost, scale = scaled_inverse(at.hessian[np.ix_(keep, keep)])

@@ -23,6 +23,7 @@ from ..fitting._resample import NOISY
 from ..fitting._results import Ensemble, grid
 from ..formula._sums import kernel, outer, per_run, sums
 from ..ground._compiled import compiled
+from ..ground._errors import refuse
 from ..ground._interval import Interval
 from ..ground._life import saying
 from ..ground._linalg import LOST
@@ -36,7 +37,11 @@ def percentile(draws: Any, level: float, axis: int, point: Any = None) -> Interv
     draws = np.moveaxis(np.asarray(draws, np.float64), axis, 0)
     finite = np.isfinite(draws)
     if not finite.any():
-        raise ValueError("interval(): no draw is finite; look at the status of the refits")
+        raise refuse(
+            "interval(): no draw is finite",
+            why="no refit has converged, or what is asked is not defined there",
+            change="look at the status of the refits",
+        )
     tail = 0.5 * (1.0 - level)
     low, median, high = np.nanquantile(np.where(finite, draws, np.nan), [tail, 0.5, 1.0 - tail], axis=0)
     return Interval(low, median if point is None else point, high, level, "percentile", _failed(draws), median)
@@ -76,7 +81,11 @@ def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: 
 def covariances(ensemble: Ensemble, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates (B, P) of the draws, the sandwich covariance (P, P) of the fit, and of each draw on its resample (B, P, P)."""
     if ensemble.kind in NOISY:
-        raise ValueError(f"kind='studentised' needs resamples of kind 'pairs' or 'bayes', not {ensemble.kind!r}")
+        raise refuse(
+            f"interval(): kind='studentised' of resamples of kind {ensemble.kind!r}",
+            why="each refit needs its own covariance, which weights give",
+            change="bootstrap(fit, kind='pairs') or 'bayes'",
+        )
     seed, table = ensemble.drawn
     job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, seed)
     key = job.key ^ np.asarray([0, table], np.uint32)  # as in the job of several tables that the draws come from

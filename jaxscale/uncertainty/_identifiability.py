@@ -52,7 +52,7 @@ def identifiability(fit: Fit | Ensemble) -> Identifiability:
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> round(jsl.identifiability(best).effective, 1)
+    >>> round(jsl.uncertainty.identifiability(best).effective, 1)
     5.0
 
     Source: Gutenkunst et al. 2007 (spectra of fits); the count against the start ranges is ours.

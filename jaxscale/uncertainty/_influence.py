@@ -18,6 +18,7 @@ import numpy as np
 from ..fitting._evidence import Evidence, evidence, parameters, slopes_at
 from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._law import Law
+from ..ground._errors import refuse_type
 from ._covariance import few_inside, inverse_hessian, left_out
 
 
@@ -43,7 +44,11 @@ class Influence:
         """The units whose absence changes a single number most, with that change."""
         leaves = jax.tree.leaves(self.change)
         if len(leaves) != 1 or np.ndim(leaves[0]) != 1:
-            raise TypeError("top() needs the influence on one number: influence(fit, of=lambda law: ...)")
+            raise refuse_type(
+                "top(): the influence on several numbers",
+                why="rows are ordered by one",
+                change="influence(fit, of=lambda law: ...) of one number",
+            )
         order = np.argsort(-np.abs(leaves[0]), kind="stable")[:count]
         return [(self.labels[i], float(leaves[0][i])) for i in order]
 
@@ -63,7 +68,7 @@ def influence(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> moved = jsl.influence(best, of=lambda law: jsl.allocate(law, 1e24)["N"])
+    >>> moved = jsl.uncertainty.influence(best, of=lambda law: jsl.allocate(law, 1e24)["N"])
     >>> len(moved.labels), moved.exact
     (60, False)
 

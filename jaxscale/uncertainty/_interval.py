@@ -25,6 +25,7 @@ from ..fitting._problem import element_names
 from ..fitting._resample import KINDS as RESAMPLES
 from ..fitting._results import Ensemble, Fit, Fits, Fitted, Status, grid, point_of, resampled
 from ..formula._law import Law
+from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..ground._tails import student
 from . import _covariance, _draws
@@ -36,7 +37,7 @@ REFITS = 1000  # where the default needs an ensemble and none is given
 
 
 def interval(
-    ensemble: Any,
+    fit: Any,
     *,
     of: Callable[[Law], Any] | None = None,
     kind: str | None = None,
@@ -58,7 +59,7 @@ def interval(
     that `f` is positive and its interval symmetrical in its logarithm (tokens, a loss; never a difference).
 
     These are intervals of what is estimated; `prediction_interval` is about the loss of a new run, which has noise of
-    its own. Raises ValueError for an unknown kind or where nothing is finite, InputError below five clusters.
+    its own. Raises InputError for an unknown kind, where nothing is finite, and below five clusters.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
@@ -68,24 +69,29 @@ def interval(
     Source: Efron 1979, 1987 (percentile, BCa, bootstrap-t); for the covariances see `covariance`. The defaults are ours.
     """
     if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind={kind!r}: there is {', '.join(KINDS)}")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level}: a probability such as 0.95")
-    if not isinstance(ensemble, Fitted):
+        raise refuse(f"interval(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
+    check_level("interval()", level)
+    if not isinstance(fit, Fitted):
         if of is not None or kind not in (None, "percentile"):
-            raise TypeError(
-                f"{'of=' if of is not None else f'kind={kind!r}'} needs a fit or an ensemble; arrays have percentiles"
+            raise refuse_type(
+                f"interval(): {'of=' if of is not None else f'kind={kind!r}'} for arrays",
+                why="arrays of draws know no law and no covariance",
+                change="a fit or an ensemble; or leave it out: arrays have percentiles",
             )
-        return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), ensemble)
-    point = ensemble.point
-    if resampled(ensemble):
+        return jax.tree.map(lambda draws: _draws.percentile(draws, level, axis), fit)
+    point = fit.point
+    if resampled(fit):
         kind = kind or "percentile"
         if by is not None and kind in _draws.KINDS:
-            raise ValueError(f"by={by!r}: the refits of this ensemble were drawn already; give by to bootstrap(...)")
+            raise refuse(
+                f"interval(): by={by!r}, and the refits of this ensemble were drawn already",
+                why="what is resampled is decided when it is drawn",
+                change=f"bootstrap(fit, by={by!r})",
+            )
         if kind == "percentile":
-            return _percentiles(ensemble, of, level)
-    if isinstance(ensemble, Fit) and too_many(point.problem.law, point.problem.runs):
-        return _of_groups(ensemble, of, kind, level)
+            return _percentiles(fit, of, level)
+    if isinstance(fit, Fit) and too_many(point.problem.law, point.problem.runs):
+        return _of_groups(fit, of, kind, level)
     at = evidence_of_each(point)
     kind = kind or _one_kind([default_kind(e, by) for e in at])
     scale = Scale(point.problem.law, of, log)
@@ -93,7 +99,7 @@ def interval(
         found = _by_covariance(at, _covariance.covariances_of(at, kind, by), scale, level, kind)
         found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
         return _unknown_aside(found, point) if of is None else found
-    refits = ensemble if resampled(ensemble) else bootstrap(point, REFITS, by=by)
+    refits = fit if resampled(fit) else bootstrap(point, REFITS, by=by)
     if kind == "percentile":
         return _percentiles(refits, of, level)
     point_of(refits, f"interval(kind={kind!r})")
@@ -105,7 +111,11 @@ def interval(
 def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, Interval]:
     """Of a fit with many groups: from the deviations of its certificate, by Student's t."""
     if of is not None or kind not in (None, "laplace"):
-        raise TypeError("a fit with many groups has kind='laplace' intervals of its parameters only; for others fit fewer groups")
+        raise refuse_type(
+            "interval(): a fit with many groups has kind='laplace' intervals of its parameters only",
+            why="each of its groups is fitted alone, and no covariance of all is kept",
+            change="interval(fit) without of= and kind=, or fewer groups",
+        )
     law, deviation, out = fit.problem.law, fit.certificate.deviation, dict[str, Interval]()
     reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates_of(law, fit.problem.runs), 1))
     tied = dict(law.ties)
@@ -125,7 +135,11 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
 
 def _one_kind(kinds: list[str]) -> str:
     if len(set(kinds)) > 1:
-        raise ValueError(f"interval(): these fits call for {' and '.join(sorted(set(kinds)))}; say kind=, or ask them one by one")
+        raise refuse(
+            f"interval(): these fits call for {' and '.join(sorted(set(kinds)))}",
+            why="their objectives or tables differ",
+            change="one kind for all by kind=, or ask them one by one",
+        )
     return kinds[0]
 
 
@@ -178,7 +192,7 @@ def _at_fit(point: Fit | Fits, of: Callable[[Law], Any]) -> Any:
 def _by_draws(ensemble: Ensemble, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
     """BCa and studentised intervals, which need more than the draws."""
     if ensemble.kind not in RESAMPLES:
-        raise ValueError(f"kind={kind!r} is for refits; draws of a {ensemble.kind} have percentiles")
+        raise refuse(f"interval(): kind={kind!r} of a {ensemble.kind}", why="it is for refits", change='kind="percentile"')
     draws, (values, slopes) = over_ensemble(ensemble, scale.quantity), slopes_of([at], scale.quantity)
     if kind == "bca":
         moves = _covariance.left_out(at, ensemble.by)

@@ -16,7 +16,7 @@ import numpy as np
 from .. import objectives
 from ..fitting._evidence import evidence
 from ..fitting._results import Ensemble, Fit, point_of
-from ..ground._errors import refuse
+from ..ground._errors import check_level, refuse, refuse_type
 from ..ground._tails import f_tail, student
 from ..table._rules import cells, distinct, live
 from ..table._runs import Runs
@@ -55,8 +55,9 @@ class NoiseFloor:
         >>> round(floor.visible(), 4), round(floor.visible(seeds=4), 4)
         (0.0198, 0.0099)
         """
+        check_level("visible()", level)
         if seeds < 1:
-            raise ValueError(f"visible(seeds={seeds}): at least one run of each")
+            raise refuse(f"visible(seeds={seeds})", why="a difference is between runs", change="at least one run of each")
         needed = student(0.5 + 0.5 * level, self.dof) + student(power, self.dof)
         return float(needed * self.sd * np.sqrt(2.0 / seeds))
 
@@ -78,10 +79,10 @@ class LackOfFit:
         return f"<LackOfFit F = {self.ratio:.3g} with {self.dof}, p = {self.p:.2g}: {said}; {self.missed:.4f} of ln L beyond it>"
 
 
-def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int | None = None) -> NoiseFloor:
+def noise_floor(runs: Runs, cell: str | Sequence[str] | None = None, *, last: int | None = None) -> NoiseFloor:
     """Scatter of ln L [standard deviation] of replicates: rows of `runs` with equal columns.
 
-    `by` names what makes a configuration (default: every column of numbers but `step`, and every group but `run` and
+    `cell` names what makes a configuration (default: every column of numbers but `step`, and every group but `run` and
     `seed`). Rows that are equal in everything, seed and run included, are one run written down twice: they are not counted,
     which `.source` says; rows of weight 0 are left aside, other weights are not used. Of a run with several rows the last one
     counts, because an earlier checkpoint is no replicate of a shorter run. `last=k` takes the last k checkpoints of
@@ -101,18 +102,18 @@ def noise_floor(runs: Runs, by: str | Sequence[str] | None = None, *, last: int 
     aside = [", of the last row of each run"] if runs.clusters else []
     runs = runs.smoothed(1) if runs.clusters else runs
     aside += [", chosen by their loss, which hides scatter"] if any(r.startswith("best by") for r in runs.remarks) else []
-    by = (by,) if isinstance(by, str) else by
-    if by is None:
-        by = [*(c for c in runs.columns if c != "step"), *(g for g in runs.groups if g not in ("run", "seed"))]
+    cell = (cell,) if isinstance(cell, str) else cell
+    if cell is None:
+        cell = [*(c for c in runs.columns if c != "step"), *(g for g in runs.groups if g not in ("run", "seed"))]
     first = distinct(runs)
-    cell, target = cells(runs, by, "noise_floor()"), np.asarray(runs.target)
-    groups = [np.log(target[rows]) for rows in _split(cell[first], first)]
+    code, target = cells(runs, cell, "noise_floor()"), np.asarray(runs.target)
+    groups = [np.log(target[rows]) for rows in _split(code[first], first)]
     groups = [g for g in groups if len(g) > 1]
     if not groups:
         raise refuse(
-            f"noise_floor(): no two of {len(runs)} rows share {', '.join(by) or 'a configuration'}",
+            f"noise_floor(): no two of {len(runs)} rows share {', '.join(cell) or 'a configuration'}",
             why="no run was repeated, or a column such as the learning rate differs",
-            change="by=('N', 'D'), last=5 for the last checkpoints of each run, or train a replicate",
+            change="cell=('N', 'D'), last=5 for the last checkpoints of each run, or train a replicate",
         )
     copies = len(runs) - len(first)
     source = "".join(["replicates", *aside, *([f", {copies} copies aside"] if copies else [])])
@@ -129,7 +130,9 @@ def noise_of(noise: Any, value: np.ndarray, log: bool) -> tuple[np.ndarray, floa
     """
     sd = float(getattr(noise, "sd", noise))
     if not (np.isfinite(sd) and sd > 0):
-        raise ValueError(f"noise={sd}: the standard deviation of ln L between runs, a positive number such as 0.002")
+        raise refuse(
+            f"noise={sd}", why="a standard deviation of ln L between runs is meant", change="a positive number such as 0.002"
+        )
     times = np.abs(value) if hasattr(noise, "sd") and not log else np.ones(np.shape(value))
     return np.asarray(sd * times), float(getattr(noise, "dof", np.inf))
 
@@ -142,7 +145,7 @@ def lack_of_fit(fit: Fit | Ensemble, floor: NoiseFloor) -> LackOfFit:
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.lack_of_fit(best, NoiseFloor(0.01, 0.01, 30, np.array([0.01]), np.array([2.5]), "replicates")).p > 0.05
+    >>> jsl.uncertainty.lack_of_fit(best, NoiseFloor(0.01, 0.01, 30, np.array([0.01]), np.array([2.5]), "replicates")).p > 0.05
     True
 
     Source: the classic F test of lack of fit against pure error (Draper and Smith 1998, section 2.1).
@@ -150,7 +153,11 @@ def lack_of_fit(fit: Fit | Ensemble, floor: NoiseFloor) -> LackOfFit:
     point = point_of(fit, "lack_of_fit()")
     at = evidence(point)
     if not at.fit.problem.objective.log:
-        raise TypeError(f"lack_of_fit() is about ln L; {type(at.fit.problem.objective).__name__} is not")
+        raise refuse_type(
+            f"lack_of_fit(): {type(at.fit.problem.objective).__name__} is not about ln L",
+            why="a noise floor is the scatter of ln L",
+            change="a fit with a logarithmic objective, such as objectives.LogSquared()",
+        )
     law, rows = at.fit.problem.law, np.flatnonzero(at.rows) if at.rows.dtype == bool else at.rows
     cell = cells(at.fit.problem.runs, [*law.columns, *dict.fromkeys(dict(law.groups).values())], "lack_of_fit()")[rows]
     means = [(len(g), float(np.mean(g))) for g in _split(cell, at.residual)]
@@ -170,7 +177,9 @@ def lack_of_fit(fit: Fit | Ensemble, floor: NoiseFloor) -> LackOfFit:
 def _of_checkpoints(runs: Runs, last: int) -> NoiseFloor:
     """About the line in ln of the place through the last checkpoints of each run."""
     if last < 3:
-        raise ValueError(f"noise_floor(last={last}): a line and a scatter need at least 3 checkpoints")
+        raise refuse(
+            f"noise_floor(last={last})", why="the scatter is about a line through the last checkpoints", change="at least 3"
+        )
     place = next((np.log(np.maximum(runs[c], 1e-300)) for c in ("step", "D") if c in runs.columns), None)
     if "run" not in runs.groups or place is None:
         raise refuse(

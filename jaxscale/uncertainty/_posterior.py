@@ -24,7 +24,7 @@ from ..fitting._problem import all_parameters
 from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import evaluate
 from ..ground._compiled import compiled
-from ..ground._errors import warn
+from ..ground._errors import nearest, refuse, refuse_type, warn
 from ..ground._life import saying
 from ..ground._robust import robust_scale
 from ._covariance import noise_scale
@@ -52,7 +52,7 @@ def posterior(
     *,
     chains: int = 4,
     noise: str = "student",
-    scale: tuple[float, float] | None = None,
+    noise_prior: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> Ensemble:
     """Draws from the posterior of a fit's law and runs: an ensemble, parameters `(chains * draws,)` in the law's units.
@@ -60,29 +60,33 @@ def posterior(
     `interval`, `allocate`, `predict` and `report` take it like an ensemble of refits; `.work` says how the chains went, and
     a warning says when they should not be used: R-hat above 1.01, divergences in more than 2 of 1,000 draws.
 
-    Priors are those of the law's parameters (`law.prior`), and of the noise scale, relative to the target, as `scale` says:
+    Priors are those of the law's parameters (`law.prior`), and of the noise scale, relative to the target, as `noise_prior` says:
     its median and the standard deviation of its ln. The weak ones are normal: ln of a positive parameter around 0 with
     standard deviation 10, a real one around 0 with 1,000, ln of the scale around -5 with 2.5; fractions and shares are
     uniform. Needs the extra `bayes`. Raises TypeError where the law's value is a likelihood.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla.prior(E=(1.7, 0.2)), jsl.datasets.load("simulated"), starts=32)
-    >>> len(jsl.posterior(best, 1_000, chains=4))
+    >>> len(jsl.uncertainty.posterior(best, 1_000, chains=4))
     4000
 
     Source: Hoffman and Gelman 2014 (NUTS); Gelman et al. 2013, section 11.4 (split R-hat). Priors and coordinates are ours.
     """
     point = point_of(fit, "posterior()")
     if noise not in NOISES:
-        raise ValueError(f"noise={noise!r}: there is {', '.join(NOISES)}")
+        raise refuse(f"posterior(): noise={noise!r}", why="a typing slip", change=nearest(str(noise), NOISES).strip())
     at = evidence(point)
     if not at.fit.problem.objective.observes:
-        raise TypeError("posterior() needs a law that is compared with a target; NegLogLik has none")
+        raise refuse_type(
+            "posterior(): NegLogLik has no target",
+            why="a likelihood of one's own has no noise to sample",
+            change="a law that is compared with a target, and an objective of residuals",
+        )
     if at.clusters(None) is not None:
         warn("posterior(): rows of a run count as independent, and intervals come out too narrow; use interval(fit) by clusters")
     keys = np.random.SeedSequence([seed, 2]).generate_state(2 * chains, np.uint32).reshape(chains, 2)
     import_module("blackjax")  # where nothing is traced: it computes constants
-    given = Given.of(at, scale)
+    given = Given.of(at, noise_prior)
     with saying(f"posterior of {at.job.law.name}: compiling, then {chains} chains"):
         own = {"layout": at.job.layout, "noise": noise, "draws": draws}
         found = on_device(lambda: jax.device_get(_chains(at.job.law, keys, given, **own)))

@@ -23,6 +23,7 @@ from ..fitting._problem import check_central
 from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import arguments
 from ..ground._compiled import compiled
+from ..ground._errors import check_level, refuse
 from ..ground._interval import Interval
 from ..ground._tails import student, students
 from ..ground._trees import to_numpy
@@ -92,12 +93,13 @@ def prediction_interval(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.prediction_interval(best, N=1e11, D=2e12)
+    >>> jsl.uncertainty.prediction_interval(best, N=1e11, D=2e12)
     1.871 (1.835 to 1.908, 95% new run)
 
     Source: the usual prediction interval of regression, with the degrees of freedom of Satterthwaite 1946 where noise is
     given; the noise at the predicted loss is that of `spread` (ours).
     """
+    check_level("prediction_interval()", level)
     return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise).interval(level)
 
 
@@ -125,7 +127,11 @@ def predictive(
     draws = None
     if kind == "percentile":
         if isinstance(fit, Ensemble) and by is not None:
-            raise ValueError(f"by={by!r}: this ensemble was drawn by {fit.by!r}; give by to bootstrap(...)")
+            raise refuse(
+                f"by={by!r}: this ensemble was drawn by {fit.by!r}",
+                why="what is resampled is decided when it is drawn",
+                change=f"bootstrap(fit, by={by!r})",
+            )
         refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
         with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
             inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))

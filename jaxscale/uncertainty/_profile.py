@@ -25,7 +25,7 @@ from ..fitting._run import asking
 from ..formula._law import Law
 from ..formula._params import Param
 from ..ground._compiled import compiled
-from ..ground._errors import nearest, warn
+from ..ground._errors import check_level, nearest, refuse, refuse_type, warn
 from ..ground._interval import Interval
 from ..ground._life import alive, saying
 from ..ground._tails import student
@@ -73,22 +73,31 @@ def profile_likelihood(
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    >>> jsl.profile_likelihood(best, "alpha").interval
+    >>> jsl.uncertainty.profile_likelihood(best, "alpha").interval
     0.352 (0.3355 to 0.3685, 95% profile)
 
     Source: Venzon and Moolgavkar 1988; the scale for M-estimators: Schrader and Hettmansperger 1980.
     """
+    check_level("profile_likelihood()", level)
     point = point_of(fit, "profile_likelihood()")
     at = evidence(point)
     quantity, natural = _quantity(at.fit.problem.law, of, log)
     values, slopes = slopes_of([at], quantity)
     if not isinstance(values, np.ndarray) or values.shape != (1,):
-        raise TypeError("profile_likelihood() needs one number: a scalar parameter, or a function that returns a scalar")
+        raise refuse_type(
+            "profile_likelihood(): more than one number",
+            why="a vector of parameters, or a function that returns an array",
+            change="a scalar parameter, or a function that returns a scalar",
+        )
     centre, slope = float(values[0]), slopes[0]
     inverse, tau = inverse_hessian(at), noise_scale(at)
     reach = float(np.sqrt(max(slope @ inverse @ slope, 0.0)))  # distance at which the objective rises by one half
     if not reach > 0:
-        raise ValueError("profile_likelihood(): the quantity does not depend on any free parameter that the runs determine")
+        raise refuse(
+            "profile_likelihood(): the quantity depends on no free parameter that the runs determine",
+            why="its parameters are fixed, or at an edge",
+            change="another quantity, or a law with fewer fixed parameters",
+        )
     t = student(0.5 + 0.5 * level, float(max(at.spare, 1)))
     low = high = 1.5 * t * np.sqrt(tau) * reach
     for _ in range(_ROUNDS):
@@ -124,7 +133,11 @@ def _quantity(law: Law, of: str | Callable[[Law], Any], log: bool) -> tuple[Call
     if not isinstance(of, str):
         return (lambda own: jnp.log(of(own)) if log else jnp.asarray(of(own))), (np.exp if log else np.asarray)
     if of not in law.free:
-        raise TypeError(f"profile_likelihood(): {law.name} has no free parameter {of!r}.{nearest(of, law.free)}")
+        raise refuse_type(
+            f"profile_likelihood(): {law.name} has no free parameter {of!r}",
+            why="a typing slip, or it is fixed or tied",
+            change=nearest(of, law.free).strip(),
+        )
     spec = law.free[of]
     return Parameter(of, spec), lambda value: unlinked(spec, value)
 

@@ -144,7 +144,7 @@ def test_steps_of_clusters_go_to_their_own_units_beside_a_helper():
     run = np.repeat(list("abcdefuvwxyz"), 2)
     z = z + 0.3 * np.repeat(np.random.default_rng(7).standard_normal(12), 2)
     table = jsl.Runs.from_columns(y=other, z=z, target="z", units={"z": Number}, groups={"run": run})
-    helped = jsl.with_helper(table, 3.0)  # far from the line: its own step is no small one
+    helped = table.with_helper(3.0)  # far from the line: its own step is no small one
     link = jsl.fit(second, helped, objective=Squared(), starts=4)
     forecast = jsl.chain(straight(line, x, y), link).forecast(x=4.0)
     at = float(forecast.stages[0].point)
@@ -335,7 +335,7 @@ def test_losses_per_token_of_two_tokenizers_are_refused():
 def test_a_helper_point_is_in_every_refit_and_adds_no_width(worlds):
     made, losses, _ = worlds
     _, scores, columns, _ = made[1]
-    helped = jsl.with_helper(scores, 0.97, weight=100.0)
+    helped = scores.with_helper(0.97, weight=100.0)
     assert len(helped) == 41
     assert helpers(helped).sum() == 1
     assert "1 helper point added: score 0.97 at L = 1e-06, of weight 100" in helped.remarks
@@ -354,13 +354,13 @@ def test_a_helper_point_is_in_every_refit_and_adds_no_width(worlds):
     tasks = jsl.Runs.from_columns(
         L=scores["L"], score=scores["score"], target="score", groups={"task": np.tile(["a", "b"], 20)}, units=SCORE
     )
-    assert list(jsl.with_helper(tasks, by="task")["task"][-2:]) == ["a", "b"]
+    assert list(tasks.with_helper(per="task")["task"][-2:]) == ["a", "b"]
     with pytest.raises(jsl.InputError, match=r"(?s)columns N, D.*from_columns\(L=loss"):
-        jsl.with_helper(made[1][0])
+        made[1][0].with_helper()
     with pytest.raises(jsl.InputError, match="has its helper points"):
-        jsl.with_helper(helped)
-    with pytest.raises(jsl.InputError, match="at=0"):
-        jsl.with_helper(scores, at=0.0)
+        helped.with_helper()
+    with pytest.raises(jsl.InputError, match="loss=0"):
+        scores.with_helper(loss=0.0)
 
 
 def resamples(fit, kind, by):
@@ -376,7 +376,7 @@ def test_every_kind_of_resample_keeps_helper_points_as_they_are(kind, by):
     x, y, _, _ = lines(40)
     task = np.tile([f"t{i}" for i in range(10)], 4)
     plain = jsl.Runs.from_columns(y=x + 0.1, z=y, target="z", units={"z": Number}, groups={"task": task})
-    helped = jsl.with_helper(plain, 0.8, weight=10.0, by="task")
+    helped = plain.with_helper(0.8, weight=10.0, per="task")
     fits = [jsl.fit(second, t, objective=Squared(), starts=4) for t in (plain, helped)]
     (weights, _), (own, others) = (resamples(f, kind, by) for f in fits)
     if kind in ("pairs", "bayes"):
@@ -401,13 +401,13 @@ def test_a_helper_point_is_no_run_in_the_noise_of_new_models():
     table = jsl.Runs.from_columns(y=other, z=z, **columns)
     sd = np.sqrt(np.sum((z - c - d * other) ** 2) / 12)
     for weight in (1.0, 10.0, 100.0):
-        helped = jsl.with_helper(table, c + d * 1e-6, weight=weight)
+        helped = table.with_helper(c + d * 1e-6, weight=weight)
         link = jsl.fit(law, helped, objective=Squared(), starts=4)
         e = evidence(link)
         assert e.spare == 12
         assert e.precision[e.real].mean() == pytest.approx(1.0)
         np.testing.assert_allclose(noise([e], np.array([[1.2, 0.8]])), [[sd, sd]], rtol=1e-6)
-        found = jsl.prediction_interval(link, 2.0)
+        found = jsl.uncertainty.prediction_interval(link, 2.0)
         alone = jsl.interval(link, of=lambda law: law(2.0))
         variances = [((i.high - i.low) / 2 / stats.t.ppf(0.975, 12)) ** 2 for i in (found, alone)]
         assert variances[0] - variances[1] == pytest.approx(sd**2)
@@ -423,7 +423,7 @@ def flat_link(weight):
     table = jsl.Runs.from_columns(y=x, z=z, target="z", units={"z": Number})
     if weight is not None:
         slope, constant = np.polyfit(x, z, 1)
-        table = jsl.with_helper(table, constant + slope * 1e-6, weight=weight)
+        table = table.with_helper(constant + slope * 1e-6, weight=weight)
     return jsl.fit(second, table, objective=Squared(), starts=4)
 
 
@@ -443,7 +443,7 @@ def test_a_best_score_at_its_edge_has_no_narrow_interval(worlds):
         boots = [jsl.bootstrap(f, 200) for f in (loss, link)]
     drawn = jsl.chain(*boots).forecast(**columns)
     np.testing.assert_allclose([drawn.interval.low, drawn.interval.high], [[0, 0], [1, 1]])
-    meant = jsl.fit(law, jsl.with_helper(scores), objective=Squared(), starts=8)
+    meant = jsl.fit(law, scores.with_helper(), objective=Squared(), starts=8)
     assert meant.certificate.at_bound == ("top",)
     assert np.all(np.diff(np.stack(list(jsl.chain(loss, meant).forecast(**columns).interval)[::2]), axis=0) < 0.1)
 
@@ -474,7 +474,7 @@ def test_tasks_that_are_mostly_noise_are_named(worlds):
         groups={"run": np.tile(model, 2), "task": np.repeat(list(tables), 60)},
         units=SCORE,
     )
-    found = jsl.task_signal(checkpoints, last=5)
+    found = jsl.selection.task_signal(checkpoints, last=5)
     assert found.weak == ("noisy",)
     assert "too little to predict" in repr(found).splitlines()[1]
     last = tables["good"].reshape(6, 10)[:, -5:]
@@ -487,7 +487,7 @@ def test_tasks_that_are_mostly_noise_are_named(worlds):
     link = jsl.fit(laws.accuracy_above_chance.fix(chance=0.25, top=1.0), flat, objective=Squared(), starts=8)
     assert any("of its noise: too little to predict" in r for r in jsl.chain(losses[0], link).remarks)
     with pytest.raises(jsl.InputError, match=r"(?s)no group column 'task'.*groups="):
-        jsl.task_signal(made[0][1])
+        jsl.selection.task_signal(made[0][1])
 
 
 def checkpoints_of(rng, models, level, count=5):
@@ -502,11 +502,11 @@ def checkpoints_of(rng, models, level, count=5):
 def test_pure_noise_is_no_signal_however_many_models_there_are(models):
     """400 tasks: at a rate of 98 %, fewer than 380 flagged in 1 of 2,000 studies."""
     rng = np.random.default_rng(models)
-    noise = jsl.task_signal(checkpoints_of(rng, models, np.zeros(models)))
+    noise = jsl.selection.task_signal(checkpoints_of(rng, models, np.zeros(models)))
     assert stats.binom.cdf(379, 400, 0.98) < 5e-4
     assert len(noise.weak) >= 380
     level = 0.06 * (np.arange(models) - (models - 1) / 2) / np.std(np.arange(models), ddof=1)
-    clear = jsl.task_signal(checkpoints_of(rng, models, level))
+    clear = jsl.selection.task_signal(checkpoints_of(rng, models, level))
     assert clear.weak == ()
     assert np.mean(list(clear.variance.values())) == pytest.approx(9.0, rel=0.15)  # .06 against .02, squared
     if models == 40:  # the ratio as published would call nearly all of them clear
@@ -547,7 +547,7 @@ def test_narrow_deltas_are_refitted():
 
 # -- one law of two ----------------------------------------------------------------------------------------------------
 def test_two_laws_in_one():
-    both = jsl.joint(laws.chinchilla, laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
+    both = laws.chinchilla.then(laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
     truth = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.35, "beta": 0.37, "a": -0.6, "b": 0.9}
     N, D = (v.ravel() for v in np.meshgrid(np.geomspace(5e7, 1e10, 7), np.geomspace(1e9, 4e11, 7)))
     score = both(N, D, **truth)
@@ -560,9 +560,9 @@ def test_two_laws_in_one():
     assert again.function == both.function
     assert repr(again) == repr(both)
     with pytest.raises(jsl.InputError, match=r"(?s)both have E, alpha.*other letters"):
-        jsl.joint(laws.chinchilla, laws.power_law)
+        laws.chinchilla.then(laws.power_law)
     with pytest.raises(jsl.InputError, match=r"(?s)gives nats/token, C is FLOP"):
-        jsl.joint(laws.chinchilla, laws.benchmark_sigmoid)
+        laws.chinchilla.then(laws.benchmark_sigmoid)
 
 
 # -- worked examples on tables -----------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ def test_every_entry_says_where_it_comes_from():
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="Did you mean 'hoffmann2022'"):
         jsl.datasets.load("hoffman2022")
-    with pytest.raises(ValueError, match="there is default, all"):
+    with pytest.raises(ValueError, match="There is: all, default"):
         jsl.datasets.load("misfitting", rows="last")
 
 

@@ -169,7 +169,7 @@ def test_differences_name_what_changed(frozen, smooth):
 
 
 def test_it_is_the_prediction_interval_and_the_interval_of_the_curve(frozen, smooth, simulated):
-    own = jsl.prediction_interval(smooth, **BIG)
+    own = jsl.uncertainty.prediction_interval(smooth, **BIG)
     np.testing.assert_allclose(list(frozen.run), list(own), rtol=1e-14)
     np.testing.assert_allclose(list(frozen.curve), list(jsl.interval(smooth, of=lambda law: law(**BIG), log=True)), rtol=1e-12)
     boot = jsl.bootstrap(simulated, 300)
@@ -177,7 +177,7 @@ def test_it_is_the_prediction_interval_and_the_interval_of_the_curve(frozen, smo
     many = jsl.forecast(boot, level=0.9, **grid)
     assert many.centre.shape == (3, 2)
     assert many.settings["refits"] == {"count": 300, "kind": "pairs", "by": "rows", "seed": 0}
-    np.testing.assert_allclose(many.run.low, jsl.prediction_interval(boot, level=0.9, **grid).low, rtol=1e-12)
+    np.testing.assert_allclose(many.run.low, jsl.uncertainty.prediction_interval(boot, level=0.9, **grid).low, rtol=1e-12)
     curve = jsl.interval(boot, of=lambda law: law(**grid), level=0.9)
     np.testing.assert_allclose(many.curve.low, curve.low, rtol=1e-6)
     np.testing.assert_allclose(many.curve.high, curve.high, rtol=1e-6)
@@ -215,14 +215,14 @@ def test_a_measured_noise_replaces_the_residuals(smooth, frozen, tmp_path):
     assert float(own.noise) == 0.002
     assert float(own.scale) == pytest.approx(np.hypot(float(frozen.deviation), 0.002))
     assert own.settings["noise"] == "given"
-    floor = jsl.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
+    floor = jsl.uncertainty.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
     many = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12, noise=floor)
     again = jsl.Forecast.load(many.save(tmp_path))
     np.testing.assert_array_equal(again.dof, many.dof)
     assert again.digest == many.digest
     z = np.log(1.88) - many.centre
     crps = [s * student_crps(v / s, k) for v, s, k in zip(z, many.scale, many.dof, strict=True)]
-    np.testing.assert_allclose(jsl.score(again, [1.88, 1.88]).crps, crps, rtol=1e-12)
+    np.testing.assert_allclose(again.score([1.88, 1.88]).crps, crps, rtol=1e-12)
     with pytest.raises(ValueError, match="noise=-1"):
         jsl.forecast(smooth, **BIG, noise=-1)
 
@@ -254,7 +254,7 @@ def test_crps_is_its_integral(dof):
 
 def test_a_score_by_hand(frozen):
     own = by_hand(frozen)
-    score = jsl.score(own, 2.02)
+    score = own.score(2.02)
     error = np.log(1.01)
     assert score.error == pytest.approx(error, rel=1e-12)
     assert score.relative == pytest.approx(0.01, rel=1e-12)
@@ -267,19 +267,19 @@ def test_a_score_by_hand(frozen):
     below = integrate.quad(lambda x: law.cdf(x) ** 2, at - 1, at, epsabs=1e-13, points=[np.log(2)])[0]
     above = integrate.quad(lambda x: law.sf(x) ** 2, at, at + 1, epsabs=1e-13)[0]
     assert score.crps == pytest.approx(below + above, rel=1e-6)
-    assert not jsl.score(own, 2.03).inside
-    assert jsl.score(own, 2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
+    assert not own.score(2.03).inside
+    assert own.score(2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
     assert "+1.00%, inside its 95% interval, 2.5 times the noise of a run; no change: 13.86%" in repr(score)
-    assert "not run yet" in repr(jsl.score(own, np.nan))
+    assert "not run yet" in repr(own.score(np.nan))
 
 
 def test_scores_without_a_scale(frozen):
     """An interval without an end is always right and its CRPS infinite; a forecast without doubt has |error|."""
     run = jsl.Interval(0.0, 2.0, np.inf, 0.95, "new run")
-    wide = jsl.score(by_hand(frozen, deviation=np.array(np.inf), run=run, curve=run), 2.02)
+    wide = by_hand(frozen, deviation=np.array(np.inf), run=run, curve=run).score(2.02)
     assert bool(wide.inside)
     assert wide.crps == np.inf
-    sure = jsl.score(by_hand(frozen, deviation=np.array(0.0), noise=np.array(0.0)), 2.02, noise=0.01)
+    sure = by_hand(frozen, deviation=np.array(0.0), noise=np.array(0.0)).score(2.02, noise=0.01)
     assert sure.crps == pytest.approx(np.log(1.01))
 
 
@@ -293,27 +293,27 @@ def test_infinite_intervals_survive_the_file(frozen, tmp_path):
 
 def test_a_score_is_refused_where_it_means_nothing(frozen):
     with pytest.raises(jsl.InputError, match=r"shape \(2,\) observed, for a forecast of one run"):
-        jsl.score(frozen, [1.8, 1.9])
+        frozen.score([1.8, 1.9])
     with pytest.raises(jsl.InputError, match=r"(?s)-1 observed.*nan for those"):
-        jsl.score(frozen, -1.0)
+        frozen.score(-1.0)
     with pytest.raises(jsl.InputError, match="inf observed"):
-        jsl.score(frozen, np.inf)
+        frozen.score(np.inf)
 
 
 def test_a_run_that_was_not_made_as_announced(frozen, smooth):
     """Its own D: the centre moves along the frozen law, the widths stay."""
-    own = jsl.score(frozen, 1.88, D=2.4e12)
+    own = frozen.score(1.88, D=2.4e12)
     assert own.predicted == pytest.approx(float(smooth.law(1e11, 2.4e12)), rel=1e-12)
     assert own.error == pytest.approx(np.log(1.88 / float(smooth.law(1e11, 2.4e12))), rel=1e-9)
     assert "D up to 0.2 off what was announced" in own.remarks[0]
-    assert jsl.score(frozen, 1.88, **BIG).remarks == ()
+    assert frozen.score(1.88, **BIG).remarks == ()
     with pytest.raises(jsl.InputError, match="D is up to 10 times off"):
-        jsl.score(frozen, 1.88, D=2e11)
+        frozen.score(1.88, D=2e11)
     with pytest.raises(jsl.InputError, match="U was not announced"):
-        jsl.score(frozen, 1.88, U=2e11)
+        frozen.score(1.88, U=2e11)
     moved = dataclasses.replace(frozen, params={**frozen.params, "E": np.array(1.5)})
     with pytest.raises(jsl.InputError, match=r"(?s)was frozen.*law was changed"):
-        jsl.score(moved, 1.88, D=2.4e12)
+        moved.score(1.88, D=2.4e12)
 
 
 def test_a_law_that_nobody_can_import_is_scored(smooth, tmp_path):
@@ -335,10 +335,10 @@ def test_a_law_that_nobody_can_import_is_scored(smooth, tmp_path):
     fit = jsl.fit(mine, smooth.problem.runs, objective=jsl.objectives.LogSquared(), starts=32)
     again = jsl.Forecast.load(jsl.forecast(fit, **BIG).save(tmp_path))
     assert "A / N**alpha" in again.law["formula"]
-    assert bool(jsl.score(again, 1.88).inside)
+    assert bool(again.score(1.88).inside)
     with pytest.raises(jsl.InputError, match=r"(?s)<locals>.mine is not at hand.*law="):
-        jsl.score(again, 1.88, D=2.1e12)
-    own = jsl.score(again, 1.88, D=2.1e12, law=mine)
+        again.score(1.88, D=2.1e12)
+    own = again.score(1.88, D=2.1e12, law=mine)
     assert own.predicted == pytest.approx(float(fit.law(1e11, 2.1e12)), rel=1e-12)
 
 
@@ -348,7 +348,7 @@ def test_a_file_of_data_imports_nothing(frozen):
     import sys
 
     with pytest.raises(jsl.InputError, match="antigravity:fly is not at hand"):
-        jsl.score(other, 1.88, D=2.1e12)
+        other.score(1.88, D=2.1e12)
     assert "antigravity" not in sys.modules
 
 
@@ -363,17 +363,17 @@ def test_groups_are_announced_by_label():
     both = jsl.forecast(fit, N=1e11, D=1e12, family=["a", "d"])
     again = jsl.Forecast(**{f.name: getattr(both, f.name) for f in dataclasses.fields(both)})
     np.testing.assert_allclose(np.exp(both.centre), [float(fit.law(1e11, 1e12, family=f)) for f in "ad"], rtol=1e-12)
-    score = jsl.score(again, [1.6, 2.2], D=1.1e12)
+    score = again.score([1.6, 2.2], D=1.1e12)
     np.testing.assert_allclose(score.predicted, [float(fit.law(1e11, 1.1e12, family=f)) for f in "ad"], rtol=1e-12)
     with pytest.raises(jsl.InputError, match="family is not given"):
         jsl.forecast(fit, N=1e11, D=1e12)
-    held = jsl.hindsight(fit)
+    held = jsl.forecasts.hindsight(fit)
     assert len(held.rows) == 4  # the same size in each family
     assert held.observed == pytest.approx(loss[8])
     alone = only(fit, (family != "d") | (n * d > 1e21))
     fit = jsl.fit(chinchilla.per(E="family"), alone, objective=jsl.objectives.LogSquared(), starts=32)
     with pytest.raises(jsl.InputError, match="no run of family 'd' is left"):
-        jsl.hindsight(fit)
+        jsl.forecasts.hindsight(fit)
     assert jsl.report(fit).endswith("not known, without the largest run no run of family 'd' is left")
 
 
@@ -382,17 +382,17 @@ def test_groups_are_announced_by_label():
 
 def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     with pytest.raises(jsl.InputError, match="no directory"):
-        jsl.ledger(tmp_path / "nothing")
+        jsl.forecasts.ledger(tmp_path / "nothing")
     one = by_hand(frozen, date="2026-01-01T00:00:00+00:00")
     many = dataclasses.replace(jsl.forecast(smooth, N=[1e11, 2e11, 4e11], D=2e12), date="2026-01-02T00:00:00+00:00")
     open_ = dataclasses.replace(frozen, date="2026-01-03T00:00:00+00:00")
     for own in (many, open_, one):
         own.save(tmp_path)
-    jsl.score(one, 2.05).save(tmp_path)
-    path = jsl.score(many, [np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
-    jsl.score(many, [np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
+    one.score(2.05).save(tmp_path)
+    path = many.score([np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
+    many.score([np.exp(many.centre[0]), np.nan, np.nan]).save(tmp_path)
     assert len(path.read_text().splitlines()) == 2  # the same score again is no second line
-    book = jsl.ledger(tmp_path)
+    book = jsl.forecasts.ledger(tmp_path)
     assert (len(book), book.hits, book.count) == (3, 1, 2)
     low, share, high = book.rate
     proper = stats.binomtest(1, 2).proportion_ci(method="exact")
@@ -404,10 +404,10 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open")
     assert lines[3].endswith("open")
     # runs that were open may be added, what was entered may not be changed
-    jsl.score(many, [np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
-    assert jsl.ledger(tmp_path).count == 3
+    many.score([np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
+    assert jsl.forecasts.ledger(tmp_path).count == 3
     with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*measured again"):
-        jsl.score(one, 2.01).save(tmp_path)
+        one.score(2.01).save(tmp_path)
 
 
 def test_a_miss_stays_a_miss(smooth, tmp_path):
@@ -415,7 +415,7 @@ def test_a_miss_stays_a_miss(smooth, tmp_path):
     frozen = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12)
     frozen.save(tmp_path)
     seen = np.array([1.002 * frozen.run.high[0], np.nan])
-    miss, hit = jsl.score(frozen, seen), jsl.score(frozen, seen, D=1.1e12)
+    miss, hit = frozen.score(seen), frozen.score(seen, D=1.1e12)
     assert not miss.inside[0]
     assert hit.inside[0]
     path = miss.save(tmp_path)
@@ -423,18 +423,18 @@ def test_a_miss_stays_a_miss(smooth, tmp_path):
     with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*by its columns the forecast is"):
         hit.save(tmp_path)
     with pytest.raises(jsl.InputError, match="in multiples of its noise"):
-        jsl.score(frozen, seen, noise=0.5).save(tmp_path)
+        frozen.score(seen, noise=0.5).save(tmp_path)
     assert path.read_bytes() == before
-    assert jsl.ledger(tmp_path).hits == 0
+    assert jsl.forecasts.ledger(tmp_path).hits == 0
     # a run that was open may have columns of its own; those of the other stay as announced
-    later = jsl.score(frozen, [seen[0], float(smooth.law(2e11, 2.1e12))], D=[2e12, 2.1e12])
+    later = frozen.score([seen[0], float(smooth.law(2e11, 2.1e12))], D=[2e12, 2.1e12])
     later.save(tmp_path)
-    book = jsl.ledger(tmp_path)
+    book = jsl.forecasts.ledger(tmp_path)
     assert (book.hits, book.count, book.problems) == (1, 2, ())
     # a line that was added by other means does not count
-    both = jsl.score(frozen, later.observed, D=[1.1e12, 2.1e12]).save(tmp_path / "other").read_bytes()
+    both = frozen.score(later.observed, D=[1.1e12, 2.1e12]).save(tmp_path / "other").read_bytes()
     path.write_bytes(path.read_bytes() + both)
-    book = jsl.ledger(tmp_path)
+    book = jsl.forecasts.ledger(tmp_path)
     assert (book.hits, book.count) == (1, 2)
     assert f"the forecast {frozen.digest[:8]} was scored again on" in book.problems[0]
 
@@ -443,12 +443,12 @@ def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
     kept, altered, lost = (dataclasses.replace(frozen, note=n) for n in ("kept", "altered", "lost"))
     paths = [own.save(tmp_path) for own in (kept, altered, lost)]
     for own in (kept, altered, lost):
-        jsl.score(own, 1.88).save(tmp_path)
+        own.score(1.88).save(tmp_path)
     paths[1].write_text(paths[1].read_text().replace("altered", "guessed"))
     paths[2].unlink()
     (tmp_path / "copy.json").write_bytes(paths[0].read_bytes())
     (tmp_path / "other.json").write_text("{}")
-    book = jsl.ledger(tmp_path)
+    book = jsl.forecasts.ledger(tmp_path)
     assert (len(book), book.count) == (1, 1)
     said = "\n".join(book.problems)
     assert "altered after it was frozen: in about" in said
@@ -461,11 +461,11 @@ def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
     scores = tmp_path / "scores.jsonl"
     whole = scores.read_bytes()
     scores.write_bytes(whole[:-30])  # an append that was interrupted
-    assert any("line 3 was cut short or altered" in p for p in jsl.ledger(tmp_path).problems)
-    jsl.score(lost, 1.88).save(tmp_path)  # goes to a line of its own
-    assert sum(f"{lost.digest[:8]}" in p for p in jsl.ledger(tmp_path).problems) == 1
+    assert any("line 3 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems)
+    lost.score(1.88).save(tmp_path)  # goes to a line of its own
+    assert sum(f"{lost.digest[:8]}" in p for p in jsl.forecasts.ledger(tmp_path).problems) == 1
     scores.write_bytes(whole.replace(b'"inside":true', b'"inside":false', 1))
-    assert any("line 1 was cut short or altered" in p for p in jsl.ledger(tmp_path).problems)
+    assert any("line 1 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems)
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 1), (1, 1), (0, 7), (5, 7), (19, 20)])
@@ -481,7 +481,7 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
     runs = smooth.problem.runs
     compute = 6 * runs["N"] * runs["D"]
     for within, kept in ((1.0, np.arange(60) != np.argmax(compute)), (1.05, compute < 9.9e20)):
-        own = jsl.hindsight(smooth, within=within)
+        own = jsl.forecasts.hindsight(smooth, factor=within)
         fit = jsl.fit(chinchilla, runs.where(kept), objective=jsl.objectives.LogSquared(), starts=32)
         for name, value in fit.params.items():
             np.testing.assert_allclose(own.fit.params[name], value, rtol=1e-6)
@@ -492,9 +492,9 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
         assert own.observed == pytest.approx(runs["loss"][top], rel=1e-14)
         assert own.error == pytest.approx(np.log(own.observed / own.predicted), rel=1e-9)
         assert own.ratio == pytest.approx(compute[top] / compute[kept].max())
-        np.testing.assert_allclose(list(own.interval), list(jsl.prediction_interval(fit, **there)), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"within=0\.5"):
-        jsl.hindsight(smooth, within=0.5)
+        np.testing.assert_allclose(list(own.interval), list(jsl.uncertainty.prediction_interval(fit, **there)), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"factor=0\.5"):
+        jsl.forecasts.hindsight(smooth, factor=0.5)
 
 
 def test_replicates_and_whole_runs_go_with_it(smooth):
@@ -503,21 +503,21 @@ def test_replicates_and_whole_runs_go_with_it(smooth):
     d = np.concatenate([np.tile(np.geomspace(3e9, 9e10, 4), 6), [2e11, 2e11]])
     runs = jsl.simulate(truth, {"N": n, "D": d}, noise=0.004)
     fit = jsl.fit(chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=32)
-    own = jsl.hindsight(fit, within=1.0)
+    own = jsl.forecasts.hindsight(fit, factor=1.0)
     assert own.rows == (24, 25)
     assert own.observed == pytest.approx(np.sqrt(runs["loss"][24] * runs["loss"][25]))
-    single = jsl.prediction_interval(own.fit, N=1e10, D=2e11)
+    single = jsl.uncertainty.prediction_interval(own.fit, N=1e10, D=2e11)
     assert np.log(own.interval.high / own.interval.low) < np.log(single.high / single.low)  # of a mean of two
 
     names = np.append(np.repeat([f"r{i}" for i in range(6)], 4), ["r0", "big"])
     both = jsl.Runs.from_columns(N=n, D=d, loss=runs["loss"], run=names)
     fit = jsl.fit(chinchilla, both, objective=jsl.objectives.LogSquared(), starts=32)
-    own = jsl.hindsight(fit)
+    own = jsl.forecasts.hindsight(fit)
     assert own.rows == (0, 1, 2, 3, 24, 25)  # the rows of r0, too
     assert own.interval.kind == "new run"
     few = jsl.Runs.from_columns(N=n, D=d, loss=runs["loss"], run=np.where(n > 1e9, "big", names))
     fit = jsl.fit(chinchilla, few, objective=jsl.objectives.LogSquared(), starts=32)
-    own = jsl.hindsight(fit)
+    own = jsl.forecasts.hindsight(fit)
     assert np.isnan(own.interval.high)
     assert str(own).endswith("(5 runs would be needed for an interval)")
 
@@ -526,12 +526,12 @@ def test_the_report_ends_with_it(smooth, simulated):
     text = jsl.report(smooth)
     assert rows_digest(smooth.problem.runs)[:16] in text
     last = text.splitlines()[-1]
-    assert last == str(jsl.hindsight(smooth))
+    assert last == str(jsl.forecasts.hindsight(smooth))
     assert "(C = 1e21 FLOP, 3.98 times the next)" in last
-    low, _, high = jsl.hindsight(smooth).interval
+    low, _, high = jsl.forecasts.hindsight(smooth).interval
     assert last.endswith(f"(inside its 95 % interval, ±{100 * (np.sqrt(high / low) - 1):.2g} %)")
     boot = jsl.bootstrap(simulated, 50)
-    assert jsl.report(boot).splitlines()[-1] == str(jsl.hindsight(simulated))
+    assert jsl.report(boot).splitlines()[-1] == str(jsl.forecasts.hindsight(simulated))
 
 
 def test_a_run_that_was_spoilt_is_missed(smooth):
@@ -539,7 +539,7 @@ def test_a_run_that_was_spoilt_is_missed(smooth):
     loss = np.array(runs["loss"])
     loss[np.argmax(runs["N"] * runs["D"])] *= 1.1
     fit = jsl.fit(chinchilla, dataclasses.replace(runs, target=loss), objective=jsl.objectives.LogSquared(), starts=32)
-    own = jsl.hindsight(fit)
+    own = jsl.forecasts.hindsight(fit)
     assert not own.inside
     assert own.relative == pytest.approx(0.1, abs=0.02)
     assert "(OUTSIDE its 95 % interval, ±" in str(own)
@@ -566,12 +566,12 @@ def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
     y = 0.1 + 0.3 * x + 0.01 * np.random.default_rng(0).standard_normal(24)
     runs = jsl.Runs.from_columns(x=x, y=y, target="y", units={"y": jsl.units.Number})
     fit = jsl.fit(line, runs, objective=jsl.objectives.Squared(), starts=16)
-    own = jsl.hindsight(fit)
+    own = jsl.forecasts.hindsight(fit)
     b, a = np.polyfit(x[:-1], y[:-1], 1)
     assert own.error == pytest.approx(y[-1] - a, abs=1e-8)
     assert f"(x = 0) within {abs(own.error):.2g} number (" in str(own)
     frozen = jsl.forecast(fit, x=1.0)
-    score = jsl.score(frozen, 0.45)
+    score = frozen.score(0.45)
     b, a = np.polyfit(x, y, 1)
     assert score.error == pytest.approx(0.45 - (a + b), abs=1e-8)
     assert score.baseline == pytest.approx(0.45 - y[-1])
@@ -580,20 +580,20 @@ def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
     assert f": {score.error:+.3g} number, " in repr(score)
     frozen.save(tmp_path)
     score.save(tmp_path)
-    assert f"{score.error:+.3g} number" in str(jsl.ledger(tmp_path))
+    assert f"{score.error:+.3g} number" in str(jsl.forecasts.ledger(tmp_path))
 
 
 def test_a_floor_is_of_logarithms_whatever_the_objective(smooth):
     """For least squares of L itself it is as many nats as L has; a plain number is in nats already."""
     fit = jsl.fit(chinchilla, smooth.problem.runs, objective=jsl.objectives.Squared(), starts=32)
-    floor = jsl.NoiseFloor(0.01, 0.01, 30, np.ones(1), np.ones(1), "replicates")
+    floor = jsl.uncertainty.NoiseFloor(0.01, 0.01, 30, np.ones(1), np.ones(1), "replicates")
     there = {"N": np.array([1e8, 1e11]), "D": 2e10}
     own = jsl.forecast(fit, **there, noise=floor)
     np.testing.assert_allclose(own.noise, 0.01 * np.asarray(fit.law(**there)), rtol=1e-12)
-    np.testing.assert_array_equal(own.run.high, jsl.prediction_interval(fit, **there, noise=floor).high)
+    np.testing.assert_array_equal(own.run.high, jsl.uncertainty.prediction_interval(fit, **there, noise=floor).high)
     np.testing.assert_array_equal(jsl.forecast(fit, **there, noise=0.01).noise, 0.01)
     for noise, nats in ((floor, own.noise), (0.01, 0.01)):
-        found = jsl.score(own, [4.0, 3.0], noise=noise)
+        found = own.score([4.0, 3.0], noise=noise)
         np.testing.assert_allclose(found.noises, np.abs(found.error) / nats, rtol=1e-12)
     np.testing.assert_array_equal(jsl.forecast(smooth, **there, noise=floor).noise, 0.01)
 

@@ -92,13 +92,13 @@ def nothing(x, *, a=positive()):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (positional, r"law positional: parameter a is positional; put `\*,` before"),
-        (bare, r"law bare: parameter a has no default; write a=positive\(low, high\)"),
-        (plain, r"law plain: parameter a has 1\.0; write a=positive\(low, high\)"),
-        (starred, r"law starred: \*x hides columns or parameters; name each"),
-        (keywords, r"law keywords: \*\*more hides columns or parameters; name each"),
-        (columnless, r"law columnless has no column: it needs at least one positional"),
-        (defaulted, r"law defaulted: column y has a default; columns have none"),
+        (positional, r"law positional: parameter a is positional(?s:.*)`\*,` before"),
+        (bare, r"law bare: parameter a has no default(?s:.*)a=positive\(low, high\)"),
+        (plain, r"law plain: parameter a has 1\.0(?s:.*)a=positive\(low, high\)"),
+        (starred, r"law starred: \*x hides columns or parameters(?s:.*)name each"),
+        (keywords, r"law keywords: \*\*more hides columns or parameters(?s:.*)name each"),
+        (columnless, r"law columnless has no column(?s:.*)at least one positional"),
+        (defaulted, r"law defaulted: column y has a default(?s:.*)columns have none"),
         (vector, r"law vector returns \(3,\) for one run; it must return one number"),
         (pair, r"law pair returns tuple for one run; it must return one number"),
         (nothing, r"law nothing returns NoneType for one run; it must return one number"),
@@ -124,13 +124,17 @@ def test_the_decorator_reads_the_signature():
 @pytest.mark.parametrize(
     ("columns", "keywords", "error"),
     [
-        ((1e9, 1e10), {"E": 1.7}, r"chinchilla\(\) needs a value for the free parameter A, B, alpha, beta: give it by keyword"),
+        (
+            (1e9, 1e10),
+            {"E": 1.7},
+            r"chinchilla\(\) needs a value for the free parameter A, B, alpha, beta(?s:.*)give it by keyword",
+        ),
         ((1e9,), VALUES, r"chinchilla\(\) needs a value for the column D"),
         ((1e9, 1e10), VALUES | {"alhpa": 0.3}, r"chinchilla\(\) got 'alhpa'.*Did you mean 'alpha'"),
         ((1e9, 1e10), VALUES | {"N": 1e9}, r"chinchilla\(\) got 'N' twice"),
-        ((1e9, 1e10, 1.7), VALUES, r"takes the columns N, D; 3 positional values were given. Parameters are given by keyword"),
-        ((1e9, 1e10), VALUES | {"E": np.ones(4)}, r"parameter E has shape \(4,\), which is an ensemble.*fit\.predict"),
-        ((1e9, 1e10), VALUES | {"A": np.ones((4, 2))}, r"parameter A has shape \(4, 2\), which is an ensemble.*predict"),
+        ((1e9, 1e10, 1.7), VALUES, r"takes the columns N, D; 3 positional values were given(?s:.*)parameters by keyword"),
+        ((1e9, 1e10), VALUES | {"E": np.ones(4)}, r"parameter E has shape \(4,\), which is an ensemble(?s:.*)fit\.predict"),
+        ((1e9, 1e10), VALUES | {"A": np.ones((4, 2))}, r"parameter A has shape \(4, 2\), which is an ensemble(?s:.*)predict"),
     ],
     ids=["free", "column", "typo", "twice", "positional", "ensemble", "ensemble of two axes"],
 )
@@ -140,7 +144,7 @@ def test_a_call_refuses(columns, keywords, error):
 
 
 def test_an_ensemble_fixed_in_a_law_is_refused_when_called():
-    with pytest.raises(TypeError, match=r"parameter E has shape \(2,\), which is an ensemble.*fit\.predict"):
+    with pytest.raises(TypeError, match=r"parameter E has shape \(2,\), which is an ensemble(?s:.*)fit\.predict"):
         BOUND.fix(E=[1.6, 1.7])(1e9, 1e10)
 
 
@@ -354,8 +358,8 @@ def test_fix_makes_another_law():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda: chinchilla.fix(alhpa=0.3), TypeError, r"chinchilla has no parameter 'alhpa'. Did you mean 'alpha'"),
-        (lambda: chinchilla.fix(N=1e9), TypeError, r"chinchilla has no parameter 'N'. There is: A, B, E, alpha, beta"),
+        (lambda: chinchilla.fix(alhpa=0.3), TypeError, r"chinchilla has no parameter 'alhpa'(?s:.*)Did you mean 'alpha'"),
+        (lambda: chinchilla.fix(N=1e9), TypeError, r"chinchilla has no parameter 'N'(?s:.*)There is: A, B, E, alpha, beta"),
         (lambda: chinchilla.fix(alpha=np.ones((2, 2))), TypeError, r"fix\(alpha=...\): shape \(2, 2\) given, a number expected"),
         (lambda: mixture.fix(t=[1.0, 2.0]), TypeError, r"fix\(t=...\): shape \(2,\) given, \(3,\) expected"),
         (lambda: mixture.fix(t=1.0), TypeError, r"fix\(t=...\): shape \(\) given, \(3,\) expected"),
@@ -408,12 +412,12 @@ def test_a_tied_parameter_adds_to_the_gradient_of_its_master():
     [
         (lambda: chinchilla.tie(beta="gamma"), r"chinchilla has no parameter 'gamma'"),
         (lambda: chinchilla.tie(gamma="beta"), r"chinchilla has no parameter 'gamma'"),
-        (lambda: chinchilla.tie(beta="beta"), r"tie\(beta='beta'\): tie to a parameter that is not tied itself"),
+        (lambda: chinchilla.tie(beta="beta"), r"tie\(beta='beta'\)(?s:.*)tie to a parameter that is not tied itself"),
         (lambda: kinds.tie(p="r"), r"tie\(p='r'\): their supports differ"),
         (lambda: kinds.tie(u="w"), r"tie\(u='w'\): their supports differ"),
         (lambda: kinds.tie(s="r"), r"tie\(s='r'\): their supports differ"),
-        (lambda: chain.tie(c="b", b="a"), r"tie\(c='b'\): tie to a parameter that is not tied itself"),
-        (lambda: chain.tie(b="a").tie(c="b"), r"tie\(c='b'\): tie to a parameter that is not tied itself"),
+        (lambda: chain.tie(c="b", b="a"), r"tie\(c='b'\)(?s:.*)tie to a parameter that is not tied itself"),
+        (lambda: chain.tie(b="a").tie(c="b"), r"tie\(c='b'\)(?s:.*)tie to a parameter that is not tied itself"),
     ],
     ids=["unknown master", "unknown parameter", "itself", "support", "edges", "shape", "chain", "chain in two steps"],
 )
@@ -493,7 +497,7 @@ def test_a_fitted_law_is_called_with_labels():
     law = jsl.fit(power_law.per(E="family").start(x0=(1e15, 1e30)), runs, objective=jsl.objectives.LogSquared(), starts=16).law
     np.testing.assert_allclose(law(1e20, family=["y", "x"]), truth(1e20, family=[1, 0]), rtol=1e-6)
     assert law(1e20, family="y") == law(1e20, family=1)
-    with pytest.raises(ValueError, match=r"power_law\(\): no group 'z' in 'family'. There is: x, y"):
+    with pytest.raises(ValueError, match=r"power_law\(\): no group 'z' in 'family'(?s:.*)There is: x, y"):
         law(1e20, family="z")
 
 
@@ -610,7 +614,7 @@ def test_publish_refuses_at_once(values, message):
 
 
 def test_params_of_a_law_that_is_not_bound():
-    with pytest.raises(TypeError, match=r"chinchilla is not bound: A, B, alpha, beta are free. Fit it, or fix\(...\) them"):
+    with pytest.raises(TypeError, match=r"chinchilla is not bound: A, B, alpha, beta are free(?s:.*)fit it, or fix\(...\) them"):
         _ = chinchilla.fix(E=1.7).params
 
 

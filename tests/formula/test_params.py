@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import jaxscale as jsl
-from jaxscale import Param, between, negative, positive, real, simplex, unit
+from jaxscale import between, negative, positive, real, simplex, unit
+from jaxscale.formula._params import Param
 
 KINDS = {
     "positive": positive(0.5, 3),

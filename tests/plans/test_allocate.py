@@ -352,7 +352,7 @@ def test_prices_are_derivatives_of_the_plan():
 
 def test_the_region_of_nearly_optimal_plans_against_a_grid():
     plan = jsl.allocate(HOFFMANN, np.array([1e23, 1e24]), bounds={"D": (None, 2e12)})
-    region = jsl.near_optimal(plan, loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     assert all(np.all(s == 0) for s in region.status.values())
     n = np.geomspace(1e9, 1e12, 400_001)
     for i, c in enumerate((1e23, 1e24)):
@@ -361,13 +361,13 @@ def test_the_region_of_nearly_optimal_plans_against_a_grid():
         np.testing.assert_allclose([region["N"][0][i], region["N"][1][i]], inside[[0, -1]], rtol=1e-4)
     assert region["D"][1][1] == pytest.approx(2e12)
     with pytest.raises(jsl.InputError, match="a share is meant"):
-        jsl.near_optimal(plan)
+        plan.near_optimal()
 
 
 def test_regret_and_the_plan_that_loses_least_against_brute_force(simulated):
     boot = jsl.bootstrap(simulated, 200)
     plan = jsl.allocate(boot, 1e24)
-    plugged, chosen, careful = jsl.regret(plan), jsl.decide(plan), jsl.decide(plan, worst=0.1)
+    plugged, chosen, careful = plan.regret(), plan.decide(), plan.decide(worst=0.1)
     n = np.geomspace(3e10, 1.2e11, 1001)
     lost = boot.predict(N=n, D=1e24 / 6 / n) - plan.loss[:, None]
     np.testing.assert_allclose(chosen.loss.mean(), lost.mean(0).min(), rtol=1e-4)
@@ -375,12 +375,12 @@ def test_regret_and_the_plan_that_loses_least_against_brute_force(simulated):
     assert careful.worst() <= worst.min() * 1.002  # its corner is rounded
     assert chosen.loss.mean() <= plugged.loss.mean()
     at = 8e10
-    given = jsl.regret(plan, N=at, D=1e24 / 6 / at)
+    given = plan.regret(N=at, D=1e24 / 6 / at)
     np.testing.assert_allclose(given.loss, boot.predict(N=at, D=1e24 / 6 / at) - plan.loss, rtol=1e-9)
     cheapest = jsl.allocate(simulated, target=float(simulated.predict(N=at, D=1e24 / 6 / at))).cost
     assert abs(np.median(given.compute) - (1 - cheapest / 1e24)) < 0.02
     with pytest.raises(jsl.InputError, match="many laws and one budget"):
-        jsl.regret(jsl.allocate(simulated, 1e24))
+        jsl.allocate(simulated, 1e24).regret()
 
 
 def test_optax_solvers_plan_without_bounds():

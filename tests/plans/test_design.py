@@ -59,18 +59,18 @@ def test_deviations_are_those_of_the_full_information_matrix(fit):
     wanted = slopes(fit.law, size)
     for rows, columns in ((old, None), (np.concatenate([old, more]), new)):
         by_hand = noise * np.sqrt(wanted @ np.linalg.inv(rows.T @ rows) @ wanted)
-        assert jsl.expected_deviation(fit, columns, of=size, log=False) == pytest.approx(by_hand, rel=1e-4)
+        assert jsl.plans.expected_deviation(fit, columns, of=size, relative=False) == pytest.approx(by_hand, rel=1e-4)
     alone = 0.01 * np.sqrt(wanted @ np.linalg.inv(old.T @ old) @ wanted)
-    assert jsl.expected_deviation(fit.law, GRID, of=size, log=False, noise=0.01) == pytest.approx(alone, rel=1e-4)
-    assert jsl.expected_deviation(fit, new, of=size, log=False, noise=noise) == pytest.approx(by_hand, rel=1e-4)
+    assert jsl.plans.expected_deviation(fit.law, GRID, of=size, relative=False, noise=0.01) == pytest.approx(alone, rel=1e-4)
+    assert jsl.plans.expected_deviation(fit, new, of=size, relative=False, noise=noise) == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_log_is_relative_and_trees_come_back_as_trees(fit):
-    plain = jsl.expected_deviation(fit, of=lambda law: dict(law.params), log=False)
-    relative = jsl.expected_deviation(fit, of=lambda law: dict(law.params))
+    plain = jsl.plans.expected_deviation(fit, of=lambda law: dict(law.params), relative=False)
+    relative = jsl.plans.expected_deviation(fit, of=lambda law: dict(law.params))
     for k, v in fit.params.items():
         assert plain[k] == pytest.approx(relative[k] * v, rel=1e-9)
-    vector = jsl.expected_deviation(fit, of=lambda law: law(N=jnp.array([1e9, 1e10]), D=2e10))
+    vector = jsl.plans.expected_deviation(fit, of=lambda law: law(N=jnp.array([1e9, 1e10]), D=2e10))
     assert vector.shape == (2,)
     assert vector.dtype == np.float64
 
@@ -82,7 +82,7 @@ def test_objectives_in_the_targets_units(fit):
     noise = np.sqrt(np.sum((own.law(N=N, D=D) - own.problem.runs["loss"]) ** 2) / 20)
     wanted = slopes(own.law, size)
     by_hand = noise * np.sqrt(wanted @ np.linalg.inv(rows.T @ rows) @ wanted)
-    assert jsl.expected_deviation(own, of=size, log=False) == pytest.approx(by_hand, rel=1e-4)
+    assert jsl.plans.expected_deviation(own, of=size, relative=False) == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_rows_of_one_run_count_as_one(fit):
@@ -90,8 +90,8 @@ def test_rows_of_one_run_count_as_one(fit):
     table = {k: np.repeat(v, 3) for k, v in {**nine, "loss": fit.problem.runs["loss"][::3]}.items()}
     runs = jsl.Runs.from_columns(**table, step=np.arange(27), run=np.repeat(np.arange(9), 3))
     tripled = jsl.fit(jsl.laws.chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=16)
-    alone = jsl.expected_deviation(tripled.law, nine, of=size, log=False, noise=0.005)
-    assert jsl.expected_deviation(tripled, of=size, log=False, noise=0.005) == pytest.approx(alone, rel=1e-4)
+    alone = jsl.plans.expected_deviation(tripled.law, nine, of=size, relative=False, noise=0.005)
+    assert jsl.plans.expected_deviation(tripled, of=size, relative=False, noise=0.005) == pytest.approx(alone, rel=1e-4)
 
 
 def test_gains_and_slopes_are_those_of_recomputation():
@@ -162,7 +162,7 @@ def test_what_is_wanted_may_be_out_of_reach_until_the_runs_are_there():
 
 
 def test_a_design_of_a_fit(fit):
-    plan = jsl.design(fit, GRID, 1e20, of=size, log=False, most=4)
+    plan = jsl.design(fit, GRID, 1e20, of=size, relative=False, most=4)
     costs = 6 * N * D
     assert plan.cost == pytest.approx(costs @ plan.count)
     assert plan.cost <= 1e20 * (1 + 1e-8)
@@ -170,8 +170,8 @@ def test_a_design_of_a_fit(fit):
     assert plan.count.max() <= 4
     assert plan.bound <= plan.after < plan.before
     assert 0 <= plan.gap < 0.02
-    assert plan.before == pytest.approx(jsl.expected_deviation(fit, of=size, log=False))
-    assert plan.after == pytest.approx(jsl.expected_deviation(fit, plan.columns, of=size, log=False))
+    assert plan.before == pytest.approx(jsl.plans.expected_deviation(fit, of=size, relative=False))
+    assert plan.after == pytest.approx(jsl.plans.expected_deviation(fit, plan.columns, of=size, relative=False))
     assert len(plan) == len(plan.columns["N"]) == plan.count.sum()
     assert "standard deviation" in repr(plan)
     rows, wanted = slopes(fit.law, lambda law: np.log(law(**GRID))), slopes(fit.law, size)
@@ -183,7 +183,7 @@ def test_a_design_of_a_fit(fit):
             count[i] += costs @ count + costs[i] <= 1e20
         variance = wanted @ np.linalg.inv((rows.T * (1 + count)) @ rows) @ wanted
         assert noise * np.sqrt(variance) > plan.after * (1 + 1e-4)
-    other = jsl.design(fit, GRID, 60, of=size, log=False, cost=lambda N, D: 1.0 + 0 * N)  # 60 runs of any size
+    other = jsl.design(fit, GRID, 60, of=size, relative=False, cost=lambda N, D: 1.0 + 0 * N)  # 60 runs of any size
     assert len(other) == 60
 
 
@@ -191,10 +191,12 @@ def test_a_first_sweep_from_a_published_law():
     plan = jsl.design(TRUTH, GRID, 3e20, of=lambda law: law.params["alpha"], noise=0.005, most=3)
     assert plan.before == np.inf
     assert 0.5 * plan.after < plan.bound <= plan.after < 1
-    exact = jsl.expected_deviation(TRUTH, plan.columns, of=lambda law: law.params["alpha"], noise=0.005)
+    exact = jsl.plans.expected_deviation(TRUTH, plan.columns, of=lambda law: law.params["alpha"], noise=0.005)
     assert plan.after == pytest.approx(exact, rel=1e-6)
     few = {k: v[:3] for k, v in GRID.items()}
-    found = jsl.expected_deviation(TRUTH, few, of=lambda law: dict(law.params), noise=0.005)  # three sizes, all with the same D
+    found = jsl.plans.expected_deviation(
+        TRUTH, few, of=lambda law: dict(law.params), noise=0.005
+    )  # three sizes, all with the same D
     assert all(np.isfinite(found[k]) == (k in ("A", "alpha")) for k in found)
 
 
@@ -215,7 +217,7 @@ def test_laws_per_group_and_mixtures():
 
 def test_what_cannot_be_asked_is_refused(fit):
     with pytest.raises(jsl.InputError, match="the cheapest of 25 candidates"):
-        jsl.design(fit, GRID, 1e15, of=size, log=False)
+        jsl.design(fit, GRID, 1e15, of=size, relative=False)
     with pytest.raises(jsl.InputError, match="no column 'D'"):
         jsl.design(fit, {"N": N}, 1e20, of=size)
     with pytest.raises(jsl.InputError, match="the cost reads 'C'"):
@@ -227,13 +229,13 @@ def test_what_cannot_be_asked_is_refused(fit):
     with pytest.raises(jsl.InputError, match="budget"):
         jsl.design(fit, GRID, [1e20, 1e21], of=size)
     with pytest.raises(jsl.InputError, match="candidate 3 costs 0"):
-        jsl.design(fit, GRID, 1e20, of=size, log=False, cost=lambda N: np.arange(25) != 3)
+        jsl.design(fit, GRID, 1e20, of=size, relative=False, cost=lambda N: np.arange(25) != 3)
     with pytest.raises(TypeError, match="not bound"):
         jsl.design(jsl.laws.chinchilla, GRID, 1e20, of=size, noise=0.01)
-    with pytest.raises(TypeError, match="give columns"):
-        jsl.expected_deviation(TRUTH, of=size, noise=0.01)
+    with pytest.raises(TypeError, match="no columns"):
+        jsl.plans.expected_deviation(TRUTH, of=size, noise=0.01)
     with pytest.raises(ValueError, match="most=0"):
-        jsl.design(fit, GRID, 1e20, of=size, log=False, most=0)
+        jsl.design(fit, GRID, 1e20, of=size, relative=False, most=0)
 
 
 def test_simulated_noise_has_the_moments_that_were_asked_for():

@@ -38,7 +38,7 @@ def reasons(found):
 @pytest.mark.parametrize(("kind", "accuracy"), [("parabola", 2e-5), ("cubic", 1e-5), ("akima", 1e-5)])
 def test_a_narrow_symmetric_grid_gives_the_law_back(kind, accuracy):
     """Within x 1.2, seven sizes: every minimum is the closed form's, and so are exponents and extrapolation."""
-    found = jsl.isoflop(sweep(width=1.2, sizes=7), kind=kind)
+    found = jsl.plans.isoflop(sweep(width=1.2, sizes=7), kind=kind)
     a, best = optimum(LAW, BUDGETS)
     np.testing.assert_allclose(found.C, BUDGETS, rtol=1e-12)
     np.testing.assert_allclose(found.N, best, rtol=10 * accuracy)
@@ -58,7 +58,7 @@ def test_a_wide_parabola_is_biased_and_akima_less():
     a, best = optimum(law, BUDGETS)
 
     def miss(kind="parabola", **grid):
-        return np.max(np.abs(jsl.isoflop(sweep(law, **grid), kind=kind).N / best - 1))
+        return np.max(np.abs(jsl.plans.isoflop(sweep(law, **grid), kind=kind).N / best - 1))
 
     assert 0.045 < miss(width=16) < 0.052
     assert 0.0025 < miss(width=2) < 0.0035
@@ -66,11 +66,11 @@ def test_a_wide_parabola_is_biased_and_akima_less():
     assert miss("akima", width=16) < 0.005
     assert 0.22 < miss(width=16, shift=1 / 8) < 0.24
     # the exponent is untouched as long as each budget has its sizes in the same place, not where all share their sizes
-    assert jsl.isoflop(sweep(law, width=16)).exponents["N"] == pytest.approx(a, abs=1e-9)
+    assert jsl.plans.isoflop(sweep(law, width=16)).exponents["N"] == pytest.approx(a, abs=1e-9)
     n, c = np.tile(np.geomspace(best[0] / 4, best[-1] * 4, 12), 9), np.repeat(BUDGETS, 12)
     shared = table(n, c, law(n, c / (6 * n)))
-    assert jsl.isoflop(shared).exponents["N"] - a == pytest.approx(-0.0258, abs=0.001)
-    assert abs(jsl.isoflop(shared, kind="akima").exponents["N"] - a) < 5e-4
+    assert jsl.plans.isoflop(shared).exponents["N"] - a == pytest.approx(-0.0258, abs=0.001)
+    assert abs(jsl.plans.isoflop(shared, kind="akima").exponents["N"] - a) < 5e-4
 
 
 def noisy(seed=0, sizes=7, copies=1):
@@ -83,7 +83,7 @@ def noisy(seed=0, sizes=7, copies=1):
 def test_polynomials_are_numpys():
     n, c, loss = noisy(copies=2)
     for kind, degree in (("parabola", 2), ("cubic", 3)):
-        found = jsl.isoflop(table(n, c, loss), kind=kind)
+        found = jsl.plans.isoflop(table(n, c, loss), kind=kind)
         for i, budget in enumerate(found.C):
             rows = np.abs(np.log(c / budget)) < 0.01
             x = np.log(n[rows])
@@ -101,7 +101,7 @@ def test_akima_is_scipys():
     from scipy.interpolate import Akima1DInterpolator
 
     n, c, loss = noisy(copies=2)
-    found = jsl.isoflop(table(n, c, loss), kind="akima")
+    found = jsl.plans.isoflop(table(n, c, loss), kind="akima")
     for budget, size, least in zip(found.C, found.N, found.loss, strict=True):
         rows = np.abs(np.log(c / budget)) < 0.01
         x = np.unique(n[rows])
@@ -115,7 +115,7 @@ def test_akima_is_scipys():
 def test_the_interval_of_the_exponent_is_that_of_a_line():
     from scipy.stats import linregress, t
 
-    found = jsl.isoflop(table(*noisy()))
+    found = jsl.plans.isoflop(table(*noisy()))
     line = linregress(np.log(found.C), np.log(found.N))
     reach = t.ppf(0.975, len(found.C) - 2) * line.stderr
     assert tuple(found.interval) == pytest.approx((line.slope - reach, line.slope, line.slope + reach), rel=1e-8)
@@ -130,7 +130,7 @@ def test_weights_count_rows():
     off = np.append(weights, 0.0)
     weighted = table(np.append(n, 1e9), np.append(c, 1e19), np.append(loss, 9.0), weights=off)
     for kind in ("parabola", "akima"):
-        np.testing.assert_allclose(jsl.isoflop(weighted, kind=kind).N, jsl.isoflop(twice, kind=kind).N, rtol=1e-9)
+        np.testing.assert_allclose(jsl.plans.isoflop(weighted, kind=kind).N, jsl.plans.isoflop(twice, kind=kind).N, rtol=1e-9)
 
 
 def test_budgets_may_be_noisy_with_stray_runs_between():
@@ -140,7 +140,7 @@ def test_budgets_may_be_noisy_with_stray_runs_between():
     c = np.repeat(BUDGETS, 9) * np.exp(rng.uniform(-0.07, 0.07, len(n)))
     stray_n, stray_c = np.exp(rng.uniform(18, 23, 25)), np.exp(rng.uniform(np.log(1e18), np.log(1e22), 25))
     n, c = np.append(n, stray_n), np.append(c, stray_c)
-    found = jsl.isoflop(table(n, c, LAW(n, c / (6 * n))))
+    found = jsl.plans.isoflop(table(n, c, LAW(n, c / (6 * n))))
     assert len(found.C) + len(found.dropped) > 9
     assert set(reasons(found)) == {"fewer than 4 sizes"}
     assert len(found.C) == 9
@@ -160,12 +160,12 @@ def test_what_gives_no_minimum_is_counted_and_named():
         (near, np.full(6, 1e24), LAW(near, 1e24 / (6 * near)), "lowest at the largest size"),
     ]
     parts = [(n, c, loss), *(e[:3] for e in extra)]
-    found = jsl.isoflop(table(*(np.concatenate(v) for v in zip(*parts, strict=True))))
+    found = jsl.plans.isoflop(table(*(np.concatenate(v) for v in zip(*parts, strict=True))))
     assert len(found.C) == 4
     assert [c for c, _ in found.dropped] == pytest.approx([1e22, 3e22, 1e23, 1e24])
     assert reasons(found) == [e[3] for e in extra]
     assert "4 minima, 4 dropped (1 fewer than 4 sizes, 1 not convex, 1 lowest at" in repr(found)
-    akima = jsl.isoflop(table(*(np.concatenate(v) for v in zip(*parts, strict=True))), kind="akima")
+    akima = jsl.plans.isoflop(table(*(np.concatenate(v) for v in zip(*parts, strict=True))), kind="akima")
     assert reasons(akima)[0] == "fewer than 5 sizes"
     assert reasons(akima)[2:] == [e[3] for e in extra[2:]]
 
@@ -178,7 +178,7 @@ def test_another_cost_is_spent():
     best = dense[np.argmin(np.where(spare > 0, LAW(dense, np.maximum(spare, 1e15) / (6 * dense)), np.inf), 1)]
     n = np.outer(best, np.geomspace(0.93, 1.07, 9)).ravel()
     d = (np.repeat(budgets, 9) - 2 * n * 1e10) / (6 * n)
-    found = jsl.isoflop(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)), cost=cost)
+    found = jsl.plans.isoflop(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)), cost=cost)
     np.testing.assert_allclose(cost(found.N, found.D), budgets, rtol=1e-12)
     np.testing.assert_allclose(found.N, best, rtol=2e-3)
 
@@ -206,7 +206,9 @@ def test_the_envelope_is_the_lowest_curve(by_run):
         rows += [(size, t, v, str(run)) for t, v in zip(d, loss, strict=True)]
         curves.append((size, (6 * size * d, loss)))
     n, d, loss, run = zip(*rows, strict=True)
-    found = jsl.envelope(jsl.Runs.from_columns(N=n, D=d, loss=loss, **({"run": run} if by_run else {})), points=60)
+    found = jsl.plans.isoflop(
+        jsl.Runs.from_columns(N=n, D=d, loss=loss, **({"run": run} if by_run else {})), kind="envelope", points=60
+    )
     c = np.exp(np.linspace(np.log(min(x[0] for _, (x, _) in curves)), np.log(max(x[-1] for _, (x, _) in curves)), 60))
     kept, dropped = [], []
     for at in c[1:-1]:
@@ -224,7 +226,7 @@ def test_the_envelope_is_the_lowest_curve(by_run):
 
 def test_the_envelope_of_many_sizes_finds_the_law():
     n, d = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e11, 60), np.geomspace(1e8, 1e13, 100)))
-    found = jsl.envelope(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)))
+    found = jsl.plans.isoflop(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)), kind="envelope")
     assert found.exponents["N"] == pytest.approx(optimum(LAW, 1e20)[0], abs=1e-3)
     assert found.predict(1e24)["N"] == pytest.approx(optimum(LAW, 1e24)[1], rel=0.01)
     assert set(reasons(found)) == {"the largest size wins", "the smallest size wins", "one size alone"}
@@ -234,25 +236,27 @@ def test_the_envelope_of_many_sizes_finds_the_law():
 def test_bad_questions_are_refused():
     good = sweep()
     with pytest.raises(jsl.InputError, match=r"kind 'parabole'[\s\S]*Did you mean 'parabola'"):
-        jsl.isoflop(good, kind="parabole")
+        jsl.plans.isoflop(good, kind="parabole")
     with pytest.raises(jsl.InputError, match=r"the cost reads C[\s\S]*a cost of N and D"):
-        jsl.isoflop(good, cost=lambda C: C)
+        jsl.plans.isoflop(good, cost=lambda C: C)
     with pytest.raises(jsl.InputError, match="no column 'D'; it has N, C"):
-        jsl.envelope(jsl.Runs.from_columns(N=[1e8, 1e9], C=[1e19, 1e20], loss=[3.0, 2.5]))
+        jsl.plans.isoflop(jsl.Runs.from_columns(N=[1e8, 1e9], C=[1e19, 1e20], loss=[3.0, 2.5]), kind="envelope")
     with pytest.raises(jsl.InputError, match="no loss"):
-        jsl.isoflop(jsl.Runs.from_columns(N=[1e8, 1e9], D=[1e10, 1e10], target=None))
+        jsl.plans.isoflop(jsl.Runs.from_columns(N=[1e8, 1e9], D=[1e10, 1e10], target=None))
     with pytest.raises(jsl.InputError, match=r"isoflop: 1 minimum, 0 dropped"):
-        jsl.isoflop(sweep(budgets=BUDGETS[:1]))
+        jsl.plans.isoflop(sweep(budgets=BUDGETS[:1]))
     with pytest.raises(jsl.InputError, match=r"0 minima, 9 dropped \(9 fewer than 4 sizes\)"):
-        jsl.isoflop(sweep(sizes=3))
+        jsl.plans.isoflop(sweep(sizes=3))
     with pytest.raises(jsl.InputError, match=r"0 minima, 9 dropped \(9 lowest at the smallest size\)"):
-        jsl.isoflop(sweep(shift=5))
-    with pytest.raises(jsl.InputError, match=r"envelope: 0 points, .* a curve of one point"):
-        jsl.envelope(sweep(width=1.5))
+        jsl.plans.isoflop(sweep(shift=5))
+    with pytest.raises(jsl.InputError, match=r"isoflop: 0 points, .* a curve of one point"):
+        jsl.plans.isoflop(sweep(width=1.5), kind="envelope")
     with pytest.raises(jsl.InputError, match="points=1"):
-        jsl.envelope(good, points=1)
+        jsl.plans.isoflop(good, points=1, kind="envelope")
+    with pytest.raises(jsl.InputError, match=r"points=9 of kind .parabola"):
+        jsl.plans.isoflop(good, points=9)
     with pytest.raises(jsl.InputError, match="budget -1"):
-        jsl.isoflop(good).predict(-1)
+        jsl.plans.isoflop(good).predict(-1)
 
 
 def test_approaches_measure_their_bias(simulated):
@@ -261,7 +265,7 @@ def test_approaches_measure_their_bias(simulated):
     runs = simulated.problem.runs
     exact = dataclasses.replace(runs, target=np.asarray(simulated.law(runs["N"], runs["D"])))
     clean = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=exact))
-    seen, known = jsl.approaches(simulated, 1e22), jsl.approaches(clean, 1e22)
+    seen, known = jsl.plans.approaches(simulated, 1e22), jsl.plans.approaches(clean, 1e22)
     assert [row.name for row in seen.rows] == ["envelope", "parabola", "cubic", "akima", "law"]
     for row, truth in zip(seen.rows, known.rows, strict=True):
         assert row.exponent_bias == truth.exponent_bias == pytest.approx(truth.exponent - a, abs=1e-7)
@@ -269,8 +273,8 @@ def test_approaches_measure_their_bias(simulated):
         assert row.used > 0
         assert row.reason == ""
     np.testing.assert_allclose(seen["law"].N, best, rtol=1e-6)
-    assert seen["parabola"].exponent == jsl.isoflop(runs).exponents["N"]
-    np.testing.assert_array_equal(seen["akima"].N, jsl.isoflop(runs, kind="akima").predict(1e22)["N"])
+    assert seen["parabola"].exponent == jsl.plans.isoflop(runs).exponents["N"]
+    np.testing.assert_array_equal(seen["akima"].N, jsl.plans.isoflop(runs, kind="akima").predict(1e22)["N"])
     lines = repr(seen).splitlines()
     assert lines[0].split()[:2] == ["approach", "exponent"]
     assert len({len(line) for line in lines}) == 1
@@ -283,7 +287,7 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
     n, d = np.exp(rng.uniform(18, 23, 20)), np.exp(rng.uniform(22, 26, 20))
     scattered = jsl.Runs.from_columns(N=n, D=d, loss=simulated.law(n, d))
     other = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=scattered))
-    found = jsl.approaches(other, 1e22)
+    found = jsl.plans.approaches(other, 1e22)
     for name in ("envelope", "parabola", "cubic", "akima"):
         assert np.isnan([found[name].exponent, found[name].N, found[name].exponent_bias, found[name].N_bias]).all()
         assert ": 0 points, " in found[name].reason or ": 0 minima, " in found[name].reason
@@ -295,7 +299,7 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
 def test_a_law_whose_best_sizes_lie_elsewhere_leaves_the_bias_unknown(simulated):
     """And an ensemble is represented by its point."""
     small = dataclasses.replace(simulated, params=simulated.params | {"A": np.float64(1e-2)})
-    found = jsl.approaches(jsl.Ensemble(small.params, np.zeros(3), np.zeros(3, int), small.certificate, small), 1e22)
+    found = jsl.plans.approaches(jsl.Ensemble(small.params, np.zeros(3), np.zeros(3, int), small.certificate, small), 1e22)
     for row in found.rows[:4]:
         assert np.isfinite(row.exponent)
         assert np.isnan(row.exponent_bias)
@@ -306,21 +310,21 @@ def test_a_law_whose_best_sizes_lie_elsewhere_leaves_the_bias_unknown(simulated)
 def test_approaches_are_for_laws_of_sizes_and_tokens(simulated):
     other = dataclasses.replace(simulated.problem, law=jsl.laws.data_constrained)
     with pytest.raises(jsl.InputError, match="data_constrained is a law of N, D, U"):
-        jsl.approaches(dataclasses.replace(simulated, problem=other), 1e22)
+        jsl.plans.approaches(dataclasses.replace(simulated, problem=other), 1e22)
     with pytest.raises(jsl.InputError, match="one positive number"):
-        jsl.approaches(simulated, [1e22, 1e23])
+        jsl.plans.approaches(simulated, [1e22, 1e23])
 
 
 @pytest.mark.real
 def test_the_sweep_of_hoffmann(hoffmann):
     """Published: .50 (Approach 1), .49 (.462 to .534, Approach 2), .46 (3, by Besiroglu et al. corrected to .51)."""
-    found = jsl.approaches(hoffmann, 5.76e23)
+    found = jsl.plans.approaches(hoffmann, 5.76e23)
     for row in found.rows:
         assert 0.45 < row.exponent < 0.56
         assert 4e10 < row.N < 1.2e11
         assert abs(row.exponent_bias) < 0.03
     runs = jsl.datasets.load("hoffmann2022")
-    parabola = jsl.isoflop(runs)
+    parabola = jsl.plans.isoflop(runs)
     assert 0.462 < parabola.exponents["N"] < 0.534
     planned = np.array([1e19, 3e19, 6e19, 1e20, 3e20, 6e20, 1e21, 3e21])
     assert np.all(np.min(np.abs(np.log(parabola.C[:, None] / planned)), 0) < 0.12)
@@ -331,7 +335,7 @@ def test_sweeps_at_fixed_compute():
     """The collection's own parabolas: N* as C^0.54 (Chinchilla) and C^0.50 (Llama 3), every budget with its minimum."""
     runs = jsl.datasets.load("isoflops_multi")
     for experiment, exponent, budgets in (("ml_scalefit__massivetext__chinchilla", 0.54, 7), ("llama_3__raw_loss", 0.50, 8)):
-        found = jsl.isoflop(runs.where(runs["experiment"] == experiment))
+        found = jsl.plans.isoflop(runs.where(runs["experiment"] == experiment))
         assert found.exponents["N"] == pytest.approx(exponent, abs=0.005)
         assert len(found.C) == budgets
         assert found.interval.low < exponent < found.interval.high

@@ -88,7 +88,7 @@ def test_a_gradient_walks_on_the_host(monkeypatch):
 
 def test_the_region_of_a_plan_by_another_solver():
     plan = jsl.allocate(LAW, 1e22, solver=jsl.solvers.Optax(optax.lbfgs))
-    own, other = jsl.near_optimal(jsl.allocate(LAW, 1e22), loss=0.001), jsl.near_optimal(plan, loss=0.001)
+    own, other = jsl.allocate(LAW, 1e22).near_optimal(loss_slack=0.001), plan.near_optimal(loss_slack=0.001)
     for side in (0, 1):
         np.testing.assert_allclose(other["N"][side], own["N"][side], rtol=1e-6)
 

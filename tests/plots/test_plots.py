@@ -57,7 +57,7 @@ def test_the_plane_shows_the_plan():
         np.testing.assert_allclose(6 * n * d, budget, rtol=1e-9)
         order = np.argsort(n)
         assert np.exp(np.interp(np.log(best[0]), np.log(n[order]), np.log(d[order]))) == pytest.approx(best[1], rel=1e-9)
-    region = jsl.near_optimal(plan, loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     assert len(slivers(ax)) == 3
     for i, shape in enumerate(slivers(ax)):
         for column, places in zip(("N", "D"), shape.T, strict=True):
@@ -73,7 +73,7 @@ def test_the_plane_shows_the_plan():
 
 def test_one_plan_has_a_frontier_of_other_budgets():
     plan = jsl.allocate(HOFFMANN, 1e23)
-    (ax,) = plots.frontier(plan, jsl.datasets.load("simulated"), loss=0.002).axes
+    (ax,) = plots.frontier(plan, jsl.datasets.load("simulated"), loss_slack=0.002).axes
     ((n, d),) = lines(ax, "efficient frontier")
     assert len(n) > 30
     assert np.min(np.abs(n / plan["N"] - 1)) < 1e-9
@@ -98,7 +98,7 @@ def test_the_plane_of_a_fit_and_of_refits(simulated):
 
     budgets = np.geomspace(1e20, 1e24, 5)
     both = {"Hoffmann": jsl.allocate(HOFFMANN, budgets), "refits": jsl.allocate(boot, budgets)}
-    figure = plots.compare_plans(both, level=0.9)
+    figure = plots.plans(both, level=0.9)
     assert labels(figure) == ["Hoffmann", "refits"]
     for ax, of in zip(figure.axes, (lambda p: p["N"], lambda p: p["D"], lambda p: p["D"] / p["N"]), strict=True):
         np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), of(both["Hoffmann"]))
@@ -118,7 +118,7 @@ def test_a_target_has_its_contour_and_the_line_of_the_least_cost():
     (target,), (cost,) = ([v for v in lines(ax, name) if v.shape[1] > 2] for name in ("target", "least cost"))
     np.testing.assert_allclose(BESIROGLU(*target), 2.0, rtol=1e-4)
     np.testing.assert_allclose(6 * cost.prod(0), plan.cost, rtol=1e-9)
-    region = jsl.near_optimal(plan, loss=0.001)
+    region = plan.near_optimal(loss_slack=0.001)
     ((shape),) = slivers(ax)
     np.testing.assert_allclose([shape[:, 0].min(), shape[:, 0].max()], region["N"], rtol=1e-3)
     assert "loss 2.000" in [text.get_text() for text in ax.texts]
@@ -275,11 +275,11 @@ def test_the_panels_of_a_chain_are_its_forecast(simulated):
 
 def test_figures_that_cannot_be_drawn():
     plan = jsl.allocate(HOFFMANN, 1e23)
-    for draw in (plots.prices, plots.allocation, lambda p: plots.compare_plans({"one": p})):
+    for draw in (plots.prices, plots.allocation, lambda p: plots.plans({"one": p})):
         with pytest.raises(jsl.InputError, match=r"(?s)over several budgets.*np\.geomspace"):
             draw(plan)
     with pytest.raises(jsl.InputError, match="1 to 6 at a time"):
-        plots.compare_plans({})
+        plots.plans({})
     asked, fitted = plan.asked
     chosen = dataclasses.replace(plan, asked=(dataclasses.replace(asked, options={"width": np.ones(2)}), fitted))
     with pytest.raises(jsl.InputError, match=r"(?s)chooses N, D, width.*given="):
@@ -287,7 +287,7 @@ def test_figures_that_cannot_be_drawn():
     failed = dataclasses.replace(plan, status=np.int64(1), remarks=("1 plan fails",))
     with pytest.raises(jsl.InputError, match=r"(?s)no plan is valid.*1 plan fails"):
         plots.frontier(failed)
-    found = jsl.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
+    found = jsl.plans.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
     with pytest.raises(jsl.InputError, match="no column D"):
         plots.design(found)
 

@@ -63,10 +63,10 @@ def two():
 def test_a_true_multiplier_is_found_at_every_budget_and_target(share):
     base, other = fitted(table(BASE), table(scaled(1.7, share)))
     budgets = np.array([1e19, 1e21, 1e24])
-    found = jsl.compare_recipes(base, other, budget=budgets)
+    found = jsl.selection.recipes(base, other, budget=budgets)
     np.testing.assert_allclose(found.multiplier.point, 1.7, rtol=1e-4)
     np.testing.assert_allclose(found.difference.point, least(scaled(1.7), budgets) - least(BASE, budgets), rtol=1e-4)
-    aimed = jsl.compare_recipes(base, other, target=[3.0, 2.1])
+    aimed = jsl.selection.recipes(base, other, target=[3.0, 2.1])
     np.testing.assert_allclose(aimed.multiplier.point, 1.7, rtol=1e-4)
     assert aimed.difference is None
     assert found.crossings == ()
@@ -75,10 +75,10 @@ def test_a_true_multiplier_is_found_at_every_budget_and_target(share):
 def test_multipliers_against_bisection_of_the_closed_form(two):
     base, other = two
     budgets = np.geomspace(1e19, 1e22, 4)
-    found = jsl.compare_recipes(base, other, budget=budgets)
+    found = jsl.selection.recipes(base, other, budget=budgets)
     wanted = [ratio(base.law, other.law, c) for c in budgets]
     np.testing.assert_allclose(found.multiplier.point, wanted, rtol=1e-8)
-    aimed = jsl.compare_recipes(base, other, target=least(other.law, budgets))
+    aimed = jsl.selection.recipes(base, other, target=least(other.law, budgets))
     np.testing.assert_allclose(aimed.multiplier.point, wanted, rtol=1e-8)
 
 
@@ -122,7 +122,7 @@ def test_the_interval_is_that_of_the_delta_method_where_noise_is_small(paired):
     base, other = fitted(
         *(table(law, 2e-4, k + 1, COMMON, **m) for k, (law, m) in enumerate(zip((BASE, scaled(1.5)), more, strict=True)))
     )
-    found = jsl.compare_recipes(base, other, budget=1e20)
+    found = jsl.selection.recipes(base, other, budget=1e20)
     assert found.pairs == (25 if paired else 0)
     to_base = gradient(lambda law: np.log(ratio(law, other.law, 1e20)), base)
     to_other = gradient(lambda law: np.log(ratio(base.law, law, 1e20)), other)
@@ -143,11 +143,11 @@ def test_the_interval_is_what_the_test_does_not_reject(two, paired):
         base, other = fitted(
             table(BASE, 0.005, 1, COMMON, seed=np.zeros(25)), table(scaled(1.5), 0.015, 2, COMMON, seed=np.ones(25))
         )
-    found = jsl.compare_recipes(base, other, budget=1e21)
+    found = jsl.selection.recipes(base, other, budget=1e21)
     assert found.pairs == (25 if paired else 0)
     m = found.multiplier
     assert m.high / m.low > 1.5
-    narrow = jsl.compare_recipes(base, other, budget=1e21, level=1 - found.p_value)
+    narrow = jsl.selection.recipes(base, other, budget=1e21, level=1 - found.p_value)
     assert min(abs(np.log(narrow.multiplier.low)), abs(np.log(narrow.multiplier.high))) < 1e-5
     assert found.confidence == pytest.approx(1 - found.p_value / 2)
 
@@ -156,7 +156,7 @@ def test_pairs_cancel(two):
     """A table against itself: nothing is left. And rows in another order are the same pairs."""
     base, other = two
     for kind in ("hc3", "percentile"):
-        same = jsl.compare_recipes(base, base, budget=1e21, kind=kind, resamples=50)
+        same = jsl.selection.recipes(base, base, budget=1e21, kind=kind, resamples=50)
         np.testing.assert_allclose(list(same.multiplier), 1.0, rtol=1e-5)
         assert same.confidence == pytest.approx(0.5)
         assert same.p_value == pytest.approx(1.0)
@@ -166,12 +166,12 @@ def test_pairs_cancel(two):
     widths = {}
     for kind in ("hc3", "percentile"):
         options = {"budget": 1e21, "kind": kind, "resamples": 200}
-        found = [jsl.compare_recipes(base, fit, **options) for fit in (other, shuffled)]
+        found = [jsl.selection.recipes(base, fit, **options) for fit in (other, shuffled)]
         assert [f.pairs for f in found] == [25, 25]
         np.testing.assert_allclose(list(found[0].multiplier), list(found[1].multiplier), rtol=1e-4)
         widths[kind] = np.log(found[0].multiplier.high / found[0].multiplier.low)
     seeded = fitted(table(BASE, 0.005, 1, COMMON, seed=np.zeros(25)))[0]
-    apart = jsl.compare_recipes(seeded, alone, budget=1e21)
+    apart = jsl.selection.recipes(seeded, alone, budget=1e21)
     assert apart.pairs == 0
     assert np.log(apart.multiplier.high / apart.multiplier.low) > 1.1 * widths["hc3"]
 
@@ -201,16 +201,16 @@ def test_which_rows_are_pairs(two):
     twice = jsl.Runs.from_columns(N=n, D=d, loss=loss)
     named = jsl.Runs.from_columns(N=n, D=d, loss=loss, groups={"seed": np.repeat(["a", "b"], [12, 13])})
     plain, seeded = fitted(twice, named)
-    found = jsl.compare_recipes(base, plain, budget=1e21)
+    found = jsl.selection.recipes(base, plain, budget=1e21)
     assert (found.pairs, found.rows) == (1, (25, 25))
     assert "12 of 25 rows of the base share their configuration" in found.remarks[0]
-    assert jsl.compare_recipes(seeded, seeded, budget=1e21).pairs == 25
-    found = jsl.compare_recipes(base, seeded, budget=1e21)
+    assert jsl.selection.recipes(seeded, seeded, budget=1e21).pairs == 25
+    found = jsl.selection.recipes(base, seeded, budget=1e21)
     assert any("only one of the two tables has a seed column" in r for r in found.remarks)
     fewer = table(scaled(1.5), 0.005, 2, COMMON, weights=1.0 * (np.arange(25) < 20))
     short = fitted(fewer)[0]
     for kind in ("hc3", "percentile"):  # of unequal length: rows of weight 0 are none
-        found = jsl.compare_recipes(base, short, budget=1e20, kind=kind, resamples=100)
+        found = jsl.selection.recipes(base, short, budget=1e20, kind=kind, resamples=100)
         assert (found.pairs, found.rows) == (20, (25, 20))
         assert found.multiplier.low < found.multiplier.point < found.multiplier.high
 
@@ -228,32 +228,32 @@ def test_whole_runs_are_pairs():
         tables.append(jsl.Runs.from_columns(**{k: v[order] for k, v in own.items()}))
     base, other = fitted(*tables)
     with pytest.warns(jsl.JaxscaleWarning, match="fewer than 10 groups"):
-        percent = jsl.compare_recipes(base, other, budget=1e20, kind="percentile", resamples=200)
-    found = jsl.compare_recipes(base, other, budget=1e20)
+        percent = jsl.selection.recipes(base, other, budget=1e20, kind="percentile", resamples=200)
+    found = jsl.selection.recipes(base, other, budget=1e20)
     assert found.multiplier.kind == "cr3"
     for r in (found, percent):
         assert (r.pairs, r.rows) == (25, (25, 25))
-    same = jsl.compare_recipes(base, base, budget=1e20)
+    same = jsl.selection.recipes(base, base, budget=1e20)
     np.testing.assert_allclose(list(same.multiplier), 1.0, rtol=1e-5)
-    apart = jsl.compare_recipes(base, other, budget=1e20, by="rows")
+    apart = jsl.selection.recipes(base, other, budget=1e20, by="rows")
     assert apart.multiplier.kind == "hc3"
     with pytest.raises(jsl.InputError, match=r"(?s)runs have several rows.*cr3"):
-        jsl.compare_recipes(base, other, budget=1e20, kind="hc3")
+        jsl.selection.recipes(base, other, budget=1e20, kind="hc3")
 
 
 def test_what_base_never_reaches_is_infinite_and_said():
     base, other = fitted(table(BASE, 0.001, 1, COMMON), table(scaled(1.0, E=1.5), 0.001, 2, COMMON))
     floor = float(base.params["E"])
     for kind in ("hc3", "percentile"):
-        found = jsl.compare_recipes(base, other, budget=[1e19, 1e26], kind=kind, resamples=100)
+        found = jsl.selection.recipes(base, other, budget=[1e19, 1e26], kind=kind, resamples=100)
         assert np.isfinite(found.multiplier.point[0])
         assert np.isinf(found.multiplier.point[1])
         assert np.isinf(found.multiplier.high[1])
         assert found.multiplier.low[1] > 10.0
         assert any("base reaches that loss at no budget" in r for r in found.remarks)
         target = [2.4, floor - 0.05, 1.2]
-        there = jsl.compare_recipes(base, other, target=target, kind=kind, resamples=100)
-        back = jsl.compare_recipes(other, base, target=target, kind=kind, resamples=100)
+        there = jsl.selection.recipes(base, other, target=target, kind=kind, resamples=100)
+        back = jsl.selection.recipes(other, base, target=target, kind=kind, resamples=100)
         assert np.isposinf(there.multiplier.point[1])
         assert back.multiplier.point[1] == 0.0
         assert np.isnan(there.multiplier.point[2])
@@ -268,16 +268,16 @@ def test_where_the_curves_cross():
     """Against a root of the closed forms; at the ends of the crossing the p-value is 0.05."""
     better_later = scaled(1.0, A=float(BASE.params["A"]) * 1.25, E=float(BASE.params["E"]) - 0.05)
     base, other = fitted(table(BASE, 0.002, 1, COMMON), table(better_later, 0.002, 2, COMMON))
-    found = jsl.compare_recipes(base, other, budget=1e20, within=(1e17, 1e25))
+    found = jsl.selection.recipes(base, other, budget=1e20, bracket=(1e17, 1e25))
     (crossing,) = found.crossings
     wanted = brentq(lambda x: least(base.law, np.exp(x)) - least(other.law, np.exp(x)), np.log(1e17), np.log(1e25))
     assert np.log(crossing.budget) == pytest.approx(wanted, abs=1e-6)
     assert crossing.better_above == "other"
     assert found.crosses > 0.9
     assert crossing.low < crossing.budget < crossing.high
-    assert jsl.compare_recipes(base, other, budget=crossing.low).p_value == pytest.approx(0.05, abs=0.005)
-    assert jsl.compare_recipes(base, other, budget=crossing.budget).p_value == pytest.approx(1.0, abs=1e-4)
-    (back,) = jsl.compare_recipes(other, base, budget=1e20, within=(1e17, 1e25)).crossings
+    assert jsl.selection.recipes(base, other, budget=crossing.low).p_value == pytest.approx(0.05, abs=0.005)
+    assert jsl.selection.recipes(base, other, budget=crossing.budget).p_value == pytest.approx(1.0, abs=1e-4)
+    (back,) = jsl.selection.recipes(other, base, budget=1e20, bracket=(1e17, 1e25)).crossings
     assert back.better_above == "base"
     assert (back.low, back.budget, back.high) == pytest.approx((crossing.low, crossing.budget, crossing.high), rel=1e-6)
     assert "cross at" in repr(found)
@@ -293,7 +293,7 @@ def test_a_law_of_compute_alone():
     ]
     narrow = law.start(x0=(1e18, 1e21))
     base, other = fitted(*runs, law=narrow)
-    found = jsl.compare_recipes(base, other, budget=1e20)
+    found = jsl.selection.recipes(base, other, budget=1e20)
     p, q = ({k: float(v) for k, v in f.params.items()} for f in (base, other))
     loss = q["E"] + (1e20 / q["x0"]) ** -q["alpha"]
     assert found.multiplier.point == pytest.approx(p["x0"] * (loss - p["E"]) ** (-1 / p["alpha"]) / 1e20, rel=1e-8)
@@ -302,16 +302,16 @@ def test_a_law_of_compute_alone():
 
 def test_the_default_objective_has_paired_percentiles():
     base, other = fitted(table(BASE, 0.005, 1, COMMON), table(scaled(1.5), 0.005, 2, COMMON), objective=jsl.objectives.LogHuber())
-    found = jsl.compare_recipes(base, other, budget=1e20, resamples=200)
+    found = jsl.selection.recipes(base, other, budget=1e20, resamples=200)
     assert found.multiplier.kind == "percentile"
     assert found.multiplier.low < 1.5 < found.multiplier.high
-    again = jsl.compare_recipes(base, other, budget=1e20, resamples=200)
+    again = jsl.selection.recipes(base, other, budget=1e20, resamples=200)
     assert list(again.multiplier) == list(found.multiplier)
 
 
 def test_refits_without_a_curve_are_counted(two, monkeypatch):
     """Two of 50 refits have no plan at one budget of the range: said, and neither crossing nor not crossing."""
-    told = jsl.compare_recipes(*two, budget=1e20, kind="percentile", resamples=50)
+    told = jsl.selection.recipes(*two, budget=1e20, kind="percentile", resamples=50)
     assert told.remarks == ()
     own = _multiplier.losses
 
@@ -322,13 +322,13 @@ def test_refits_without_a_curve_are_counted(two, monkeypatch):
         return found
 
     monkeypatch.setattr(_multiplier, "losses", spoilt)
-    found = jsl.compare_recipes(*two, budget=1e20, kind="percentile", resamples=50)
+    found = jsl.selection.recipes(*two, budget=1e20, kind="percentile", resamples=50)
     assert found.remarks == ("2 of 50 refits lack a plan somewhere in the range of the curves and are left out of `crosses`",)
     assert found.crosses * 48 == pytest.approx(round(found.crosses * 48))
 
 
 def test_figures_of_recipes(two):
-    found = jsl.compare_recipes(*two, budget=[1e19, 1e21])
+    found = jsl.selection.recipes(*two, budget=[1e19, 1e21])
     figure = plots.recipes(found, names=("web", "filtered"))
     top, bottom = figure.axes
     shown = dict(zip(("web", "filtered"), top.get_lines(), strict=False))
@@ -342,33 +342,33 @@ def test_figures_of_recipes(two):
     assert "web" in bottom.get_ylabel()
     marks = [line for line in bottom.get_lines() if line.get_marker() == "o"]
     assert [m.get_xdata()[0] for m in marks] == [c.budget for c in found.crossings]
-    with pytest.raises(jsl.InputError, match="compare_recipes"):
+    with pytest.raises(jsl.InputError, match=r"jsl\.selection\.recipes"):
         plots.recipes(two[0])
 
 
 def test_questions_that_cannot_be_answered(two):
     base, other = two
     with pytest.raises(jsl.InputError, match="no budget and no target"):
-        jsl.compare_recipes(base, other)
+        jsl.selection.recipes(base, other)
     with pytest.raises(jsl.InputError, match="a budget and a target"):
-        jsl.compare_recipes(base, other, budget=1e21, target=2.0)
+        jsl.selection.recipes(base, other, budget=1e21, target=2.0)
     with pytest.raises(jsl.InputError, match=r"(?s)budget -1.*positive"):
-        jsl.compare_recipes(base, other, budget=-1)
-    with pytest.raises(ValueError, match="there is hc3, cr3, percentile"):
-        jsl.compare_recipes(base, other, budget=1e21, kind="bca")
+        jsl.selection.recipes(base, other, budget=-1)
+    with pytest.raises(ValueError, match="There is: cr3, hc3, percentile"):
+        jsl.selection.recipes(base, other, budget=1e21, kind="bca")
     with pytest.raises(ValueError, match="level=95"):
-        jsl.compare_recipes(base, other, budget=1e21, level=95)
+        jsl.selection.recipes(base, other, budget=1e21, level=95)
     with pytest.raises(jsl.InputError, match="low and high are swapped"):
-        jsl.compare_recipes(base, other, budget=1e21, within=(1e24, 1e20))
+        jsl.selection.recipes(base, other, budget=1e21, bracket=(1e24, 1e20))
     with pytest.raises(jsl.InputError, match=r"(?s)other is an ensemble.*\.point"):
-        jsl.compare_recipes(base, jsl.bootstrap(other, 10), budget=1e21)
+        jsl.selection.recipes(base, jsl.bootstrap(other, 10), budget=1e21)
     with pytest.raises(TypeError, match="base is a Law"):
-        jsl.compare_recipes(BASE, other, budget=1e21)
+        jsl.selection.recipes(BASE, other, budget=1e21)
     with pytest.raises(jsl.InputError, match="a parameter of the law"):
-        jsl.compare_recipes(base, other, budget=1e21, cost=lambda N, D, alpha: N * D * alpha)
+        jsl.selection.recipes(base, other, budget=1e21, cost=lambda N, D, alpha: N * D * alpha)
     one = jsl.fit(jsl.laws.power_law.start(x0=(1e6, 1e9)), jsl.Runs.from_columns(x=N, loss=base.problem.runs["loss"]), starts=8)
     with pytest.raises(jsl.InputError, match="chinchilla reads N, D, power_law reads x"):
-        jsl.compare_recipes(base, one, budget=1e21)
+        jsl.selection.recipes(base, one, budget=1e21)
 
 
 def test_a_learning_rate_sweep_is_paired_by_its_learning_rates():
@@ -380,6 +380,6 @@ def test_a_learning_rate_sweep_is_paired_by_its_learning_rates():
     for factor in (1.0, 0.99):
         tables.append(jsl.Runs.from_columns(N=n, D=d, lr=rate, loss=factor * loss, seed=seed))
     base, other = (jsl.fit(jsl.laws.chinchilla, t, objective=jsl.objectives.LogSquared(), starts=8) for t in tables)
-    found = jsl.compare_recipes(base, other, budget=1e22)
+    found = jsl.selection.recipes(base, other, budget=1e22)
     assert found.pairs == 24
     assert found.multiplier.low > 1.0

@@ -40,7 +40,7 @@ def test_cells_do_not_split_on_rounding():
     assert cells(runs, ("N", "D"), "").tolist() == [0, 0, 1]
     assert len(runs.best()) == 2
     with pytest.raises(jsl.InputError, match=r"no column 'Nn'"):
-        runs.best(by=("Nn",))
+        runs.best(cell=("Nn",))
 
 
 def test_late_smoothed_and_balanced_checkpoints():
@@ -67,7 +67,7 @@ def test_a_decaying_schedule_makes_early_checkpoints_biased():
     assert unfinished(runs).tolist() == [True] * 3 + [False] * 7
     law = jsl.laws.power_law.start(x0=(1e3, 1e9))
     fit = jsl.fit(law, runs.using(x="D"), starts=16)
-    said = [c for c in jsl.cautions(fit) if "schedule" in c]
+    said = [c for c in jsl.uncertainty.cautions(fit) if "schedule" in c]
     assert len(said) == 1
     assert said[0].startswith("3 of 10 rows are checkpoints before the end of a decaying schedule")
 
@@ -114,18 +114,18 @@ def test_ties_are_no_copies_and_checkpoints_no_replicates():
     spoilt = jsl.Runs.from_columns(
         **{**columns, "loss": np.r_[12.0, loss.ravel()[1:]]}, weights=weights, run=np.arange(3 * cells)
     )
-    assert noise_floor(spoilt, by="N").sd < 1.2 * sd
-    assert spoilt.best(by="N")["loss"].max() < 4
+    assert noise_floor(spoilt, cell="N").sd < 1.2 * sd
+    assert spoilt.best(cell="N")["loss"].max() < 4
     curves = jsl.Runs.from_columns(**CURVES)
     with pytest.raises(jsl.InputError, match="no two of 2 rows"):  # D of a long run passes where a short one ends
-        noise_floor(curves, by="D")
+        noise_floor(curves, cell="D")
     tuned = jsl.Runs.from_columns(N=[1e8] * 3, D=[2e9] * 3, loss=[3.0, 3.001, 3.2], seed=["0", "1", "2"]).best(within=0.01)
     assert "chosen by their loss" in noise_floor(tuned).source
 
 
 def test_the_least_effect_that_a_sweep_can_see():
     """Power of the two-sample test at the difference that `visible` names, by simulation: 80 % within three errors."""
-    floor = jsl.NoiseFloor(0.004, 0.004, 10**6, np.array([0.004]), np.array([3.0]), "replicates")
+    floor = jsl.uncertainty.NoiseFloor(0.004, 0.004, 10**6, np.array([0.004]), np.array([3.0]), "replicates")
     rng, tries, seeds = np.random.default_rng(0), 20_000, 3
     off = floor.visible(seeds) + (rng.normal(0, 0.004, (tries, 2, seeds)).mean(-1) @ [1, -1])
     seen = np.mean(np.abs(off) > stats.norm.ppf(0.975) * 0.004 * np.sqrt(2 / seeds))
@@ -160,8 +160,11 @@ def test_lack_of_fit_is_seen_and_not_imagined():
 
 def test_a_prediction_interval_contains_the_floor():
     fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    floor = jsl.NoiseFloor(0.05, 0.05, 30, np.array([0.05]), np.array([2.5]), "replicates")
-    plain, wide = jsl.prediction_interval(fit, N=1e10, D=2e11), jsl.prediction_interval(fit, N=1e10, D=2e11, noise=floor)
+    floor = jsl.uncertainty.NoiseFloor(0.05, 0.05, 30, np.array([0.05]), np.array([2.5]), "replicates")
+    plain, wide = (
+        jsl.uncertainty.prediction_interval(fit, N=1e10, D=2e11),
+        jsl.uncertainty.prediction_interval(fit, N=1e10, D=2e11, noise=floor),
+    )
     assert np.log(wide.high / wide.low) > 2 * 1.96 * 0.05 > np.log(plain.high / plain.low)
 
 
@@ -176,8 +179,8 @@ def test_a_poor_floor_makes_wide_intervals():
     inside = 0
     for _ in range(tries):
         own = sd * np.sqrt(rng.chisquare(2) / 2)
-        found = jsl.prediction_interval(
-            fit, **there, noise=jsl.NoiseFloor(own, own, 2, np.array([own]), np.array([2.0]), "three")
+        found = jsl.uncertainty.prediction_interval(
+            fit, **there, noise=jsl.uncertainty.NoiseFloor(own, own, 2, np.array([own]), np.array([2.0]), "three")
         )
         run = np.exp(frozen.centre + float(frozen.deviation) * rng.standard_t(frozen.dof) + sd * rng.standard_normal())
         inside += int(found.low < run < found.high)
@@ -189,7 +192,10 @@ def test_degrees_of_freedom_of_two_variances():
     fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
     there = {"N": [1e10, 1e11], "D": 2e12}
     plain = jsl.forecast(fit, **there)
-    own = [jsl.forecast(fit, **there, noise=jsl.NoiseFloor(0.01, 0.01, k, np.ones(1), np.ones(1), "")) for k in (2, 10**9)]
+    own = [
+        jsl.forecast(fit, **there, noise=jsl.uncertainty.NoiseFloor(0.01, 0.01, k, np.ones(1), np.ones(1), ""))
+        for k in (2, 10**9)
+    ]
     d, s = plain.deviation, 0.01
     wanted = (d**2 + s**2) ** 2 / (d**4 / 55 + s**4 / 2)
     np.testing.assert_allclose(own[0].dof, wanted, rtol=1e-12)
@@ -205,7 +211,7 @@ def test_one_call_shows_what_rows_and_conventions_do():
     """The figures that this table was first seen with, to their digits; all 4,852 checkpoints are in the benchmark."""
     runs = jsl.datasets.load("misfitting")
     tables = {"all": runs, "best": runs.best(), "within 1 %": runs.best(within=0.01), "non-embedding": runs.using(N="N_no_emb")}
-    found = jsl.sensitivity(
+    found = jsl.selection.sensitivity(
         jsl.laws.chinchilla,
         tables,
         of={
@@ -219,5 +225,5 @@ def test_one_call_shows_what_rows_and_conventions_do():
     assert found.fits[3].certificate.at_bound == ("E",)
     assert "AT_BOUND" in repr(found).splitlines()[-1]
     pins = {f"E = {e}": jsl.laws.chinchilla.fix(E=e) for e in (1.6, 1.8)}
-    pinned = jsl.sensitivity(pins, runs, of={"E": lambda law: law.params["E"]}, starts=16)
+    pinned = jsl.selection.sensitivity(pins, runs, of={"E": lambda law: law.params["E"]}, starts=16)
     assert pinned["E"].tolist() == [1.6, 1.8]

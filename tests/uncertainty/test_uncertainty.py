@@ -66,13 +66,13 @@ def test_covariances_of_a_line_are_the_textbooks(straight):
         "laplace": bread * np.sum(e**2) / (n - p),
     }
     for kind, matrix in expected.items():
-        found = jsl.covariance(straight, kind)
+        found = jsl.uncertainty.covariance(straight, kind)
         np.testing.assert_allclose(found.matrix, matrix, rtol=1e-8)
         assert found.dof == n - p
     groups = np.repeat(np.arange(6), 4)
     left = [np.linalg.lstsq(X[groups != g], straight.problem.runs["y"][groups != g], rcond=None)[0] for g in range(6)]
     away = np.array(left) - [straight.params["a"], straight.params["b"]]
-    found = jsl.covariance(straight, "cr3", by="lab")
+    found = jsl.uncertainty.covariance(straight, "cr3", by="lab")
     np.testing.assert_allclose(found.matrix, 5 / 6 * away.T @ away, rtol=1e-7)
     assert found.dof == 5
     np.testing.assert_allclose(leverage(X, np.ones(n)), h, rtol=1e-10)
@@ -86,7 +86,7 @@ def test_interval_of_a_line_is_students(straight):
     low, middle, high = jsl.interval(straight, of=lambda law: law(4.0), kind="laplace", level=0.9)
     t = stats.t.ppf(0.95, n - 2)
     np.testing.assert_allclose([low, high], [middle - t * sd, middle + t * sd], rtol=1e-8)
-    profile = jsl.profile_likelihood(straight, lambda law: law(4.0), level=0.9)
+    profile = jsl.uncertainty.profile_likelihood(straight, lambda law: law(4.0), level=0.9)
     np.testing.assert_allclose(list(profile.interval), [low, middle, high], rtol=1e-5)  # a parabola; interpolated
     slope, error = straight.params["b"], np.sqrt(np.linalg.inv(X.T @ X)[1, 1] * np.sum(e**2) / (n - 2))
     low, middle, high = jsl.interval(straight, kind="laplace")["b"]
@@ -99,9 +99,9 @@ def test_too_few_clusters_are_refused(straight):
     runs = jsl.Runs.from_columns(x=x, y=y, target="y", groups={"lab": np.repeat(list("abc"), 8)})
     fit = jsl.fit(line, runs, objective=Squared(), starts=4)
     with pytest.raises(jsl.InputError, match="3 clusters"):
-        jsl.covariance(fit, by="lab")
+        jsl.uncertainty.covariance(fit, by="lab")
     with pytest.raises(ValueError, match="hc3"):
-        jsl.covariance(fit, "hc4")
+        jsl.uncertainty.covariance(fit, "hc4")
 
 
 @jsl.law
@@ -164,8 +164,8 @@ def test_noise_of_the_wild_kinds_has_mean_0_and_variance_1(kind, points):
 
 def test_kinds_of_resamples_agree_on_a_sweep(squared):
     """One spread of noise, 60 runs: all kinds estimate the same standard error, HC3's is the widest."""
-    wide = jsl.covariance(squared, "hc3").deviation(np.eye(5))[3]
-    plain = jsl.covariance(squared, "laplace").deviation(np.eye(5))[3]
+    wide = jsl.uncertainty.covariance(squared, "hc3").deviation(np.eye(5))[3]
+    plain = jsl.uncertainty.covariance(squared, "laplace").deviation(np.eye(5))[3]
     for kind in ("pairs", "bayes", "webb", "rademacher", "parametric"):
         sd = np.std(np.log(jsl.bootstrap(squared, 500, kind=kind).params["alpha"]))
         assert 0.8 * plain < sd < 1.2 * wide, kind
@@ -209,7 +209,7 @@ def test_gradients_by_weights_and_losses_are_finite_differences(objective):
     runs = jsl.datasets.load("simulated")
     fit = jsl.fit(chinchilla, runs, objective=objective, starts=32)
     quantity = lambda law: law.params["beta"] / (law.params["alpha"] + law.params["beta"])  # noqa: E731
-    found = jsl.influence(fit, of=quantity, exact=False)
+    found = jsl.uncertainty.influence(fit, of=quantity, exact=False)
     residual = np.abs(np.log(fit.predict(runs["N"], runs["D"]) / runs["loss"]))
     rows = np.argsort(residual)[:3] if not isinstance(objective, LogSquared) else [0, 20, 59]
     if isinstance(objective, LogHuber):
@@ -229,12 +229,12 @@ def test_influence_by_one_step_is_close_to_refits_for_squares(squared):
     def of(law):
         return {**law.params, "p": law.params["beta"] / (law.params["alpha"] + law.params["beta"])}
 
-    step, exact = (jsl.influence(squared, of=of, exact=e) for e in (False, True))
+    step, exact = (jsl.uncertainty.influence(squared, of=of, exact=e) for e in (False, True))
     for k in step.change:
         assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= 0.99, k
         assert np.max(np.abs(step.change[k] - exact.change[k])) <= 0.25 * np.max(np.abs(exact.change[k])), k
-    assert jsl.influence(squared).exact is False
-    alone = jsl.influence(squared, of=lambda law: law.params["alpha"])
+    assert jsl.uncertainty.influence(squared).exact is False
+    alone = jsl.uncertainty.influence(squared, of=lambda law: law.params["alpha"])
     label, change = alone.top(1)[0]
     assert abs(change) == np.max(np.abs(alone.change))
     assert alone.change[int(label)] == change
@@ -250,7 +250,7 @@ def test_influence_on_the_240_rows(objective, least, gap):
         p = law.params["beta"] / (law.params["alpha"] + law.params["beta"])
         return {**law.params, "p": p, "ln N": jax.numpy.log(jsl.allocate(law, 5.76e23)["N"])}
 
-    step, exact = (jsl.influence(fit, of=of, exact=e) for e in (False, True))
+    step, exact = (jsl.uncertainty.influence(fit, of=of, exact=e) for e in (False, True))
     for k in step.change:
         assert stats.spearmanr(step.change[k], exact.change[k]).statistic >= least, k
         assert np.max(np.abs(step.change[k] - exact.change[k])) <= gap * np.max(np.abs(exact.change[k])), k
@@ -258,22 +258,22 @@ def test_influence_on_the_240_rows(objective, least, gap):
 
 def test_a_profile_where_sums_are_compiled_whole_is_the_same(straight, monkeypatch):
     """On accelerators, and for laws whose sums are not written out, the objective is a program of its own."""
-    own = jsl.profile_likelihood(straight, "b", points=5)
+    own = jsl.uncertainty.profile_likelihood(straight, "b", points=5)
     monkeypatch.setattr(_run, "looking", lambda job, lanes: None)
-    whole = jsl.profile_likelihood(straight, "b", points=5)
+    whole = jsl.uncertainty.profile_likelihood(straight, "b", points=5)
     np.testing.assert_allclose(whole.objective, own.objective, rtol=1e-12)
     np.testing.assert_allclose(whole.values, own.values, rtol=1e-9)
 
 
 def test_profile_is_the_objective_of_fits_with_the_value_fixed(squared):
-    found = jsl.profile_likelihood(squared, "beta", points=11)
+    found = jsl.uncertainty.profile_likelihood(squared, "beta", points=11)
     for value, objective in zip(found.values[::3], found.objective[::3], strict=True):
         fixed = jsl.fit(chinchilla.fix(beta=value), squared.problem.runs, objective=LogSquared(), starts=16)
         assert objective == pytest.approx(float(fixed.value), rel=1e-7)
     low, middle, high = found.interval
     assert low < middle < high
     with pytest.raises(TypeError, match="gamma"):
-        jsl.profile_likelihood(squared, "gamma")
+        jsl.uncertainty.profile_likelihood(squared, "gamma")
 
 
 def test_prediction_interval_of_a_line_is_the_textbooks():
@@ -286,7 +286,7 @@ def test_prediction_interval_of_a_line_is_the_textbooks():
     at = np.array([1.0, 4.0])
     curve = at @ np.linalg.inv(X.T @ X) @ (X.T * (e / (1 - h)) ** 2) @ X @ np.linalg.inv(X.T @ X) @ at  # HC3
     half = stats.t.ppf(0.975, 38) * np.sqrt(curve + np.sum(e**2) / 38)
-    found = jsl.prediction_interval(fit, 4.0)
+    found = jsl.uncertainty.prediction_interval(fit, 4.0)
     assert found.high - found.point == pytest.approx(half, rel=1e-8)
     inside = jsl.interval(fit, of=lambda law: law(4.0))
     assert inside.high < found.high
@@ -315,7 +315,7 @@ def test_the_default_depends_on_objective_and_rows(squared):
     seeds = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], run=np.repeat(np.arange(12), 5))
     clustered = jsl.fit(chinchilla, seeds, objective=LogSquared(), starts=16)
     assert jsl.interval(clustered)["alpha"].kind == "cr3"
-    assert jsl.covariance(clustered).clusters == 12
+    assert jsl.uncertainty.covariance(clustered).clusters == 12
 
 
 def test_intervals_of_many_tables_are_those_of_each(squared):
@@ -360,19 +360,19 @@ def test_cautions_speak_when_they_should():
     }
     for name, (noise, word) in kinds.items():
         fits = jsl.fit(chinchilla, _sweeps(30, 2, noise), objective=LogHuber(7e-3), starts=8)
-        said = [jsl.cautions(fits[k]) for k in range(30)]
+        said = [jsl.uncertainty.cautions(fits[k]) for k in range(30)]
         share = np.mean([any(word in s for s in own) for own in said])
         assert (share <= 2 / 30) if name == "clean" else (share >= 0.9), (name, share)  # 3 or more: one seed in 10^5
     runs = _sweeps(1, 3, lambda rng, n: 1e-3 * rng.standard_normal(n))[0]
     n, d = runs["N"], runs["D"]
     bent = jsl.Runs.from_columns(N=n, D=d, loss=runs["loss"] * np.exp(0.02 * (np.log(n) - 20) * (np.log(d) - 24)))
     fit = jsl.fit(chinchilla, bent, objective=LogSquared(), starts=16)
-    assert any("the law does not hold" in s for s in jsl.cautions(fit))
+    assert any("the law does not hold" in s for s in jsl.uncertainty.cautions(fit))
     rng = np.random.default_rng(0)
     n, d = (np.tile(v, 10) for v in (n, d))
     loss = np.tile(runs["loss"], 10) * np.exp(0.005 * rng.exponential(size=len(n)))
     fit = jsl.fit(chinchilla, jsl.Runs.from_columns(N=n, D=d, loss=loss), objective=LogSquared(), starts=16)
-    assert any("one-sided" in s and "above" in s for s in jsl.cautions(fit))
+    assert any("one-sided" in s and "above" in s for s in jsl.uncertainty.cautions(fit))
 
 
 def test_points_of_one_curve_are_cautioned():
@@ -381,12 +381,12 @@ def test_points_of_one_curve_are_cautioned():
     steps = np.random.default_rng(1).standard_normal(40)
     for noise, spoken in ((0.1 * np.cumsum(steps), True), (0.1 * steps, False)):
         fit = jsl.fit(line, jsl.Runs.from_columns(x=x, y=1 + x + noise, target="y"), objective=Squared(), starts=4)
-        assert any("neighbouring rows" in s for s in jsl.cautions(fit)) == spoken
+        assert any("neighbouring rows" in s for s in jsl.uncertainty.cautions(fit)) == spoken
 
 
 def test_posterior_of_a_line_is_its_least_squares(straight):
     """Flat priors, normal noise: means and deviations of the draws within 5 standard errors of the closed form."""
-    boot = jsl.posterior(straight, 1000, chains=2, noise="normal")
+    boot = jsl.uncertainty.posterior(straight, 1000, chains=2, noise="normal")
     X, e = _design(straight)
     n = len(e)
     sd = np.sqrt(np.diag(np.linalg.inv(X.T @ X)) * np.sum(e**2) / (n - 2))
@@ -398,7 +398,7 @@ def test_posterior_of_a_line_is_its_least_squares(straight):
         assert boot.work.rhat[k] < 1.02
     tight = line.prior(b=(0.2, 1e-4))
     fit = jsl.fit(tight, straight.problem.runs, objective=Squared(), starts=4)
-    assert jsl.posterior(fit, 200, chains=2, noise="normal").params["b"].mean() == pytest.approx(0.2, abs=1e-3)
+    assert jsl.uncertainty.posterior(fit, 200, chains=2, noise="normal").params["b"].mean() == pytest.approx(0.2, abs=1e-3)
 
 
 @jsl.law
@@ -413,7 +413,7 @@ def test_a_prior_on_a_fraction_replaces_the_uniform_one():
     runs = jsl.Runs.from_columns(x=x, y=y, target="y")
     for law in (saturating, saturating.prior(top=(0.3, 0.2)), saturating):
         fit = jsl.fit(law.prior(rate=(1.5, 0.2)), runs, objective=Squared(), starts=8)
-        boot = jsl.posterior(fit, 1000, chains=2, noise="normal", scale=(0.05 / np.sqrt(np.mean(y**2)), 0.01))
+        boot = jsl.uncertainty.posterior(fit, 1000, chains=2, noise="normal", noise_prior=(0.05 / np.sqrt(np.mean(y**2)), 0.01))
         top, rate = np.meshgrid(np.linspace(0.005, 0.995, 199), np.exp(np.linspace(-2, 2, 161)), indexing="ij")
         logit = np.log(top / (1 - top))
         density = -0.5 * (np.log(rate / 1.5) / 0.2) ** 2  # in ln rate, which the grid is even in
@@ -431,7 +431,8 @@ def test_weights_of_a_posterior_are_relative(straight):
     runs = straight.problem.runs
     loud = jsl.Runs.from_columns(x=runs["x"], y=runs["y"], target="y", weights=np.full(24, 100.0))
     own, same = (
-        jsl.posterior(f, 300, chains=2, noise="normal") for f in (straight, jsl.fit(line, loud, objective=Squared(), starts=4))
+        jsl.uncertainty.posterior(f, 300, chains=2, noise="normal")
+        for f in (straight, jsl.fit(line, loud, objective=Squared(), starts=4))
     )
     assert same.params["b"].std() == pytest.approx(own.params["b"].std(), rel=0.2)
     assert "chains" in jsl.report(own)
@@ -478,10 +479,12 @@ def test_prediction_intervals_are_in_the_laws_unit(squared):
     bits = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"] / np.log(2), units={"loss": jsl.units.Bits})
     same = jsl.fit(chinchilla, bits, objective=jsl.objectives.Squared(), starts=16)
     nats = jsl.fit(chinchilla, runs, objective=jsl.objectives.Squared(), starts=16)
-    found, wanted = (jsl.prediction_interval(f, N=1e11, D=2e12) for f in (same, nats))
+    found, wanted = (jsl.uncertainty.prediction_interval(f, N=1e11, D=2e12) for f in (same, nats))
     np.testing.assert_allclose(list(found), list(wanted), rtol=1e-6)
     with pytest.raises(TypeError, match="quantile"):
-        jsl.prediction_interval(jsl.fit(chinchilla, runs, objective=jsl.objectives.Quantile(0.1), starts=8), N=1e11, D=2e12)
+        jsl.uncertainty.prediction_interval(
+            jsl.fit(chinchilla, runs, objective=jsl.objectives.Quantile(0.1), starts=8), N=1e11, D=2e12
+        )
 
 
 def test_a_changed_name_is_read_again(squared):
@@ -495,16 +498,19 @@ def test_a_changed_name_is_read_again(squared):
     assert jsl.interval(squared, of=size).point > 2 * before.point
 
 
-def test_delta_sensitivity_is_a_fit_at_each_delta(simulated):
-    deltas, beta = jsl.delta_sensitivity(simulated, [1e-3, 1e-2], of=lambda law: law.params["beta"])
+def test_sensitivity_to_delta_is_a_fit_at_each_delta(simulated):
+    runs, objectives = simulated.problem.runs, [LogHuber(1e-3), LogHuber(1e-2)]
+    found = jsl.selection.sensitivity(chinchilla, runs, objective=objectives, of=lambda law: law.params["beta"], starts=32)
+    beta = found["answer"]
     assert beta[0] == pytest.approx(float(simulated.params["beta"]), rel=1e-9)
     alone = jsl.fit(chinchilla, simulated.problem.runs, objective=LogHuber(1e-2), starts=32)
     assert beta[1] == pytest.approx(float(alone.params["beta"]), rel=1e-8)
-    assert deltas.tolist() == [1e-3, 1e-2]
+    assert found.names == tuple(map(repr, objectives))
+    assert [fit.problem.objective for fit in found.fits] == objectives
 
 
 def test_identifiability_names_the_weak_direction(squared):
-    found = jsl.identifiability(squared)
+    found = jsl.uncertainty.identifiability(squared)
     assert found.effective == pytest.approx(5.0, abs=0.1)
     assert found.condition > 1e3
     assert max(found.weakest, key=lambda k: abs(found.weakest[k])) in ("A", "B")

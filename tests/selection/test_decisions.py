@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import least_squares
 
 import jaxscale as jsl
-from jaxscale.baselines import _compare, _tables
+from jaxscale.selection import _by_recipe, _decisions
 
 RECIPES, SEEDS = 25, 3
 SIZES = np.geomspace(1e7, 7.5e8, 8)
@@ -47,12 +47,12 @@ def noisy():
 
 @pytest.fixture(scope="module")
 def compared(noisy):
-    return jsl.baselines.compare(noisy, at=AT, truth=TRUTH, resamples=200)
+    return jsl.selection.decisions(noisy, at=AT, truth=TRUTH, resamples=200)
 
 
 def test_all_nine_on_a_world_of_known_order(compared):
     """The world follows law 1 and its sigmoid: what has them is nearly right, what lacks the floor is off."""
-    assert set(compared.decision) == set(_compare.METHODS)
+    assert set(compared.decision) == set(_decisions.METHODS)
     assert len(compared.decision) == 9
     assert not compared.skipped
     assert compared.recipes == tuple(NAMES)
@@ -66,7 +66,7 @@ def test_all_nine_on_a_world_of_known_order(compared):
     assert compared.error["three_parameter"] < 0.008
     assert compared.error["two_parameter"] > 2 * compared.error["three_parameter"]
     assert np.isnan(compared.error["single_scale_rank"])
-    assert isinstance(compared, jsl.baselines.Decisions)
+    assert isinstance(compared, jsl.selection.Decisions)
     text = repr(compared)
     assert "9 methods on 25 recipes" in text
     assert text.index("two_parameter") > text.index("three_parameter_helper")  # in the order of the shares
@@ -74,7 +74,7 @@ def test_all_nine_on_a_world_of_known_order(compared):
 
 def test_without_noise_the_law_of_the_world_foretells_exactly():
     """Checkpoints of the last tenth are averaged, but sit at the compute of the last one: the mean is off by little."""
-    three = jsl.baselines.three_parameter(world(1e-7, recipes=4), AT)
+    three = jsl.selection.three_parameter(world(1e-7, recipes=4), AT)
     for name in NAMES[:4]:
         assert three[name] == pytest.approx(TRUTH[name], abs=2e-3)
     assert "4 converged" in repr(three)
@@ -84,7 +84,7 @@ def test_without_noise_the_law_of_the_world_foretells_exactly():
 
 def test_a_single_step_against_scipy(noisy, compared):
     """Least squares of a sigmoid of compute, by another solver, from the rows of `ends_of`."""
-    ends = _tables.ends_of(noisy, "C", "accuracy")
+    ends = _by_recipe.ends_of(noisy, "C", "accuracy")
     for i in (0, 7):
         own = ends[NAMES[i]]
 
@@ -108,11 +108,11 @@ def test_perfect_tied_and_wrong_orders_and_their_intervals(noisy):
     values = np.array([TRUTH[n] for n in NAMES])
 
     def method(foretold):
-        return lambda runs, at: jsl.baselines.Predicted(tuple(NAMES), np.asarray(foretold), np.ones(RECIPES, bool))
+        return lambda runs, at: jsl.selection.Predicted(tuple(NAMES), np.asarray(foretold), np.ones(RECIPES, bool))
 
     half = np.where(np.arange(RECIPES) < 12, values, values.mean())
     ways = {"perfect": method(values), "tied": method(np.zeros(RECIPES)), "wrong": method(-values), "half": method(half)}
-    found = jsl.baselines.compare(noisy, at=AT, truth=TRUTH, methods=ways, resamples=300)
+    found = jsl.selection.decisions(noisy, at=AT, truth=TRUTH, methods=ways, resamples=300)
     assert (found.decision["perfect"], found.low["perfect"], found.high["perfect"]) == (1.0, 1.0, 1.0)
     assert (found.decision["tied"], found.low["tied"], found.high["tied"]) == (0.5, 0.5, 0.5)
     assert found.decision["wrong"] == 0.0
@@ -122,7 +122,7 @@ def test_perfect_tied_and_wrong_orders_and_their_intervals(noisy):
     drawn = np.random.default_rng(0).integers(0, RECIPES, RECIPES)
     pairs = [(a, b) for i, a in enumerate(drawn) for b in drawn[:i] if a != b]
     right = [0.5 * (1 + np.sign(half[a] - half[b]) * np.sign(values[a] - values[b])) for a, b in pairs]
-    share = _compare._share(_compare._right(half, values), np.bincount(drawn, minlength=RECIPES)[None])
+    share = _decisions._share(_decisions._right(half, values), np.bincount(drawn, minlength=RECIPES)[None])
     assert share[0] == pytest.approx(np.mean(right))
 
 
@@ -132,31 +132,31 @@ def test_what_is_read_of_a_run():
     runs = jsl.Runs.from_columns(
         **table, loss=np.arange(10.0) + 1, accuracy=np.arange(10.0) / 10, run=["a"] * 10, groups={"recipe": ["x"] * 10}
     )
-    (end,) = _tables.ends_of(runs, "C", "accuracy").values()
+    (end,) = _by_recipe.ends_of(runs, "C", "accuracy").values()
     assert end["loss"] == [9.5]
     assert end["accuracy"] == [pytest.approx(0.85)]
     assert (end["D"], end["C"]) == ([1e10], [6e18])
-    (own,) = _tables.rows_of(runs, ("loss",)).values()
-    assert [int(_tables.rows_after(own, share).sum()) for share in (0.0, 0.1, 0.5, 0.9)] == [10, 10, 6, 2]
+    (own,) = _by_recipe.rows_of(runs, ("loss",)).values()
+    assert [int(_by_recipe.rows_after(own, share).sum()) for share in (0.0, 0.1, 0.5, 0.9)] == [10, 10, 6, 2]
 
 
 def test_ranking_at_one_size(noisy):
-    largest = jsl.baselines.single_scale_rank(noisy)
+    largest = jsl.selection.single_scale_rank(noisy)
     finals = [(r, n, a) for r, n, a in zip(noisy["recipe"], noisy["N"], noisy["accuracy"], strict=True)]
     last = np.asarray(noisy["step"]) >= 900
     wanted = np.mean([a for (r, n, a), late in zip(finals, last, strict=True) if late and r == "r03" and n == SIZES[-1]])
     assert largest["r03"] == pytest.approx(wanted)
-    small = jsl.baselines.single_scale_rank(noisy, {"N": SIZES[0]}, metric="loss")
+    small = jsl.selection.single_scale_rank(noisy, {"N": SIZES[0]}, metric="loss")
     assert np.all(small.values < 0)  # a low loss ranks high
     with pytest.raises(jsl.InputError, match="at names N, D"):
-        jsl.baselines.single_scale_rank(noisy, {"N": SIZES[0], "D": 1.0})
+        jsl.selection.single_scale_rank(noisy, {"N": SIZES[0], "D": 1.0})
     with pytest.raises(jsl.InputError, match="has no run of N=5"):
-        jsl.baselines.single_scale_rank(noisy, {"N": 5.0})
+        jsl.selection.single_scale_rank(noisy, {"N": 5.0})
 
 
 def test_a_truth_may_be_a_table_and_missing_columns_are_said(noisy):
-    method = {"single_scale_rank": jsl.baselines.single_scale_rank}
-    found = jsl.baselines.compare(noisy, at=AT, truth=noisy.where(noisy["N"] == noisy["N"].max()), methods=method)
+    method = {"single_scale_rank": jsl.selection.single_scale_rank}
+    found = jsl.selection.decisions(noisy, at=AT, truth=noisy.where(noisy["N"] == noisy["N"].max()), methods=method)
     assert found.decision["single_scale_rank"] == 1.0
     keep = noisy["step"] == 1000
     only = jsl.Runs.from_columns(
@@ -165,18 +165,18 @@ def test_a_truth_may_be_a_table_and_missing_columns_are_said(noisy):
         accuracy=noisy["accuracy"][keep],
         groups={"recipe": noisy["recipe"][keep]},
     )
-    two = {k: getattr(jsl.baselines, k) for k in ("five_parameter", "single_scale_rank")}
-    found = jsl.baselines.compare(only, at=AT, truth=TRUTH, methods=two)
+    two = {k: getattr(jsl.selection, k) for k in ("five_parameter", "single_scale_rank")}
+    found = jsl.selection.decisions(only, at=AT, truth=TRUTH, methods=two)
     assert list(found.decision) == ["single_scale_rank"]
-    assert found.skipped == {"five_parameter": "baselines: no column 'N'"}
+    assert found.skipped == {"five_parameter": "decisions: no column 'N'"}
     with pytest.raises(jsl.InputError, match="no truth for the recipe 'r00'"):
-        jsl.baselines.compare(noisy, at=AT, truth={})
+        jsl.selection.decisions(noisy, at=AT, truth={})
     with pytest.raises(jsl.InputError, match=r"(?s)no group column 'recipe'.*groups="):
-        jsl.baselines.compare(jsl.datasets.load("simulated"), at=AT, truth={})
+        jsl.selection.decisions(jsl.datasets.load("simulated"), at=AT, truth={})
     with pytest.raises(jsl.InputError, match="has no D"):
-        jsl.baselines.five_parameter(noisy, {"N": 1e9})
+        jsl.selection.five_parameter(noisy, {"N": 1e9})
     few = noisy.where(np.isin(noisy["recipe"], NAMES[:2]))
     with pytest.raises(jsl.InputError, match="2 recipes"):
-        jsl.baselines.compare(few, at=AT, truth=TRUTH)
+        jsl.selection.decisions(few, at=AT, truth=TRUTH)
     with pytest.raises(ValueError, match="level=95"):
-        jsl.baselines.compare(noisy, at=AT, truth=TRUTH, level=95)
+        jsl.selection.decisions(noisy, at=AT, truth=TRUTH, level=95)

@@ -1,4 +1,4 @@
-"""All baselines on one table: which of them gets the order of the recipes right?"""
+"""`decisions`: which extrapolation gets the order of the recipes right? The eight of DataDecide and a ranking on one table."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..ground._errors import InputError, refuse
+from ..ground._errors import InputError, check_level, refuse
 from ..table._runs import Runs
 from . import _methods
+from ._by_recipe import ends_of, labels_of
 from ._methods import Predicted
-from ._tables import ends_of, labels_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Decisions:
         return "\n".join(lines) + ">"
 
 
-def compare(
+def decisions(
     runs: Runs,
     *,
     at: Mapping[str, float],
@@ -68,8 +68,8 @@ def compare(
     >>> loss = 0.5 + good * (2e8 / N) ** 0.3
     >>> runs = jsl.Runs.from_columns(N=N, D=20 * N, loss=loss, accuracy=0.95 - 0.7 / (1 + np.exp(-3 * (loss - 1.2))),
     ...                              groups={"recipe": np.repeat(list("abcd"), 6)})
-    >>> found = jsl.baselines.compare(runs, at={"N": 1e9, "D": 2e10}, truth={"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.5},
-    ...                               methods={"single_scale_rank": jsl.baselines.single_scale_rank})
+    >>> found = jsl.selection.decisions(runs, at={"N": 1e9, "D": 2e10}, truth={"a": 0.8, "b": 0.7, "c": 0.6, "d": 0.5},
+    ...                               methods={"single_scale_rank": jsl.selection.single_scale_rank})
     >>> found.decision
     {'single_scale_rank': 1.0}
 
@@ -78,9 +78,10 @@ def compare(
     labels = labels_of(runs)
     wanted = _truth(truth, labels)
     if len(labels) < 3:
-        raise refuse(f"compare: {len(labels)} recipes", why="a pair or a single one", change="three or more")
-    if not 0.0 < level < 1.0 or resamples < 1:
-        raise ValueError(f"level={level}, resamples={resamples}: a probability such as 0.95, and at least one")
+        raise refuse(f"decisions: {len(labels)} recipes", why="a pair or a single one", change="three or more")
+    check_level("decisions()", level)
+    if resamples < 1:
+        raise refuse(f"decisions(): resamples={resamples}", why="intervals resample recipes", change="at least one")
     predicted: dict[str, Predicted] = {}
     skipped = {}
     for name, method in (methods or METHODS).items():

@@ -1,4 +1,16 @@
-"""The eight baselines and the ranking at one size, as functions of a table and a size."""
+"""The eight extrapolations of DataDecide and the ranking at one small size, as functions of a table and a size.
+
+Each function takes a table of small runs of many recipes (a group column `recipe`; columns N and D, or C; a task loss as the
+target and a column `accuracy`) and a size, and foretells the accuracy of every recipe there. In two steps a law gives the
+task loss at that size, and a sigmoid turns a loss into an accuracy; in one step a law gives the accuracy itself. All recipes
+are fitted at once. `decisions` sets all nine beside each other by decision accuracy: the share of pairs of recipes whose
+order they get right.
+
+Where a run has checkpoints (a `run` group and a `step` column), the first step reads the mean of its last tenth, and the
+second step all but its first tenth, or its second half in the variants called `late`. Source of the forms: Magnusson et al.
+2025, "DataDecide", authors' code. Not from the source: objectives (log-Huber with delta 1e-3 for losses, least squares for
+accuracies), many starts in place of hand-written ones, and what a table looks like.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +28,7 @@ from ..ground._errors import nearest, refuse
 from ..laws import loss as _loss
 from ..laws.downstream import accuracy_from_compute, accuracy_from_loss, accuracy_from_sizes
 from ..table._runs import Runs
-from ._tables import Rows, ends_of, rows_after, rows_of, size_of
+from ._by_recipe import Rows, ends_of, rows_after, rows_of, size_of
 
 _STARTS = 32
 _FIRST, _HALF = 0.1, 0.5  # of the steps of a run: what the second step leaves out
@@ -128,7 +140,7 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
     >>> import jaxscale as jsl
     >>> table = {"N": [1e8, 3e8, 1e8, 3e8], "D": 2e9 * np.ones(4), "loss": [1.5, 1.2, 1.4, 1.1], "accuracy": [0.3, 0.5, 0.4, 0.6]}
     >>> runs = jsl.Runs.from_columns(**table, groups={"recipe": ["web", "web", "books", "books"]})
-    >>> jsl.baselines.single_scale_rank(runs)["books"]
+    >>> jsl.selection.single_scale_rank(runs)["books"]
     0.6
 
     Source: Magnusson et al. 2025; no extrapolation there beats it for the same compute.
@@ -136,7 +148,7 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
     if at is not None and len(at) != 1:
         raise refuse(
             f"single_scale_rank: at names {', '.join(at) or 'nothing'}",
-            why="the other baselines ask for N and D of the size to foretell",
+            why="the others ask for N and D of the size to foretell",
             change='one column of the small runs, at={"N": 1.5e8}; other rows are left out by runs.where(...)',
         )
     ends = ends_of(runs, metric)

@@ -18,7 +18,7 @@ Rows = dict[str, np.ndarray]  # of one recipe, by column
 def labels_of(runs: Runs) -> tuple[str, ...]:
     if "recipe" not in runs.groups:
         raise refuse(
-            "baselines: no group column 'recipe'",
+            "decisions: no group column 'recipe'",
             why="the column was read as numbers, or has another name",
             change='Runs.from_columns(..., groups={"recipe": [...]})',
         )
@@ -32,7 +32,7 @@ def rows_of(runs: Runs, needed: tuple[str, ...]) -> dict[str, Rows]:
     if "C" not in table and {"N", "D"} <= set(table):
         table["C"] = Train()(table["N"], table["D"])
     if missing := [c for c in needed if c not in table]:
-        raise refuse(f"baselines: no column {missing[0]!r}", why="another name", change=nearest(missing[0], table).strip())
+        raise refuse(f"decisions: no column {missing[0]!r}", why="another name", change=nearest(missing[0], table).strip())
     run = np.asarray(runs.groups["run"]) if "run" in runs.groups else np.arange(len(runs))
     codes = np.asarray(runs.groups["recipe"])
     return {r: {"run": run[codes == i], **{k: v[codes == i] for k, v in table.items()}} for i, r in enumerate(labels)}
@@ -67,6 +67,6 @@ def size_of(at: Mapping[str, float], columns: tuple[str, ...]) -> dict[str, floa
         known["C"] = Train()(known["N"], known["D"])
     if missing := [c for c in columns if c not in known]:
         raise refuse(
-            f"baselines: at={dict(at)} has no {missing[0]}", why="another size was meant", change='at={"N": 1e9, "D": 1e11}'
+            f"decisions: at={dict(at)} has no {missing[0]}", why="another size was meant", change='at={"N": 1e9, "D": 1e11}'
         )
     return known
