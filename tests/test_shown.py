@@ -29,15 +29,42 @@ def same(printed, shown):
         assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=2e-3), (a, b)
 
 
-def test_the_readme_runs_as_printed():
-    blocks = re.findall(r"```python\n(.*?)```\n(?:```text\n(.*?)```)?", (ROOT / "README.md").read_text(), flags=re.S)
-    assert len(blocks) >= 3
-    scope = {"__name__": "readme"}
+def same_parts(printed, shown):
+    """As `same`, where a line `...` stands for lines that are not shown."""
+    lines = printed.splitlines()
+    for part in re.split(r"^\.\.\.\n", shown, flags=re.M):
+        own = part.splitlines()
+        words = re.sub(r"[\d.,e+-]+", "#", own[0]).split()
+        first = next(i for i, line in enumerate(lines) if re.sub(r"[\d.,e+-]+", "#", line).split() == words)
+        same("\n".join(lines[first : first + len(own)]), part)
+        lines = lines[first + len(own) :]
+
+
+PAGES = ["README", *(f"docs/{n}" for n in ("choosing", "finding-laws", "forecasts", "intervals", "jobs", "plans", "recipes"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_runs_as_printed(page):
+    blocks = re.findall(r"```python\n(.*?)```\n(?:```text\n(.*?)```)?", (ROOT / f"{page}.md").read_text(), flags=re.S)
+    assert blocks
+    scope = {"__name__": "page"}
     for code, shown in blocks:
         out = io.StringIO()
         with redirect_stdout(out):
-            exec(compile(code, "README.md", "exec"), scope)
-        same(out.getvalue(), shown)
+            exec(compile(code, page, "exec"), scope)
+        same_parts(out.getvalue(), shown) if "\n...\n" in shown else same(out.getvalue(), shown)
+
+
+def test_the_readme_is_a_page():
+    """One screen, then links: at most 200 lines, and every page that it names is there."""
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 200
+    links = [
+        (page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / f"{page}.md").read_text())
+    ]
+    assert {link for page, link in links if page == "README" and link.startswith("docs/")} >= {f"{p}.md" for p in PAGES[1:]}
+    for page, link in links:
+        assert ((ROOT / page).parent / link).exists(), (page, link)
 
 
 @pytest.mark.parametrize("name", [m for m in MODULES if m != "jaxscale.cli"])
