@@ -8,11 +8,14 @@ that assumption. (The kinds that put noise on fitted values have it at its fitte
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from ..ground._errors import refuse
+from ..ground._trees import Aside
+from ._rules import remarked
 from ._runs import Runs
 
 
@@ -65,9 +68,8 @@ def with_helper(runs: Runs, value: float = 1.0, *, at: float = 1e-6, weight: flo
         **columns,
     )
     said = f"{k} helper point{'s' * (k > 1)} added: {runs.target_name} {value:g} at {name} = {at:g}, of weight {weight:g}"
-    table.notes["remarks"] = [*runs.remarks, said]
-    table.notes["dropped"] = runs.dropped
-    return table
+    notes = Aside({**table.notes, "remarks": runs.remarks, "dropped": runs.dropped})
+    return remarked(dataclasses.replace(table, notes=notes), said)
 
 
 def helpers(runs: Runs) -> np.ndarray:
