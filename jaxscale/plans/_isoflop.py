@@ -285,7 +285,7 @@ def _line(
 def _tokens(n: np.ndarray, c: np.ndarray, cost: Callable[..., Any]) -> np.ndarray:
     """D [tokens] with cost(n, D) = c, by bisection of ln D: the cost grows with D."""
     low, high = np.full(len(n), -50.0), np.full(len(n), 150.0)
-    return np.exp(halved(lambda t: c - np.asarray(cost(N=n, D=np.exp(t))), low, high, 128))
+    return np.asarray(np.exp(halved(lambda t: c - np.asarray(cost(N=n, D=np.exp(t))), low, high, 128)))
 
 
 def _found(kind: str, count: int) -> str:
