@@ -21,6 +21,8 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .ground._errors import refuse
@@ -108,10 +110,14 @@ def billion(unit: Any) -> Unit:
     return scaled(unit, 1e9, f"billion {unit_of(unit).name}")
 
 
-def convert(values: np.ndarray, given: Unit, wanted: Unit) -> np.ndarray:
-    """`values` in unit `given`, expressed in unit `wanted` (same dimension)."""
-    base = np.log(values) if given.logarithm else values * given.factor
-    return np.exp(base) if wanted.logarithm else base / wanted.factor
+def convert(values: Any, given: Unit, wanted: Unit) -> Any:
+    """`values` in unit `given`, expressed in unit `wanted`; of another dimension, as they are. Tracers stay tracers."""
+    same = (given.factor, given.logarithm) == (wanted.factor, wanted.logarithm)
+    if same or given.dimension != wanted.dimension:
+        return values
+    xp: Any = jnp if isinstance(values, jax.Array) else np
+    base = xp.log(values) if given.logarithm else values * given.factor
+    return xp.exp(base) if wanted.logarithm else base / wanted.factor
 
 
 def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> Any:

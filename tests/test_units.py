@@ -150,3 +150,19 @@ def test_bits_per_byte_of_an_interval_and_under_a_derivative():
     with jax.enable_x64(True):
         slope = jax.grad(lambda v: jsl.units.bits_per_byte(v, 4.3))(2.5)
     np.testing.assert_allclose(slope, 1 / 4.3 / np.log(2))
+
+
+def test_convert_is_one_map_for_tables_and_for_formulas():
+    """NumPy stays float64 outside of x64; a tracer stays one; another quantity is left alone."""
+    import jax
+
+    bits, loss, words = (unit_of(u) for u in (units.Bits, units.Nats, units.Perplexity))
+    found = convert(np.array([2.0, 8.0]), words, bits)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, [1.0, 3.0], rtol=1e-15)
+    with jax.enable_x64(True):
+        slope = jax.grad(lambda v: convert(v, words, loss))(4.0)
+    np.testing.assert_allclose(slope, 0.25, rtol=1e-15)
+    same = np.array([2.5])
+    assert convert(same, unit_of(units.Tokens), loss) is same
+    assert convert(same, scaled(units.Tokens, 1e9, "tokens"), unit_of(units.Tokens)) == 2.5e9  # a name is no unit

@@ -18,13 +18,13 @@ from ..fitting._bootstrap import bootstrap
 from ..fitting._evidence import Evidence, evidence
 from ..fitting._results import Ensemble, Fit, point_of
 from ..formula._form import codes_of
-from ..formula._then import converted
 from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ..table._task_signal import LEAST, task_signal
 from ..uncertainty._interval import REFITS, default_kind
+from ..units import convert
 from ._propagate import Stages, around, by_draws, by_slopes, cut, drawn, noise, slopes_by_value
 from ._stages import check_units, conversions, in_common, labelled, same_units, unit_of_value
 
@@ -283,7 +283,7 @@ def _beyond(points: tuple[Fit, ...], values: np.ndarray) -> list[str]:
     each = zip(itertools.pairwise(points), conversions(points), values, strict=False)
     for (before, fit), units, value in each:
         runs, column = fit.problem.runs, fit.problem.law.columns[0]
-        seen, asked = np.asarray(runs.columns[column])[~helpers(runs)], np.ravel(np.asarray(converted(value, *units)))
+        seen, asked = np.asarray(runs.columns[column])[~helpers(runs)], np.ravel(np.asarray(convert(value, *units)))
         away = np.maximum(seen.min() - asked, asked - seen.max())
         if np.any(away > 0):
             said.append(

@@ -21,7 +21,6 @@ from ..fitting._evidence import Evidence, Frame
 from ..fitting._results import Ensemble
 from ..formula._law import Law
 from ..formula._params import Param
-from ..formula._then import converted
 from ..ground._compiled import compiled
 from ..ground._interval import Interval
 from ..ground._tails import student
@@ -29,7 +28,7 @@ from ..ground._trees import node, static
 from ..table._anchors import helpers
 from ..uncertainty._covariance import covariance_of
 from ..uncertainty._draws import percentile
-from ..units import Unit
+from ..units import Unit, convert
 from ._stages import HELPER, in_common
 
 Rows = list[dict[str, Any]]  # of each stage: columns, and codes of its groups
@@ -50,7 +49,7 @@ class Stages:
         """The value after stage k, and after each further one."""
         values = [value]
         for law, units, own in zip(self.laws[k + 1 :], self.units[k:], self.rows[k + 1 :], strict=True):
-            values.append(law(converted(values[-1], *units), **own))
+            values.append(law(convert(values[-1], *units), **own))
         return values
 
     def values(self) -> list[Any]:
@@ -65,7 +64,7 @@ class Stages:
 def _on_scales(frame: Frame, x: Any, stages: Stages, values: Any, k: int) -> Any:
     """All values (stages, ...) on their scales, with stage k at coordinates x."""
     law, own = frame(x), stages.rows[k]
-    first = law(**own) if k == 0 else law(converted(values[k - 1], *stages.units[k - 1]), **own)
+    first = law(**own) if k == 0 else law(convert(values[k - 1], *stages.units[k - 1]), **own)
     return stages.on_scales([*(values[j] for j in range(k)), *stages.onward(first, k)])
 
 

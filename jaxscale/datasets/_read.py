@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..table._rules import remarked
 from ..table._runs import Runs
 
 
@@ -32,5 +33,4 @@ def numbers(path: Path, *names: str) -> list[np.ndarray]:
 
 def saying(runs: Runs, remarks: Sequence[str]) -> Runs:
     """The same runs with remarks put before their own."""
-    runs.notes["remarks"] = [*remarks, *runs.remarks]
-    return runs
+    return remarked(runs, *remarks, first=True)

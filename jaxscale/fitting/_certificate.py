@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..ground._linalg import scaled_inverse
+from ..ground._linalg import sandwich
 from ..ground._robust import robust_scale
 from ._lanes import Job, Table
 from ._problem import Problem
@@ -103,13 +103,13 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     parameter can be far too small or far too large by luck.
     """
     scores = measures["force"][:, None] * measures["jacobian"]
-    sandwich = sandwich_deviation(measures["hessian"], scores, edge)
+    own = sandwich_deviation(measures["hessian"], scores, edge)
     objective, live = problem.objective, table.weights > 0
     if not objective.observes:
-        return sandwich
+        return own
     expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
     inside = np.sum(np.abs(measures["residual"][live]) <= objective.zone / objective.size_of(table.target[live]))
-    return np.fmax(sandwich, expected) if inside >= 10 * len(edge) else expected
+    return np.fmax(own, expected) if inside >= 10 * len(edge) else expected
 
 
 def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray) -> np.ndarray:
@@ -131,15 +131,10 @@ def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.n
 
 def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndarray:
     """sqrt of the diagonal of bread^-1 meat bread^-1 over coordinates that are not at an edge."""
-    keep = ~edge
-    out = np.full(len(edge), np.nan)
-    inverse, lost, _ = scaled_inverse(bread[np.ix_(keep, keep)])
-    with np.errstate(invalid="ignore"):  # where nothing is finite, all is lost
-        variance = np.diagonal(inverse @ meat[np.ix_(keep, keep)] @ inverse)
+    matrix, touched = sandwich(bread, meat, edge)
+    variance = np.diagonal(matrix)
     # a variance below 0 was eaten by rounding: the direction is lost, if by a hair's breadth
-    touched = np.any(np.abs(lost) > 1e-3, axis=1) | (variance < 0.0)
-    out[keep] = np.where(touched, np.inf, np.sqrt(np.maximum(variance, 0.0)))
-    return out
+    return np.where(edge, np.nan, np.where(touched | (variance < 0.0), np.inf, np.sqrt(np.maximum(variance, 0.0))))
 
 
 def design_findings(problem: Problem, job: Job, table: Table) -> list[tuple[str, tuple[str, ...]]]:

@@ -246,7 +246,7 @@ def _in_unit(name: str, values: np.ndarray, given: Any, wanted: Any) -> np.ndarr
             why="two columns were swapped",
             change="the renaming, or the declared units",
         )
-    return convert(values, given, wanted)
+    return np.asarray(convert(values, given, wanted))
 
 
 def _check_rows(law: Law, runs: Runs, columns: dict[str, np.ndarray], lay: Layout) -> None:

@@ -12,11 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import jax.numpy as jnp
-
 from ..ground._errors import refuse
 from ..ground._trees import Aside
-from ..units import Unit
+from ..units import Unit, convert
 from ._form import Form, find
 
 Made = TypeVar("Made", bound=Form)  # a law gives a law
@@ -35,7 +33,7 @@ class _Composed:
     def __call__(self, *columns: Any, **parameters: Any) -> Any:
         own, other = ({k: parameters[k] for k in names} for names in self.parameters)
         loss = self.first(*columns[: self.columns], **own)
-        return self.link(converted(loss, *self.units), *columns[self.columns :], **other)
+        return self.link(convert(loss, *self.units), *columns[self.columns :], **other)
 
     def __reduce__(self) -> Any:
         places = [(f.__module__, f.__qualname__) for f in (self.first, self.link)]
@@ -46,14 +44,6 @@ class _Composed:
         if found != [self.first, self.link]:  # of a notebook: a pickler that takes functions by value may go on
             return _Composed, (self.first, self.link, self.columns, self.parameters, self.units)
         return _again, (*places, self.columns, self.parameters, self.units)
-
-
-def converted(value: Any, out: Unit, into: Unit) -> Any:
-    """A value of one stage as the first column of the next; traceable."""
-    if not out.dimension or out.dimension != into.dimension or out.name == into.name:
-        return value
-    base = jnp.log(value) if out.logarithm else value * out.factor
-    return jnp.exp(base) if into.logarithm else base / into.factor
 
 
 def _again(first: tuple[str, str], link: tuple[str, str], *rest: Any) -> _Composed:

@@ -23,3 +23,18 @@ def scaled_inverse(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     lost = squares <= LOST
     inverse = (vectors[:, ~lost] / squares[~lost]) @ vectors[:, ~lost].T / scale / scale[:, None]
     return inverse, vectors[:, lost], scale
+
+
+def sandwich(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bread^-1 meat bread^-1 (P, P), nan along what is at an `edge` (P,), and which coordinates (P,) a lost direction touches.
+
+    >>> sandwich(np.diag([2.0, 4.0]), np.eye(2), np.array([False, True]))[0].tolist()
+    [[0.25, nan], [nan, nan]]
+    """
+    inside, touched = np.ix_(~edge, ~edge), np.zeros(len(edge), bool)
+    inverse, lost, _ = scaled_inverse(bread[inside])
+    out = np.full(bread.shape, np.nan)
+    with np.errstate(invalid="ignore"):  # where nothing is finite, all is lost
+        out[inside] = inverse @ meat[inside] @ inverse
+    touched[~edge] = np.any(np.abs(lost) > 1e-3, axis=1)
+    return out, touched

@@ -49,10 +49,14 @@ def root(function: Callable[[Any, Any], Any], low: Any, high: Any, args: Any) ->
 _ROUNDS = 28  # of halving a bracket, each second one a secant step
 
 
-def halved(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Roots of a function that is positive at `low` and negative at `high`, all brackets at once."""
+def halved(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray, rounds: int = _ROUNDS) -> np.ndarray:
+    """Roots of a function that is positive at `low` and negative at `high`, all brackets at once.
+
+    >>> float(halved(lambda t: 2.0 - t**2, np.asarray(0.0), np.asarray(8.0), 128))
+    1.414213562373095
+    """
     f_low, f_high = function(low), function(high)
-    for number in range(_ROUNDS):
+    for number in range(rounds):
         middle = 0.5 * (low + high)
         if number % 2:
             with np.errstate(invalid="ignore", divide="ignore"):

@@ -8,11 +8,13 @@ of the literature is one function in the file of its topic. May import: `ground`
 """
 
 from . import (
+    allocation,
     architecture,
     batch,
     compression,
     data,
     downstream,
+    experts,
     hyperparameters,
     inference,
     loss,
@@ -21,16 +23,20 @@ from . import (
     observational,
     reinforcement,
     robustness,
+    sampling,
     theory,
     training,
     transfer,
+    translation,
 )
 from ._catalogue import cite, describe, find
+from .allocation import *
 from .architecture import *
 from .batch import *
 from .compression import *
 from .data import *
 from .downstream import *
+from .experts import *
 from .hyperparameters import *
 from .inference import *
 from .loss import *
@@ -39,15 +45,21 @@ from .multimodal import *
 from .observational import *
 from .reinforcement import *
 from .robustness import *
+from .sampling import *
 from .theory import *
 from .training import *
 from .transfer import *
+from .translation import *
 
 __all__ = ["cite", "describe", "find"]
 __all__ += loss.__all__
+__all__ += allocation.__all__
+__all__ += experts.__all__
 __all__ += architecture.__all__
 __all__ += downstream.__all__
+__all__ += translation.__all__
 __all__ += observational.__all__
+__all__ += sampling.__all__
 __all__ += inference.__all__
 __all__ += transfer.__all__
 __all__ += mixture.__all__

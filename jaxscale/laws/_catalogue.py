@@ -20,11 +20,13 @@ from typing import Any
 from ..formula._law import Law
 from ..ground._errors import refuse
 from . import (
+    allocation,
     architecture,
     batch,
     compression,
     data,
     downstream,
+    experts,
     hyperparameters,
     inference,
     loss,
@@ -33,15 +35,18 @@ from . import (
     observational,
     reinforcement,
     robustness,
+    sampling,
     theory,
     training,
     transfer,
+    translation,
 )
 from ._papers import PAPERS
 
 _FILES = (  # in the order of the page
-    loss, architecture, downstream, observational, inference, transfer, mixture, multimodal,
-    theory, batch, hyperparameters, reinforcement, robustness, training, compression, data,
+    loss, allocation, experts, architecture, downstream, translation, observational, sampling, inference,
+    transfer, mixture, multimodal, theory, batch, hyperparameters, reinforcement, robustness, training,
+    compression, data,
 )
 _SMALL_WORDS = ("a", "and", "at", "for", "in", "of", "on", "the", "to", "with")
 EVIDENCE = ("CODE", "DATA", "PAPER", "V", "DIGEST", "NOTE", "V2", "D")

@@ -16,7 +16,7 @@ from ..formula._params import positive
 from ..ground._roots import root
 from ..units import BitWidth, Fraction, Nats, NonEmbeddingParams, NonZeroParams, Tokens
 from ._rule import rule
-from .loss import compute_optimal
+from .allocation import compute_optimal
 
 __all__ = [
     "accuracy_at_bits", "compressed", "low_precision", "low_precision_optimum", "low_precision_parameters",

@@ -16,7 +16,7 @@ from ..ground._roots import root
 from ..units import Fraction, Nats, Number, Params, Positive, Tokens
 from . import _shapes as shapes
 from ._rule import rule
-from .loss import compute_optimal
+from .allocation import compute_optimal
 
 __all__ = [
     "broken_power_law", "broken_power_law_slope", "data_constrained", "data_constrained_optimum", "data_filtering",

@@ -22,6 +22,7 @@ from numpy.polynomial import Polynomial
 from .. import costs as _costs
 from ..ground._errors import nearest, refuse
 from ..ground._interval import Interval
+from ..ground._roots import halved
 from ..ground._tails import student
 from ..table._runs import Runs
 from ._well_posed import reads
@@ -289,11 +290,7 @@ def _line(
 def _tokens(n: np.ndarray, c: np.ndarray, cost: Callable[..., Any]) -> np.ndarray:
     """D [tokens] with cost(n, D) = c, by bisection of ln D: the cost grows with D."""
     low, high = np.full(len(n), -50.0), np.full(len(n), 150.0)
-    for _ in range(64):
-        middle = 0.5 * (low + high)
-        short = np.asarray(cost(N=n, D=np.exp(middle))) < c
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return np.asarray(np.exp(0.5 * (low + high)))
+    return np.asarray(np.exp(halved(lambda t: c - np.asarray(cost(N=n, D=np.exp(t))), low, high, 128)))
 
 
 def _found(kind: str, count: int) -> str:

@@ -8,13 +8,15 @@ that assumption. (The kinds that put noise on fitted values have it at its fitte
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from ..ground._errors import refuse
+from ..ground._trees import Aside
 from ._rows import Rows
-from ._rules import Table
+from ._rules import Table, remarked
 
 
 def with_helper(self: Table, value: float = 1.0, *, loss: float = 1e-6, weight: float = 1.0, per: str | None = None) -> Table:
@@ -70,9 +72,8 @@ def with_helper(self: Table, value: float = 1.0, *, loss: float = 1e-6, weight: 
         **columns,
     )
     said = f"{k} helper point{'s' * (k > 1)} added: {self.target_name} {value:g} at {name} = {loss:g}, of weight {weight:g}"
-    table.notes["remarks"] = [*self.remarks, said]
-    table.notes["dropped"] = self.dropped
-    return table
+    notes = Aside({**table.notes, "remarks": self.remarks, "dropped": self.dropped})
+    return remarked(dataclasses.replace(table, notes=notes), said)
 
 
 def helpers(runs: Rows) -> np.ndarray:

@@ -191,9 +191,10 @@ def cells(runs: Rows, by: Sequence[str], verb: str) -> np.ndarray:
     return numbers
 
 
-def remarked(runs: Table, said: str) -> Table:
-    """The table with one more remark."""
-    return dataclasses.replace(runs, notes=Aside({**runs.notes, "remarks": [*runs.remarks, said]}))
+def remarked(runs: Table, *said: str, first: bool = False) -> Table:
+    """The table with more remarks, after its own or before them."""
+    remarks = [*said, *runs.remarks] if first else [*runs.remarks, *said]
+    return dataclasses.replace(runs, notes=Aside({**runs.notes, "remarks": remarks}))
 
 
 def _target(runs: Rows, verb: str) -> np.ndarray:

@@ -26,7 +26,7 @@ from ..ground._compiled import compiled
 from ..ground._errors import refuse
 from ..ground._interval import Interval
 from ..ground._life import saying
-from ..ground._linalg import LOST
+from ..ground._linalg import sandwich
 
 KINDS = ("percentile", "bca", "studentised")
 _TILE = 128  # draws whose covariance is computed at once
@@ -102,16 +102,9 @@ def _sandwiches(job: Job, x: np.ndarray, at: Evidence) -> np.ndarray:
             parts.append(on_device(lambda: jax.device_get(_bread_and_meat(lane, job, x[lane].T))))  # noqa: B023
             said.update(min(_TILE, len(x) - first))
     bread, meat = (np.concatenate([p[i] for p in parts])[: len(x)] for i in (0, 1))
-    keep, out = ~at.edge, np.zeros((len(x), len(at.edge), len(at.edge)))
-    inside = np.ix_(np.arange(len(x)), np.flatnonzero(keep), np.flatnonzero(keep))
-    size = np.sqrt(np.abs(np.diagonal(bread, axis1=1, axis2=2)))[:, keep]
-    size = np.where(size > 0, size, 1.0)
-    scaled = bread[inside] / size[:, :, None] / size[:, None, :]
-    inverse = np.linalg.pinv(np.where(np.isfinite(scaled), scaled, 0.0), rcond=LOST, hermitian=True)
-    inverse = inverse / size[:, :, None] / size[:, None, :]
-    n, p = len(at.rows), int(np.sum(keep))
-    out[inside] = inverse @ meat[inside] @ inverse * n / max(n - p, 1)
-    return out
+    n, p = len(at.rows), int(np.sum(~at.edge))
+    each = [np.where(at.edge | at.edge[:, None], 0.0, sandwich(b, m, at.edge)[0]) for b, m in zip(bread, meat, strict=True)]
+    return np.stack(each) * n / max(n - p, 1)
 
 
 @compiled

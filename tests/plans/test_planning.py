@@ -734,7 +734,7 @@ def test_joint_mixture_moves_with_scale():
     def best(h, budget):  # of all sizes, for a mixture
         A, B = h @ np.array([500.0, 300.0, 450.0]), h @ np.array([1500.0, 4000.0, 900.0])
         term = 1 / (np.array([4.0, 1.0, 2.0]) * h ** np.array([0.5, 0.4, 0.6])).sum(-1)
-        return term + laws.loss.compute_optimal(budget, E=1.5, A=A, B=B, alpha=0.34, beta=0.36)["loss"]
+        return term + laws.compute_optimal(budget, E=1.5, A=A, B=B, alpha=0.34, beta=0.36)["loss"]
 
     for i, budget in enumerate((1e18, 1e24)):
         assert plan.loss[i] <= best(h, budget).min() * (1 + 1e-10)
