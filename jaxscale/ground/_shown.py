@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,24 @@ def rows(shape: tuple[int, ...], line: Callable[[tuple[int, ...]], str]) -> str:
         return f"[{', '.join(map(str, place))}]  {line(place)}"
 
     return "\n".join(f"  {text}" for text in _ends(int(np.prod(shape)), one))
+
+
+def table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of cells in columns two spaces apart: the first `left` columns flush left, the others right.
+
+    What a line has beyond the first line's cells is added as it is.
+
+    >>> print("\\n".join(table([("law", "error"), ("free", "0.5%", "  best")])))
+    law   error
+    free   0.5%  best
+    """
+    many = len(lines[0])
+    widths = [max(len(cell) for cell in column) for column in zip(*(line[:many] for line in lines), strict=True)]
+    out = []
+    for line in lines:
+        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=False))]
+        out.append(("  ".join(cells) + "".join(line[many:])).rstrip())
+    return out
 
 
 def _ends(count: int, one: Callable[[int], str]) -> list[str]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..ground._errors import InputError, nearest, refuse
+from ..ground._shown import table
 from ..table._runs import Runs
 from ._allocate import allocate
 from ._isoflop import KINDS, IsoFLOP, isoflop
@@ -59,16 +60,12 @@ class Approaches:
         raise KeyError(f"no approach {name!r}.{nearest(name, [row.name for row in self.rows])}")
 
     def __repr__(self) -> str:
-        cells = [("approach", "exponent", "bias", f"N* at {self.budget:.3g}", "bias", "used", "dropped", "")]
+        lines: list[tuple[str, ...]] = [("approach", "exponent", "bias", f"N* at {self.budget:.3g}", "bias", "used", "dropped")]
         for r in self.rows:
             numbers = (f"{r.exponent:.4f}", f"{r.exponent_bias:+.4f}", f"{r.N:.4g}", f"x {r.N_bias:.3f}")
-            cells.append((f"{_NUMBER.get(r.name, 2)} {r.name}", *numbers, str(r.used), str(r.dropped), r.reason))
-        widths = [max(len(line[i]) for line in cells) for i in range(7)]
-        lines = []
-        for name, *others, reason in cells:
-            row = [name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(others, widths[1:], strict=True))]
-            lines.append("  ".join([*row, reason]).rstrip())
-        return "\n".join(lines)
+            name = f"{_NUMBER.get(r.name, 2)} {r.name}"
+            lines.append((name, *numbers, str(r.used), str(r.dropped), f"  {r.reason}"))
+        return "\n".join(table(lines))
 
 
 def approaches(fit: Fit | Ensemble, budget: float) -> Approaches:

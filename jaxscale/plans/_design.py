@@ -29,6 +29,7 @@ from ..formula._coordinates import layout
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse, refuse_type, warn
 from ..ground._robust import robust_scale
+from ..ground._shown import table
 from ..table._simulate import check_bound, columns_of
 from . import _exchange
 from ._well_posed import reads
@@ -77,13 +78,12 @@ class Design:
             f"<Design: {len(self)} runs of {len(used)} of {len(self.count)} candidates, "
             f"cost {self.cost:.3g} of {self.budget:.3g}; standard deviation {_root(self.before):.3g} -> "
             f"{_root(self.after):.3g}, {self.bound:.3g} at best>",
-            "candidate" + "".join(f"{c:>11}" for c in plain) + f"{'count':>8}{'cost':>8}",
         ]
+        cells = [("candidate", *plain, "count", "cost")]
         for i in used[shown]:
-            cells = [v if isinstance(v, str) else f"{v:.4g}" for v in (self.candidates[c][i] for c in plain)]
-            share = self.count[i] * self.costs[i] / self.cost
-            lines.append(f"{i:>9}" + "".join(f"{v:>11}" for v in cells) + f"{self.count[i]:>8}{share:>8.1%}")
-        return "\n".join(lines + [f"and {len(used) - ROWS} that take less"] * (len(used) > ROWS))
+            own = [v if isinstance(v, str) else f"{v:.4g}" for v in (self.candidates[c][i] for c in plain)]
+            cells.append((str(i), *own, str(self.count[i]), f"{self.count[i] * self.costs[i] / self.cost:.1%}"))
+        return "\n".join(lines + table(cells, left=0) + [f"and {len(used) - ROWS} that take less"] * (len(used) > ROWS))
 
 
 def design(
@@ -114,13 +114,13 @@ def design(
     >>> N, D = (v.ravel() for v in np.meshgrid([3e7, 3e8, 3e9], [1e9, 1e10, 1e11]))
     >>> design(best, {"N": N, "D": D}, 3e21, of=lambda law: jsl.allocate(law, 1e24)["N"], most=10)
     <Design: 50 runs of 6 of 9 candidates, cost 2.99e+21 of 3e+21; standard deviation 0.0777 -> 0.0645, 0.0645 at best>
-    candidate          N          D   count    cost
-            0      3e+07      1e+09      10    0.1%
-            1      3e+08      1e+09      10    0.6%
-            3      3e+07      1e+10      10    0.6%
-            2      3e+09      1e+09       4    2.4%
-            5      3e+09      1e+10       6   36.1%
-            7      3e+08      1e+11      10   60.2%
+    candidate      N      D  count   cost
+            0  3e+07  1e+09     10   0.1%
+            1  3e+08  1e+09     10   0.6%
+            3  3e+07  1e+10     10   0.6%
+            2  3e+09  1e+09      4   2.4%
+            5  3e+09  1e+10      6  36.1%
+            7  3e+08  1e+11     10  60.2%
 
     Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is searched and bounded: `_exchange`.
     """

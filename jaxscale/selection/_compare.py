@@ -24,6 +24,7 @@ from ..fitting._results import Ensemble, Fit, Fits, Status
 from ..formula._law import Law
 from ..ground._errors import InputError, JaxscaleWarning, check_level, refuse, refuse_type
 from ..ground._life import saying
+from ..ground._shown import table
 from ..table._rules import live
 from ..table._runs import Runs
 from ._folds import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, size_of_runs, stacked
@@ -83,17 +84,14 @@ class Comparison:
         return dict(zip(self.fits, weights.tolist(), strict=True))
 
     def __repr__(self) -> str:
-        wide = max(len(n) for n in (*self.names, "law"))
-        head = f"{'law':<{wide}}  {'k':>2}  {'rank':>12}  {'error':>7}  {'bias':>7}"
-        lines = [head + "".join(f"  {r:>9}" for r in self.reach) + f"  {'dAIC':>7}  first  not OK"]
+        lines = [("law", "k", "rank", "error", "bias", *self.reach, "dAIC", "first", "not OK")]
         for i in np.argsort(self.error, kind="stable"):
             rank = f"{self.rank[i]:.0f} ({self.rank_low[i]:.0f}-{self.rank_high[i]:.0f})"
-            row = f"{self.names[i]:<{wide}}  {self.parameters[i]:>2}  {rank:>12}"
-            row += f"  {_percent(self.error[i])}  {_percent(self.bias[i])}"
-            row += "".join(f"  {_percent(v, 9)}" for v in self.by_ratio[:, i])
-            aic = f"{self.aic[i]:>7.1f}" if np.isfinite(self.aic[i]) else f"{'':>7}"
-            lines.append(f"{row}  {aic}  {self.first[i]:>5.0%}  {int(self.failed[i])} of {len(self.folds)}")
-        return "\n".join([*lines, *(f"note: {r}" for r in self.remarks)])
+            sizes = map(_percent, (self.error[i], self.bias[i], *self.by_ratio[:, i]))
+            aic = f"{self.aic[i]:.1f}" if np.isfinite(self.aic[i]) else ""
+            bad = f"{int(self.failed[i])} of {len(self.folds)}"
+            lines.append((self.names[i], str(self.parameters[i]), rank, *sizes, aic, f"{self.first[i]:.0%}", bad))
+        return "\n".join([*table(lines), *(f"note: {r}" for r in self.remarks)])
 
 
 def compare(
@@ -232,5 +230,5 @@ def _criterion(fit: Fit, narrow: bool) -> tuple[float, float]:
     return twice + 2 * k + small, twice + k * float(np.log(n))
 
 
-def _percent(value: float, wide: int = 7) -> str:
-    return f"{100 * value:>{wide - 1}.2f}%" if np.isfinite(value) else f"{'inf':>{wide}}"
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}%" if np.isfinite(value) else "inf"

@@ -15,6 +15,7 @@ from ..fitting._results import Fit, Status, grid
 from ..formula._law import Law
 from ..ground._errors import refuse, refuse_type
 from ..ground._life import saying
+from ..ground._shown import table
 from ..table._runs import Runs
 
 
@@ -35,18 +36,14 @@ class Sensitivity:
         return self.values[name]
 
     def __repr__(self) -> str:
-        wide = max(len(n) for n in (*self.names, "variant"))
-        asked = {k: max(len(k), 10) for k, v in self.values.items() if v.ndim == 1}
-        lines = [f"{'variant':<{wide}}  {'rows':>6}" + "".join(f"  {k:>{w}}" for k, w in asked.items()) + "  scatter  status"]
+        asked = [k for k, v in self.values.items() if v.ndim == 1]
+        lines = [("variant", "rows", *asked, "scatter", "status")]
         for i, (name, own) in enumerate(zip(self.names, self.fits, strict=True)):
-            cells = [(f"{self.values[k][i]:.4g}" if np.isfinite(self.values[k][i]) else "-", w) for k, w in asked.items()]
-            shown = "".join(f"  {text:>{w}}" for text, w in cells)
-            scatter, status = own.certificate.residual_scale, Status(int(own.status))
-            lines.append(
-                f"{name:<{wide}}  {own.certificate.rows_used:>6}{shown}  {scatter:>7.4f}  {status.name if status else 'OK'}"
-            )
+            answers = [f"{self.values[k][i]:.4g}" if np.isfinite(self.values[k][i]) else "-" for k in asked]
+            scatter, status = f"{own.certificate.residual_scale:.4f}", Status(int(own.status))
+            lines.append((name, str(own.certificate.rows_used), *answers, scatter, (status.name or "") if status else "OK"))
         vectors = [k for k, v in self.values.items() if v.ndim > 1]
-        return "\n".join([*lines, *([f"not shown: {', '.join(vectors)}"] if vectors else [])])
+        return "\n".join([*table(lines), *([f"not shown: {', '.join(vectors)}"] if vectors else [])])
 
 
 def sensitivity(
