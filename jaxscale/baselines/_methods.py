@@ -13,6 +13,7 @@ from ..fitting._fit import fit
 from ..fitting._results import Fits, Status
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse
+from ..ground._shown import label_of
 from ..laws import loss as _loss
 from ..laws.downstream import accuracy_from_compute, accuracy_from_loss, accuracy_from_sizes
 from ..table._runs import Runs
@@ -32,9 +33,10 @@ class Predicted:
     converged: np.ndarray
 
     def __getitem__(self, recipe: str) -> float:
-        if recipe not in self.recipes:
-            raise KeyError(f"no recipe {recipe!r}.{nearest(recipe, self.recipes)}")
-        return float(self.values[self.recipes.index(recipe)])
+        label = label_of(recipe)
+        if label not in self.recipes:
+            raise KeyError(f"no recipe {recipe!r}.{nearest(label, self.recipes)}")
+        return float(self.values[self.recipes.index(label)])
 
     def __repr__(self) -> str:
         best = int(np.argmax(self.values))

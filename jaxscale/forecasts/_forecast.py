@@ -15,6 +15,7 @@ import numpy as np
 from ..fitting._evidence import evidence
 from ..fitting._results import Ensemble, Fit, point_of
 from ..ground._errors import nearest, refuse
+from ..ground._shown import label_of
 from ..table._scope import beyond, largest, ranges, ratio_remark
 from ..uncertainty._prediction import Predictive, predictive
 from ._record import Forecast, described
@@ -65,7 +66,8 @@ def forecast(
         )
     announced = _announced(law, columns, own.centre.shape)
     groups = {
-        g: np.broadcast_to(np.asarray(columns[g]), own.centre.shape).astype(str).tolist() for g in known[len(law.columns) :]
+        g: np.vectorize(label_of, otypes=[object])(np.broadcast_to(np.asarray(columns[g]), own.centre.shape)).tolist()
+        for g in known[len(law.columns) :]
     }
     tested = ranges(runs)
     what = described(fit)

@@ -138,7 +138,7 @@ def hindsight(fit: Fit | Ensemble, *, within: float = 1.05, level: float = 0.95)
     few = clusters is not None and len(np.unique(clusters[~held])) < FEWEST
     if kind == "percentile" or few:
         kind = "hc3"
-    where = {c: v[equal][0] for c, v in columns.items()} | {g: codes[equal][0] for g, codes in groups.items()}
+    where = {c: v[equal][0] for c, v in columns.items()} | {g: runs.labels[g][codes[equal][0]] for g, codes in groups.items()}
     own = predictive(again, "hindsight()", (), where, kind=kind)
     own = dataclasses.replace(own, noise=own.noise / np.sqrt(np.sum(at.precision[equal])))  # of a mean
     observed = np.average(np.log(at.target[equal]) if own.log else at.target[equal], weights=at.weights[equal])

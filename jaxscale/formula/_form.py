@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse
+from ..ground._shown import label_of
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
 from ._params import Param
@@ -101,17 +102,22 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
 
 
 def codes_of(law: Form, group: str, value: Any) -> Any:
-    """Codes of a group column that was given as labels or as codes."""
-    labels = law.notes.get("labels", {}).get(group)
-    if traced(value) or np.asarray(value).dtype.kind in "iu":
-        return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
-    if labels is None:
+    """Codes of a group column that was given as labels, or as codes where no label is a whole number."""
+    known = law.notes.get("labels", {}).get(group)
+    numbers = [label.isdecimal() for label in known or ()]
+    if traced(value) and all(numbers) and known:
+        same = jnp.asarray(value)[..., None] == np.asarray([int(label) for label in known], np.int32)
+        return jnp.where(jnp.any(same, -1), jnp.argmax(same, -1), -1)
+    if traced(value):
+        return jnp.asarray(value)
+    if np.asarray(value).dtype.kind in "iu" and not any(numbers):
+        return np.asarray(value, np.int32)
+    if known is None:
         raise ValueError(f"{law.name}(): {group}={value!r}: labels are known to the law of a fit; give codes 0, 1, ... here")
-    known = list(labels)
-    for label in np.ravel(np.asarray(value)).tolist():
-        if str(label) not in known:
-            raise ValueError(f"{law.name}(): no group {label!r} in {group!r}.{nearest(str(label), known)}")
-    return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
+    for label in map(label_of, np.ravel(np.asarray(value)).tolist()):
+        if label not in known:
+            raise ValueError(f"{law.name}(): no group {label!r} in {group!r}.{nearest(label, known)}")
+    return np.vectorize(lambda v: known.index(label_of(v)), otypes=[np.int32])(np.asarray(value))
 
 
 def check_codes(name: str, group: str, codes: Any, count: int) -> None:

@@ -156,8 +156,8 @@ class Law(Form):
     def __call__(self, *columns: Any, **keywords: Any) -> Any:
         """Value of the law, in its unit, for runs given as scalars or as columns that broadcast against each other.
 
-        Free parameters are given by keyword (natural units); group columns of `per` by keyword too, as labels or
-        codes. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
+        Free parameters are given by keyword (natural units); group columns of `per` by keyword too: as labels,
+        or as codes 0, 1, ... where no label is a whole number. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
         """
         rows, params, codes = arguments(self, columns, keywords)
         if traced(rows, params, codes, self.fixed):

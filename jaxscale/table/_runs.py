@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..ground._errors import InputError, nearest, refuse, row_list
+from ..ground._shown import label_of
 from ..ground._trees import Aside, node
 from ..units import Unit, by_letter, unit_of
 from . import _rules
@@ -259,7 +260,8 @@ def _build(
 
     labels, coded = {}, {}
     for name, values in groups.items():
-        known, coded[name] = np.unique([str(v) for v in np.asarray(values, dtype=object)[keep].tolist()], return_inverse=True)
+        text = [label_of(v) for v in np.asarray(values, dtype=object)[keep].tolist()]
+        known, coded[name] = np.unique(text, return_inverse=True)
         labels[name] = tuple(known.tolist())
     said = [*remarks, *(f"{k} converted from {u.name}" for k, u in declared.items() if u.plain)]
     for name, values in numbers.items():

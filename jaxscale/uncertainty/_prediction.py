@@ -126,7 +126,9 @@ def predictive(
     if kind == "percentile":
         if isinstance(fit, Ensemble) and by is not None:
             raise ValueError(f"by={by!r}: this ensemble was drawn by {fit.by!r}; give by to bootstrap(...)")
-        refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
+        refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(
+            **rows, **{g: named[g] for g in codes}
+        )
         with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
             inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))
         deviation, dof = np.asarray(0.5 * (inner.high - inner.low)), float(max(at.spare, 1))
@@ -156,7 +158,7 @@ def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], *,
     """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
 
     def one(u: Any) -> Any:
-        value = frame(u)(**rows, **codes)
+        value = frame(u)._note(labels={})(**rows, **codes)
         return jnp.log(value) if log else value
 
     return one(x), jax.jacfwd(one)(x)
