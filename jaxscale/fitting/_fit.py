@@ -17,6 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from .. import objectives as obj
+from ..formula._form import settled
 from ..formula._law import Law
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
@@ -108,6 +109,7 @@ def fit(
         raise TypeError(
             f"{getattr(law, '__name__', law)!r} is no law: a rule has nothing to fit, call it; a formula needs @jsl.law"
         )
+    law = settled(law)
     count = starts if isinstance(starts, int) else len(starts)
     if count < 1:
         raise ValueError(f"starts={starts}: at least one is needed")

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula._coordinates import Layout, layout
-from ..formula._form import check_lengths
+from ..formula._form import check_lengths, formula_of
 from ..formula._law import Law
 from ..formula._sums import kernel
 from ..ground._errors import nearest, refuse
@@ -267,7 +267,7 @@ def _check_law(law: Law, columns: dict[str, np.ndarray]) -> None:
     check_lengths(law, {c: v.shape[1:] for c, v in columns.items()})
     row = {c: jax.ShapeDtypeStruct(v.shape[1:], np.float64) for c, v in columns.items()}
     params = {k: jax.ShapeDtypeStruct(s.shape, np.float64) for k, s in law.specs}
-    out = jax.eval_shape(lambda r, p: jnp.asarray(law.function(*(r[c] for c in law.columns), **p)), row, params)
+    out = jax.eval_shape(lambda r, p: jnp.asarray(formula_of(law)(*(r[c] for c in law.columns), **p)), row, params)
     if out.shape != ():
         raise TypeError(f"law {law.name} returns shape {out.shape} for one run; it must return one number")
 

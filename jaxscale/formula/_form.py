@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse
+from ..ground._reads import Reads, reads_of, same
 from ..ground._shown import label_of
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
@@ -35,6 +36,7 @@ class Form:
     groups: tuple[tuple[str, str], ...] = static(default=())
     notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reads: Reads | None = static(default=None)  # what the function reads from outside, once that was looked at
 
     @property
     def name(self) -> str:
@@ -52,6 +54,24 @@ class Form:
         """Parameters that a fit may change, with their specs."""
         tied = dict(self.ties)
         return {k: spec for k, spec in self.specs if k not in self.fixed and k not in tied}
+
+
+Own = TypeVar("Own", bound=Form)
+
+
+def settled(law: Own) -> Own:
+    """The law with what its function reads from outside as part of its key; a law of a fit keeps what it read then."""
+    return law if law.reads is not None else dataclasses.replace(law, reads=reads_of(law.function, _specs_of(law)))
+
+
+def formula_of(law: Form) -> Callable[..., Any]:
+    """The function of a law, to be traced. Raises InputError where what it reads has changed since the law was settled."""
+    function: Callable[..., Any] = same(f"law {law.name}", law.function, law.reads, _specs_of(law))
+    return function
+
+
+def _specs_of(law: Form) -> Iterable[Any]:
+    return (getattr(law.function, "__kwdefaults__", None) or {}).values()
 
 
 def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -137,7 +157,7 @@ def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
         shapes = {k: spec.shape for k, spec in law.specs} | {k: (n,) for k, n in sizes.items()}
         columns = [jax.ShapeDtypeStruct(row[c], np.float32) for c in law.columns]
         try:
-            jax.eval_shape(law.function, *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
+            jax.eval_shape(formula_of(law), *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
         except (TypeError, ValueError):
             return False
         return True
@@ -174,8 +194,10 @@ def evaluate(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dic
     groups |= {k: groups[master] for k, master in law.ties if master in groups}
     grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
 
+    function = formula_of(law)
+
     def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
-        return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))
+        return jnp.asarray(function(*(row[c] for c in law.columns), **{**values, **own}))
 
     return jax.vmap(one)({c: rows[c] for c in law.columns}, grouped)
 

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import costs as _costs
-from ..formula._form import codes_of
+from ..formula._form import codes_of, settled
 from ..formula._law import Law
 from ..ground._errors import refuse
+from ..ground._reads import Reads, reads_of, same
 from ..ground._trees import node, static, traced
 from ..solvers import Newton, as_solver
 from ..units import Unit
@@ -42,12 +43,13 @@ class Put:
 
 @node()
 class _Function:
-    """A plain function: its constants are baked in, a new function compiles once."""
+    """A plain function: its constants are baked in, and so is what it reads from outside; a new function compiles once."""
 
     function: Callable[..., Any] = static()
+    reads: Reads = static()
 
     def __call__(self, **columns: Any) -> Any:
-        return self.function(**columns)
+        return same(f"the function {getattr(self.function, '__name__', '')}", self.function, self.reads)(**columns)
 
 
 @node()
@@ -64,12 +66,16 @@ def _itself(loss: Any) -> Any:
     return loss
 
 
-_LOSS = Function(_Function(_itself), ("loss",))
+_LOSS = Function(_Function(_itself, reads_of(_itself)), ("loss",))
 
 
 def as_node(function: Any) -> Any:
     """A function as a tree: numbers of a dataclass of `costs` are leaves, a plain function is static."""
-    own = function if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0]) else _Function(function)
+    own = (
+        function
+        if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0])
+        else _Function(function, reads_of(function))
+    )
     return jax.tree.map(lambda v: v if traced(v) else np.asarray(v, np.float64), own)
 
 
@@ -88,6 +94,7 @@ def put(
     solver: Any,
 ) -> Put:
     """The question of `allocate`, checked; see there."""
+    law = settled(law)
     if budget is not None and target is not None:
         raise refuse(
             "allocate: a budget and a target",
