@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import blocks_job
 import jax
@@ -27,6 +28,7 @@ import jaxscale as jsl
 from jaxscale.fitting import _blocks, _bootstrap, _host, _job, _run, _store
 from jaxscale.fitting._lanes import begun, draw, solve_block
 from jaxscale.fitting._problem import Problem
+from jaxscale.ground._trees import node
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
@@ -337,13 +339,14 @@ def test_what_cannot_be_described_is_refused_by_name(point, tmp_path):
         jsl.fit(power, point.problem.runs, starts=8, directory=tmp_path)
 
 
-class Sharper(jsl.objectives.LogHuber):
+@node(eq=True)
+class Sharper(jsl.objectives.LogSquared):
     """An objective of one's own."""
 
-    factor = 1.0
+    factor: ClassVar[float] = 1.0
 
     def loss(self, residual):
-        return self.factor * super().loss(residual)
+        return self.factor * residual**2
 
 
 def test_a_stored_job_of_another_objective_is_refused(point, tmp_path, monkeypatch):
