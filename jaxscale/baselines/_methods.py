@@ -159,9 +159,23 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
         raise refuse(
             f"single_scale_rank: {lacking[0]!r} has no run of {name}={size:g}", why="it was not trained", change="another size"
         )
-    sign = -1.0 if metric == runs.target_name else 1.0
+    sign = _sign(runs, metric)
     values = np.asarray([sign * np.mean(own[metric][own[name] == size]) for own in ends.values()])
     return Predicted(tuple(ends), values, np.ones(len(values), bool))
+
+
+def _sign(runs: Runs, metric: str) -> float:
+    """Whether a large value of the metric is good, 1, or bad, -1. Raises InputError where its unit does not say."""
+    unit = runs.units[metric]
+    if metric == "accuracy" or metric != runs.target_name or unit.dimension == "fraction":
+        return 1.0
+    if unit.dimension == "loss" or unit.name == "bits/byte":
+        return -1.0
+    raise refuse(
+        f"single_scale_rank: the target {metric!r} is in {unit.name}, which does not say whether large is good",
+        why="a score was read as a plain number",
+        change=f"units={{{metric!r}: units.Fraction}} for a score, units.Nats for a loss",
+    )
 
 
 # -- fits --------------------------------------------------------------------------------------------------------------
