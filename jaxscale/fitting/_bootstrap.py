@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from ..ground._errors import nearest, refuse, warn
+from ..ground._trees import check_outside
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ._blocks import Run
@@ -98,6 +99,7 @@ def bootstrap(
     if not isinstance(fit, Fit | Fits) or resampled(fit):
         what = "this is already an ensemble (use its .point)" if resampled(fit) else f"not {type(fit).__name__}"
         raise TypeError(f"bootstrap() takes a fit or fits; {what}")
+    check_outside("bootstrap()")
     if resamples < 1 or starts < 1:
         raise ValueError(f"resamples={resamples}, starts={starts}: at least one of each is needed")
     if kind not in KINDS:

@@ -19,6 +19,7 @@ import numpy as np
 from .. import objectives as obj
 from ..formula._form import settled
 from ..formula._law import Law
+from ..ground._trees import check_outside
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
 from ._blocks import Run
@@ -31,6 +32,8 @@ from ._lanes import Job
 from ._problem import Problem, all_parameters
 from ._results import Fit, Fits
 from ._run import free_params, measures, ready, solved
+
+MOST_STARTS = 10**6  # of one fit: beyond this the unit of the number is meant
 
 
 @overload
@@ -109,7 +112,12 @@ def fit(
         raise TypeError(
             f"{getattr(law, '__name__', law)!r} is no law: a rule has nothing to fit, call it; a formula needs @jsl.law"
         )
+    check_outside("fit()", law.fixed)
+    if isinstance(runs, Mapping) or not isinstance(runs, Runs | list | tuple):
+        raise TypeError(f"fit() takes Runs, not {type(runs).__name__}: jsl.Runs.from_columns(N=N, D=D, loss=loss)")
     law = settled(law)
+    if not isinstance(starts, int | list | tuple) or (isinstance(starts, int) and starts > MOST_STARTS):
+        raise ValueError(f"starts={starts!r}: a whole number up to {MOST_STARTS:,}, or a list of dicts of parameters")
     count = starts if isinstance(starts, int) else len(starts)
     if count < 1:
         raise ValueError(f"starts={starts}: at least one is needed")

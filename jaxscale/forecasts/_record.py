@@ -13,6 +13,8 @@ import dataclasses
 import inspect
 import json
 import platform
+import re
+import stat
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,7 +118,8 @@ class Forecast:
         path = Path(path)
         if path.suffix != ".json":
             path.mkdir(parents=True, exist_ok=True)
-            path = path / f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}.json"
+            own = re.sub(r"[^\w.-]+", "_", f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}")
+            path = path / f"{own.lstrip('.')}.json"  # both may be somebody else's text: no way out of the directory
         record = self.record
         text = json.dumps({**record, "digests": digests(record), "digest": digest(record)}, indent=1, allow_nan=False)
         try:
@@ -144,8 +147,10 @@ class Forecast:
         """
         path = Path(path)
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise OSError("it is no file")  # a pipe would be waited for
             found = json.loads(path.read_text(encoding="utf-8"), parse_float=_exactly)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise refuse(
                 f"{path} cannot be read: {error}", why="it is another file, or was cut short", change="restore the file"
             ) from error
@@ -157,17 +162,26 @@ class Forecast:
                 change="a file that Forecast.save wrote",
             )
         whole, parts = found.pop("digest", None), found.pop("digests", {})
-        own = digests(found)
-        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or (
-            [] if whole == digest(found) else [""]
-        ):
+        try:
+            own, sound = digests(found), whole == digest(found)
+        except (ValueError, TypeError, RecursionError):  # NaN, which no forecast writes
+            own, sound = {}, False
+        parts = parts if isinstance(parts, dict) else {}
+        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or ([] if sound else [""]):
             where = f"in {', '.join(differs)}" if differs[0] else "in its digests"
             raise refuse(
                 f"{path} was altered after it was frozen: {where}, the content does not fit its SHA-256",
                 why="a number was edited by hand, or the file was reformatted by a tool that rounds",
                 change="restore the file that was frozen; a changed forecast is a new forecast",
             )
-        return _read(found)
+        try:
+            return _read(found)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise refuse(
+                f"{path} is no whole forecast: {type(error).__name__} {_plain(str(error))}",
+                why="a section is missing, or was written by something else",
+                change="a file that Forecast.save wrote",
+            ) from error
 
     def differences(self, fit: Fit | Ensemble) -> tuple[str, ...]:
         """What of a fit is not what was forecast from: law, rows, settings, or parameters. None where the fit is the same."""
@@ -177,7 +191,7 @@ class Forecast:
         return tuple(k for k, (a, b) in pairs.items() if canonical(a) != canonical(b))
 
     def __repr__(self) -> str:
-        said = f"<Forecast {self.law['name']} {self.where()}: "
+        said = f"<Forecast {_plain(str(self.law['name']))} {_plain(self.where())}: "
         said += str(self.run)
         reach = {k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))}
         return said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
@@ -186,6 +200,11 @@ class Forecast:
         """The announced runs in a few words."""
         both: dict[str, Any] = {**self.columns, **self.groups}
         return ", ".join(f"{k}={_short(v)}" for k, v in both.items())
+
+
+def _plain(text: str) -> str:
+    """Text of a file without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _exactly(text: str) -> float | str:

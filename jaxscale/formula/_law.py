@@ -18,11 +18,13 @@ import dataclasses
 import importlib
 import inspect
 import pickle
+import traceback
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..ground._errors import nearest
@@ -292,6 +294,34 @@ def law(function: Callable[..., Any]) -> Law:
     return new
 
 
+def _number(value: Any) -> Any:
+    """A law of constants may return a Python number."""
+    return jnp.asarray(value) if isinstance(value, int | float) else value
+
+
+_INSTEAD = (
+    (("if ", " else ", "while ", "assert "), "jnp.where(condition, this, that) instead of if"),
+    (("max(", "min("), "jnp.maximum(a, b), jnp.minimum(a, b) instead of max and min"),
+    (("math.", "float(", "int("), "jnp.log, jnp.exp, ... instead of math, and no float(...)"),
+    (("np.", "numpy."), "jax.numpy (jnp) instead of NumPy"),
+)
+
+
+def _untraceable(law: Law, error: Exception) -> Exception:
+    """What to write instead of the line of a formula that JAX cannot trace; other slips stay what they are."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == law.function.__code__.co_filename]
+    traced = isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError) or "Tracer" in str(error)
+    if not own or not traced:
+        return error
+    line = (own[-1].line or "").strip()
+    change = [said for marks, said in _INSTEAD if any(m in line.replace("jnp.", "") for m in marks)]
+    return TypeError(
+        f"law {law.name}, line {own[-1].lineno} of {own[-1].filename}: {line!r} needs a number, and has a traced value\n"
+        "  Usually: Python's if, max, math.log or NumPy, which need one number, where a formula stands for all runs at once\n"
+        f"  Change: {'; '.join(change) or 'jnp.where, jnp.maximum, jnp.log from jax.numpy'}"
+    )
+
+
 def _check_shape(law: Law) -> None:
     """One run must give one number; seen before anything compiles."""
     if str(law.function.__module__).startswith("jaxscale.laws."):
@@ -300,7 +330,10 @@ def _check_shape(law: Law) -> None:
         return  # the number of shares is known only with the table: `fit` repeats this check there
     row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
     params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
-    out = jax.eval_shape(lambda r, p: law.function(*r.values(), **p), row, params)
+    try:
+        out = jax.eval_shape(lambda r, p: _number(law.function(*r.values(), **p)), row, params)
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError, ValueError) as error:
+        raise _untraceable(law, error) from error
     if getattr(out, "shape", None) != ():
         raise TypeError(
             f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; "

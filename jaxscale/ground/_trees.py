@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+
+from ._errors import refuse
 
 T = TypeVar("T")
 
@@ -54,6 +57,17 @@ class Aside(dict[str, Any]):
 def traced(*trees: Any) -> bool:
     """Whether any leaf is a tracer: then the pure core runs and tracers come out."""
     return any(isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree))
+
+
+def check_outside(verb: str, *trees: Any) -> None:
+    """Raise InputError inside of `jax.jit`, or where numbers are traced: a search on the host does not go in there."""
+    if traced(*trees) or isinstance(jnp.zeros(()) + 1.0, jax.core.Tracer):
+        raise refuse(
+            f"{verb} inside jax.jit, grad or vmap",
+            why="a fit is a search of many programs on the host, no function of arrays that JAX could trace",
+            change="fit outside, and transform what follows: fit.law, or allocate(fit.law, budget), are traceable; "
+            "how a fit moves with its rows is influence(fit)",
+        )
 
 
 def to_numpy(tree: Any) -> Any:

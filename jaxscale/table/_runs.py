@@ -9,7 +9,6 @@ everything that resamples draws whole runs. Nothing is checked in `__post_init__
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..units import Unit, by_letter, is_unit, unit_of
 from . import _rules
 from ._reading import Fault, as_numbers, check_column, check_mixed, in_plain, labels, missing, of_size, series, usable
 from ._rows import Rows
+from ._sources import csv_of, named_once, why_not, without_index
 
 _GROUPS = ("run", "schedule", "seed")  # understood without being named, the last two where every row has one
 _NUMBERS = ("step",)
@@ -102,7 +102,7 @@ class Runs(Rows):
         per run, (n, 3)), `columns` reads under their own names; without either, every column of numbers is read. `run`
         and `step` are read where they exist. Raises as `from_columns`.
         """
-        header, table, lines = _csv(Path(path))
+        header, table, lines = csv_of(Path(path))
         name = Path(path).name
         places = [f"row {i} (line {n} of {name})" for i, n in enumerate(lines)]
         return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, places)
@@ -123,7 +123,7 @@ class Runs(Rows):
         """Runs from a pandas, polars or pyarrow table; arguments and errors as in `from_csv`."""
         import narwhals as nw
 
-        frame = _without_index(frame)
+        frame = without_index(frame)
         try:
             data = nw.from_native(frame, eager_only=True)
         except (TypeError, nw.exceptions.DuplicateError) as error:
@@ -135,77 +135,6 @@ class Runs(Rows):
         header = [str(c) for c in data.columns]
         table = [series(data.get_column(c)) for c in data.columns]
         return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, ())
-
-
-def _csv(path: Path) -> tuple[list[str], list[np.ndarray], list[int]]:
-    """Header, columns and the line of each row of a CSV file. Raises InputError with the line."""
-    csv.field_size_limit(2**24)  # a cell may hold a log; nobody asked for it
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader, rows = csv.reader(file), []
-            before = 0
-            for row in reader:
-                if row:
-                    rows.append((before + 1, row))
-                before = reader.line_num
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise refuse(
-            f"{path.name} is no CSV file in UTF-8: {error}",
-            why="it was exported as 'Unicode text' or in an old encoding, is compressed, or is no text",
-            change="export as CSV in UTF-8, or read it with pandas and use Runs.from_frame",
-        ) from error
-    if not rows:
-        raise refuse(f"{path.name} is empty", why="an export stopped early", change="the file")
-    (_, first), *rest = rows
-    for i, (line, row) in enumerate(rest):
-        if len(row) != len(first):
-            raise refuse(
-                f"{path.name} row {i} has {len(row)} cells, the header has {len(first)} (line {line})",
-                why="a comma stands inside a value, or the file was cut short",
-                change="quote that value, or export again",
-            )
-    cells = list(zip(*(row for _, row in rest), strict=True)) if rest else [()] * len(first)
-    columns = [np.asarray([v.strip() or None for v in c], dtype=object) for c in cells]
-    return [h.strip() for h in first], columns, [line for line, _ in rest]
-
-
-def _without_index(frame: Any) -> Any:
-    """A pandas frame whose index has names, with the index as columns: after groupby(["N", "D"]) they stand there."""
-    if not type(frame).__module__.startswith("pandas"):
-        return frame
-    index = frame.index
-    if getattr(getattr(frame, "columns", None), "nlevels", 1) > 1:
-        raise refuse(
-            f"from_frame: the header has {frame.columns.nlevels} levels, such as {frame.columns[0]!r}",
-            why="agg with several functions, or a pivot",
-            change="one name per column: frame.columns = ['_'.join(c) for c in frame.columns]",
-        )
-    names = [n for n in getattr(index, "names", None) or () if n is not None]
-    if not names or not hasattr(frame, "reset_index"):
-        return frame
-    if double := [n for n in names if n in frame.columns]:
-        raise refuse(
-            f"from_frame: {double[0]!r} is a column and in the index",
-            why="a groupby that kept the column",
-            change="frame.reset_index(drop=True), or another name for one of them",
-        )
-    return frame.reset_index()
-
-
-def _named_once(header: Sequence[str], columns: Sequence[Any], asked: set[str]) -> tuple[dict[str, Any], list[str]]:
-    """Columns by name; what nobody asked for may be empty or share a name, and is told. Raises InputError else."""
-    table: dict[str, Any] = {}
-    said = []
-    for i, (name, values) in enumerate(zip(header, columns, strict=True)):
-        if not name and all(v is None for v in values):
-            continue
-        own = name or f"column {i}"
-        if header.count(name) > 1 and (not asked or name in asked or by_letter(name).dimension):
-            raise refuse(f"two columns are called {name!r}", why="tables were joined", change="rename one")
-        if own in table:
-            said.append(f"two columns are called {own!r}: not read")
-        table[own] = values
-    return {k: v for k, v in table.items() if header.count(k) < 2}, list(dict.fromkeys(said))
 
 
 def _from_table(
@@ -224,7 +153,7 @@ def _from_table(
     several = [n for v in wanted.values() for n in ([v] if isinstance(v, str) else list(v))]
     named = {*several, *groups, *([target] if target and target not in renamed else []), *([weights] if weights else [])}
     asked = {*named, *_GROUPS, *_NUMBERS} if wanted else set[str]()
-    table, remarks = _named_once(header, values, asked)
+    table, remarks = named_once(header, values, asked)
 
     def read(name: Any) -> Any:
         if name not in table:
@@ -254,7 +183,7 @@ def _from_table(
         other = [c for c in table if c not in (observed, weights, *bare) and c not in group_names.values()]
         known = {c for c in other if by_letter(c).dimension or c in (units or {})}  # these obey on_bad
         wanted = {c: c for c in other if c in known or usable(table[c])}
-        skipped = {c: _why_not(table[c], places) for c in other if c not in wanted}
+        skipped = {c: why_not(table[c], places) for c in other if c not in wanted}
         if skipped:
             remarks.append(f"columns not read because not every value is a finite number: {', '.join(skipped)}")
     else:
@@ -273,13 +202,6 @@ def _from_table(
         places,
         skipped,
     )
-
-
-def _why_not(values: Any, places: Sequence[str]) -> str:
-    """The first cell of a column that is no finite number, and where it stands."""
-    numbers, bad = as_numbers(values)
-    row = int(np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(1))[0])
-    return f"{places[row] if places else f'row {row}'} of it is {bad.get(row, 'blank')}"
 
 
 def _build(

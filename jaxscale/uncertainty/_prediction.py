@@ -139,6 +139,8 @@ def predictive(
     total: Any = dof
     if noise is None:
         own = at.noise(np.exp(value) if objective.log else value)
+        if at.spare < 1:  # as many runs as parameters leave no residual, which is not the same as no noise
+            own, deviation = np.full_like(own, np.inf), np.full_like(np.asarray(deviation), np.inf)
     else:
         own, freedom = noise_of(noise, value, bool(objective.log))
         total = _satterthwaite(np.asarray(deviation), dof, own, freedom)

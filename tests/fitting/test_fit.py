@@ -153,3 +153,17 @@ def test_two_threads_fit_at_once(simulated):
         fits = list(pool.map(lambda s: jsl.fit(chinchilla, simulated.problem.runs, seed=s), (0, 1)))
     assert fits[0].value == simulated.value
     np.testing.assert_allclose(fits[1].value, simulated.value, rtol=1e-12)
+
+
+def test_a_fit_does_not_go_inside_a_transformation():
+    law, runs = jsl.laws.chinchilla, jsl.datasets.load("simulated")
+    for call in (
+        lambda: jax.jit(lambda x: x * float(jsl.fit(law, runs, starts=8).params["alpha"]))(1.0),
+        lambda: jax.grad(lambda e: jsl.fit(law.fix(E=e), runs, starts=8).value)(1.7),
+    ):
+        with pytest.raises(jsl.InputError, match=r"fit\(\) inside jax\.jit, grad or vmap"):
+            call()
+    with pytest.raises(ValueError, match=r"starts=1000000\.0: a whole number"):
+        jsl.fit(law, runs, starts=1e6)
+    with pytest.raises(TypeError, match=r"fit\(\) takes Runs, not dict"):
+        jsl.fit(law, {"N": [1e9]})

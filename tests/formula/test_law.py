@@ -1,5 +1,6 @@
 """`Law`: what the decorator refuses, what a call gives, and which changes compile again."""
 
+import math
 import pickle
 import sys
 
@@ -753,3 +754,26 @@ def test_lengths_that_go_with_the_table():
     check_lengths(laws.data_mixing_relative, {"r": (3,)})
     check_lengths(laws.chinchilla, {"N": (), "D": ()})
     check_lengths(laws.broken_power_law.sized(c=2, d=2, f=2), {"x": ()})
+
+
+# -- what Python would do with one number -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("formula", "write"),
+    [
+        (lambda N, *, E=positive(0.5, 3): E if N > 1e9 else 2 * E, "jnp.where"),
+        (lambda N, *, E=positive(0.5, 3): max(E, 0.1), "jnp.maximum"),
+        (lambda N, *, E=positive(0.5, 3): E + math.log(N), "jnp.log"),
+        (lambda N, *, E=positive(0.5, 3): E + np.log(N), "jnp"),
+    ],
+)
+def test_slips_of_python_are_named_with_what_to_write(formula, write):
+    with pytest.raises(TypeError, match=rf"(?s)law <lambda>, line \d+ of .*test_law\.py.*Change: .*{write}"):
+        jsl.law(formula)
+
+
+def test_a_law_of_a_constant_returns_a_number():
+    @jsl.law
+    def constant(N, *, E=positive(0.5, 3)):
+        return 2.0
+
+    assert constant(1e9, E=1.0) == 2.0
