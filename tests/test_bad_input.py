@@ -1,5 +1,6 @@
 """The table of bad inputs: each gets an error, a flag, or an assumption that every report prints. Nothing is silent."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -184,3 +185,28 @@ def test_jittered_ratio_is_flagged_when_noise_hides_it():
             flagged[noise] += not jsl.fit(chinchilla, jsl.Runs.from_columns(N=N, D=D, loss=loss), starts=128).ok
     assert flagged[0.005] >= 14
     assert flagged[0.0003] <= 2
+
+
+def test_a_report_names_the_row_at_which_a_law_is_no_number():
+    @jsl.law
+    def decay(x, *, E=jsl.positive(0.5, 3), alpha=jsl.positive(0.05, 1.5)):
+        return E + x**-alpha
+
+    runs = jsl.Runs.from_columns(x=np.arange(12.0), loss=2 + 1 / (1 + np.arange(12.0)))
+    fit = jsl.fit(decay, runs, objective=jsl.objectives.LogSquared(), starts=8)
+    assert jsl.Status.NON_FINITE in jsl.Status(int(fit.status))
+    with pytest.raises(jsl.InputError, match=r"decay is no finite number at row 0 \(x=0"):
+        jsl.report(fit)
+
+
+def test_a_condition_on_columns_may_stand_in_a_law():
+    """B is linear in the law on both sides of the condition: what is simulated without noise comes back."""
+
+    @jsl.law
+    def law(N, D, U, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5)):
+        return E + B * jnp.where((D > U) & (N > 1e8), U, D) ** -0.3
+
+    D, U = np.geomspace(1e9, 1e12, 12), np.full(12, 1e11)
+    table = {"N": np.full(12, 1e9), "D": D, "U": U, "loss": 1.7 + 400 * np.minimum(D, U) ** -0.3}
+    fit = jsl.fit(law, jsl.Runs.from_columns(**table), objective=jsl.objectives.LogSquared(), starts=8)
+    np.testing.assert_allclose([fit.params["E"], fit.params["B"]], [1.7, 400.0], rtol=1e-6)
