@@ -34,6 +34,10 @@ from ._form import Form, arguments, broadcast, broadcast_jit, complete, formula_
 from ._params import Param
 
 
+class Unbound(TypeError, AttributeError):
+    """A law with free parameters has no `params`; `hasattr` may ask for them."""
+
+
 @node()
 class Law(Form):
     """A scaling law: see `law`. Made by the decorator, changed by its methods, never edited."""
@@ -43,7 +47,7 @@ class Law(Form):
     def params(self) -> dict[str, Any]:
         """All parameter values of a bound law; an error names those that are still free."""
         if self.free:
-            raise TypeError(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
+            raise Unbound(f"{self.name} is not bound: {', '.join(self.free)} are free. Fit it, or fix(...) them.")
         return complete(self, {})
 
     @property

@@ -8,8 +8,12 @@ pass unnoticed goes through `warn`, and is also kept in the result, so that the 
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class InputError(ValueError):
@@ -26,8 +30,11 @@ def refuse(saw: str, *, why: str, change: str) -> InputError:
 
 
 def warn(message: str) -> str:
-    """Warn once per place, and hand the sentence back so that it can be kept."""
-    warnings.warn(message, JaxscaleWarning, stacklevel=3)
+    """Warn once per place of the caller's code, and hand the sentence back so that it can be kept."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, JaxscaleWarning, stacklevel=level)
     return message
 
 

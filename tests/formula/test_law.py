@@ -777,3 +777,8 @@ def test_a_law_of_a_constant_returns_a_number():
         return 2.0
 
     assert constant(1e9, E=1.0) == 2.0
+
+
+def test_a_law_may_be_asked_whether_it_has_params():
+    assert not hasattr(chinchilla, "params")
+    assert hasattr(chinchilla.fix(**VALUES), "params")

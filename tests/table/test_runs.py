@@ -925,3 +925,9 @@ def test_odd_columns_of_a_frame_are_read_or_left_out(tmp_path):
     with pytest.raises(jsl.InputError, match=r"groups=\['family'\]"):
         Runs.from_columns(**table(), groups=["family"])
     assert csv_text(tmp_path, "N,D\n1e8,2e9\n", target=None).target is None
+
+
+def test_a_warning_points_at_the_line_that_called():
+    with pytest.warns(jsl.JaxscaleWarning, match="exact copies") as caught:
+        Runs.from_columns(N=[1e8, 1e8], loss=[3.0, 3.0])
+    assert caught[0].filename == __file__
