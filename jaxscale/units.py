@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .ground._errors import refuse
+from .ground._errors import refuse, refuse_type
 from .ground._interval import Interval
 
 
@@ -85,6 +85,11 @@ def unit_of(annotation: Any) -> Unit:
     return found[0] if found else get_args(Number)[1]
 
 
+def is_unit(value: Any) -> bool:
+    """Whether this is a unit: one of these annotations, or a `Unit`."""
+    return isinstance(value, Unit) or any(isinstance(a, Unit) for a in get_args(value))
+
+
 def by_letter(name: str) -> Unit:
     """The unit that the notation table gives to a column name; `Number` for any other name."""
     return unit_of(_LETTERS.get(name, Number))
@@ -96,6 +101,10 @@ def scaled(unit: Any, factor: float, name: str) -> Unit:
     >>> scaled(Tokens, 1e9, "billion tokens").factor
     1000000000.0
     """
+    if not is_unit(unit):
+        raise refuse_type(
+            f"{unit!r} is no unit", why="a name or a number", change="units.scaled(units.Tokens, 1e6, 'million tokens')"
+        )
     base = unit_of(unit)
     plain = base.plain or base
     return dataclasses.replace(base, name=name, factor=base.factor * factor, limit=base.limit / factor, plain=plain)
@@ -107,6 +116,8 @@ def billion(unit: Any) -> Unit:
     >>> billion(Params).name
     'billion parameters (total)'
     """
+    if not is_unit(unit):
+        raise refuse_type(f"{unit!r} is no unit", why="a name or a number", change="units.billion(units.Tokens)")
     return scaled(unit, 1e9, f"billion {unit_of(unit).name}")
 
 

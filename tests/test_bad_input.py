@@ -3,6 +3,7 @@
 import ast
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -221,7 +222,7 @@ def test_a_level_is_a_probability_everywhere(verb, fine):
 
 
 # Errors that nobody sees who has not broken in.
-PLAIN = {"fitting/_store.py": 1, "forecasts/_score.py": 1, "table/_scope.py": 1, "formula/_form.py": 1}
+PLAIN = {"fitting/_store.py": 2, "forecasts/_score.py": 1, "table/_scope.py": 1, "formula/_form.py": 1}
 
 
 def test_errors_have_one_form():
@@ -250,3 +251,28 @@ WRONG_KIND = {
 def test_a_wrong_kind_says_what_was_seen_and_what_to_change(what, fine):
     with pytest.raises(TypeError, match=r"(?s).+\n  Usually: .+\n  Change: .+"):
         WRONG_KIND[what](fine)
+
+
+def test_a_report_names_the_row_at_which_a_law_is_no_number():
+    @jsl.law
+    def decay(x, *, E=jsl.positive(0.5, 3), alpha=jsl.positive(0.05, 1.5)):
+        return E + x**-alpha
+
+    runs = jsl.Runs.from_columns(x=np.arange(12.0), loss=2 + 1 / (1 + np.arange(12.0)))
+    fit = jsl.fit(decay, runs, objective=jsl.objectives.LogSquared(), starts=8)
+    assert jsl.Status.NON_FINITE in jsl.Status(int(fit.status))
+    with pytest.raises(jsl.InputError, match=r"decay is no finite number at row 0 \(x=0"):
+        jsl.report(fit)
+
+
+def test_a_condition_on_columns_may_stand_in_a_law():
+    """B is linear in the law on both sides of the condition: what is simulated without noise comes back."""
+
+    @jsl.law
+    def law(N, D, U, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5)):
+        return E + B * jnp.where((D > U) & (N > 1e8), U, D) ** -0.3
+
+    D, U = np.geomspace(1e9, 1e12, 12), np.full(12, 1e11)
+    table = {"N": np.full(12, 1e9), "D": D, "U": U, "loss": 1.7 + 400 * np.minimum(D, U) ** -0.3}
+    fit = jsl.fit(law, jsl.Runs.from_columns(**table), objective=jsl.objectives.LogSquared(), starts=8)
+    np.testing.assert_allclose([fit.params["E"], fit.params["B"]], [1.7, 400.0], rtol=1e-6)

@@ -170,6 +170,7 @@ class Chain:
         laws, rows = tuple(f.law for f in self.points), []
         for law, own in zip(laws, self._reads, strict=True):
             rows.append({c: same[c] if c in law.columns else codes_of(law, c, same[c]) for c in own})
+        laws = tuple(law._note(labels={}) for law in laws)  # their groups are codes from here on
         return Stages(laws, rows, conversions(self.points), tuple(f.problem.objective.log for f in self.points))
 
     def __repr__(self) -> str:

@@ -31,7 +31,7 @@ from ..uncertainty._draws import percentile
 from ..units import Unit, convert
 from ._stages import HELPER, in_common
 
-Rows = list[dict[str, Any]]  # of each stage: columns, and codes of its groups
+Rows = list[dict[str, Any]]  # of each stage: columns, and codes of its groups, for a law without labels
 _DEAD = 1e-6  # singular value below which a certificate calls a direction lost
 Found = tuple[tuple[Interval, ...], np.ndarray, Any, Any]  # intervals; deviations of the last value: alone, in all; quantile
 
@@ -63,7 +63,7 @@ class Stages:
 
 def _on_scales(frame: Frame, x: Any, stages: Stages, values: Any, k: int) -> Any:
     """All values (stages, ...) on their scales, with stage k at coordinates x."""
-    law, own = frame(x), stages.rows[k]
+    law, own = frame(x)._note(labels={}), stages.rows[k]
     first = law(**own) if k == 0 else law(convert(values[k - 1], *stages.units[k - 1]), **own)
     return stages.on_scales([*(values[j] for j in range(k)), *stages.onward(first, k)])
 

@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from ..ground._errors import nearest, refuse, refuse_type, warn
+from ..ground._trees import check_outside
 from ..table._anchors import helpers
 from ..table._runs import Runs
 from ._blocks import Run
@@ -98,6 +99,7 @@ def bootstrap(
     if not isinstance(fit, Fit | Fits) or resampled(fit):
         what = "this is already an ensemble" if resampled(fit) else f"{type(fit).__name__} is no fit"
         raise refuse_type(f"bootstrap(): {what}", why="refits are of one fit", change="bootstrap(boot.point, ...)")
+    check_outside("bootstrap()")
     if resamples < 1 or starts < 1:
         raise refuse(
             f"bootstrap(): resamples={resamples}, starts={starts}", why="one of them is 0", change="at least one of each"

@@ -158,6 +158,14 @@ def evidence(fit: Fit) -> Evidence:
         x = optima(job, [fit])
         keep_evidence(fit, job, x, measures(job, x))
     kept: Evidence = fit._kept["evidence"]
+    if len(bad := kept.rows[~np.isfinite(kept.residual)]):
+        at = {c: kept.table.rows[c][bad[0]] for c in fit.problem.law.columns}
+        where = ", ".join(f"{c}={np.array2string(np.asarray(v), precision=4)}" for c, v in at.items())
+        raise refuse(
+            f"{fit.problem.law.name} is no finite number at {fit.problem.runs.place(int(bad[0]))} ({where})",
+            why="a column is 0 or negative where the law takes a power or a logarithm of it",
+            change="leave that row out, runs.where(...), or a law that is finite there",
+        )
     return kept
 
 

@@ -17,8 +17,10 @@ from typing import Any, overload
 import numpy as np
 
 from .. import objectives as obj
+from ..formula._form import settled
 from ..formula._law import Law
 from ..ground._errors import refuse, refuse_type
+from ..ground._trees import check_outside
 from ..solvers import Newton, as_solver
 from ..table._runs import Runs
 from ._blocks import Run
@@ -31,6 +33,8 @@ from ._lanes import Job
 from ._problem import Problem, all_parameters
 from ._results import Fit, Fits
 from ._run import free_params, measures, ready, solved
+
+MOST_STARTS = 10**6  # of one fit: beyond this the unit of the number is meant
 
 
 @overload
@@ -110,6 +114,20 @@ def fit(
             f"{getattr(law, '__name__', law)!r} is no law",
             why="a rule has nothing to fit, it is called; or the formula has no decorator",
             change="@jsl.law above the formula",
+        )
+    check_outside("fit()", law.fixed)
+    if isinstance(runs, Mapping) or not isinstance(runs, Runs | list | tuple):
+        raise refuse_type(
+            f"fit() takes Runs, not {type(runs).__name__}",
+            why="a table is checked before it is fitted",
+            change="jsl.Runs.from_columns(N=N, D=D, loss=loss)",
+        )
+    law = settled(law)
+    if not isinstance(starts, int | list | tuple) or (isinstance(starts, int) and starts > MOST_STARTS):
+        raise refuse(
+            f"fit(): starts={starts!r}",
+            why="it is how many starts are drawn",
+            change=f"a whole number up to {MOST_STARTS:,}, or a list of dicts of parameters",
         )
     count = starts if isinstance(starts, int) else len(starts)
     if count < 1:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..formula._coordinates import Layout, layout
-from ..formula._form import check_lengths
+from ..formula._form import check_lengths, formula_of
 from ..formula._law import Law
 from ..formula._sums import kernel
 from ..ground._errors import nearest, refuse, refuse_type
@@ -207,15 +207,18 @@ def _check_strata(by: str, clusters: np.ndarray, strata: np.ndarray, live: np.nd
 
 def _columns(law: Law, runs: Runs, objective: Any) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The law's columns and target in the law's units."""
-    columns = {}
+    columns, left = {}, runs.notes.get("skipped", {})
     for name, unit in zip(law.columns, law.column_units, strict=True):
         if name not in runs.columns:
             raise refuse(
                 f"{law.name} reads a column {name!r}, and the table has none",
-                why="the file calls it otherwise",
-                change=f"rename when reading: Runs.from_csv(..., {name}='...').{nearest(name, runs.columns)}",
+                why=f"it was not read: {left[name]}" if name in left else "the file calls it otherwise",
+                change=f"that value, or columns=[{name!r}, ...] with on_bad='drop'"
+                if name in left
+                else f"rename when reading: Runs.from_csv(..., {name}='...').{nearest(name, runs.columns)}",
             )
         columns[name] = _in_unit(name, np.asarray(runs.columns[name]), runs.units[name], unit)
+        _check_support(law, runs, name, columns[name], unit)
     if runs.target is None:
         if objective.observes:
             raise refuse("the table has no target", why="it was read with target=None", change="name the observed column")
@@ -224,7 +227,7 @@ def _columns(law: Law, runs: Runs, objective: Any) -> tuple[dict[str, np.ndarray
     if objective.log and np.any(target <= 0):
         row = int(np.flatnonzero(target <= 0)[0])
         raise refuse(
-            f"target {runs.target_name!r}, row {row}: {target[row]:g}; {type(objective).__name__} takes logarithms",
+            f"target {runs.target_name!r}, {runs.place(row)}: {target[row]:g}; {type(objective).__name__} takes logarithms",
             why="the metric is not a loss, or is a difference of losses",
             change="an objective in the target's own units: objectives.Huber(...) or objectives.Squared()",
         )
@@ -249,6 +252,22 @@ def _in_unit(name: str, values: np.ndarray, given: Any, wanted: Any) -> np.ndarr
     return np.asarray(convert(values, given, wanted))
 
 
+def _check_support(law: Law, runs: Runs, name: str, values: np.ndarray, unit: Any) -> None:
+    """A column that the law declares positive (or between 0 and 1) is so in every row that counts."""
+    low, high = {"positive": (0.0, np.inf), "nonnegative": (0.0, np.inf), "unit": (0.0, 1.0)}.get(unit.support, (-np.inf, np.inf))
+    wrong = (values < low) | (values > high) | ((values == low) if unit.support == "positive" else False)
+    rows = np.flatnonzero(wrong.reshape(len(runs), -1).any(1) & (np.asarray(runs.weights) > 0))
+    if len(rows):
+        row = int(rows[0])
+        seen = np.ravel(values[row])[np.ravel(wrong[row])][0]
+        said = "> 0" if unit.support == "positive" else f"in {low:g}..{high:g}" if high < np.inf else ">= 0"
+        raise refuse(
+            f"column {name!r}, {runs.place(row)}: {seen:g}, but {law.name} declares {name} {said} ({unit.name})",
+            why="a logarithm, a difference or a count that was never filled in; a power of it is no number",
+            change="leave the row out: runs.where(...), or a law that allows it",
+        )
+
+
 def _check_rows(law: Law, runs: Runs, columns: dict[str, np.ndarray], lay: Layout) -> None:
     codes = [np.asarray(runs.groups[g]) for g in dict.fromkeys(dict(law.groups).values())]
     table = np.concatenate([np.reshape(v, (len(runs), -1)) for v in [*columns.values(), *codes]], axis=1)
@@ -267,7 +286,7 @@ def _check_law(law: Law, columns: dict[str, np.ndarray]) -> None:
     check_lengths(law, {c: v.shape[1:] for c, v in columns.items()})
     row = {c: jax.ShapeDtypeStruct(v.shape[1:], np.float64) for c, v in columns.items()}
     params = {k: jax.ShapeDtypeStruct(s.shape, np.float64) for k, s in law.specs}
-    out = jax.eval_shape(lambda r, p: jnp.asarray(law.function(*(r[c] for c in law.columns), **p)), row, params)
+    out = jax.eval_shape(lambda r, p: jnp.asarray(formula_of(law)(*(r[c] for c in law.columns), **p)), row, params)
     if out.shape != ():
         raise refuse_type(
             f"law {law.name} returns shape {out.shape} for one run; it must return one number",

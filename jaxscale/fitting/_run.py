@@ -22,6 +22,7 @@ from ..formula._law import Law
 from ..formula._sums import kernel, sums
 from ..ground._compiled import compiled
 from ..ground._errors import refuse
+from ..ground._reads import reads_of
 from ..ground._version import __version__
 from ..solvers import Newton
 from ._blocks import MEMORY, TILES, Run, Tile, Work, block_size, device_kind, on_device, run_blocks, tile_for, workers
@@ -211,6 +212,7 @@ def described(task: Solve) -> dict[str, str]:
     """What decides the bits of a job, in words where it is short and as hashes where it is long."""
     job, tile = task.job, task.tile
     walks = f"{tile.slots} lanes, {tile.rows} rows"
+    reads = job.law.reads or reads_of(job.law.function)
     law = dataclasses.replace(job.law, fixed={})
     numbers = hashlib.sha256()
     for leaf in jax.tree.leaves(dataclasses.replace(job, law=law, key=(), starts=(), resamples=())):  # these are said in words
@@ -221,8 +223,9 @@ def described(task: Solve) -> dict[str, str]:
         "jax": jax.__version__,
         "device": device_kind(),
         "law": _law_words(job.law),
-        "solver": repr(job.solver),
-        "objective": type(job.ladder).__name__,
+        "what the law reads": reads.text(f"law {job.law.name}"),
+        "solver": f"{job.solver!r} {_code_of(job.solver, 'the solver')}".rstrip(),
+        "objective": f"{type(job.ladder).__name__} {_code_of(type(job.ladder), 'the objective')}".rstrip(),
         "seed": "-".join(str(v) for v in job.key.tolist()),
         "starts": str(int(job.starts)),
         "resamples": str(int(job.resamples)),
@@ -234,10 +237,19 @@ def described(task: Solve) -> dict[str, str]:
 
 def _law_words(law: Law) -> str:
     function = law.function
-    try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):
-        source = repr(function.__code__.co_code) + repr(function.__code__.co_consts)
     fixed = {k: np.asarray(v).tolist() for k, v in sorted(law.fixed.items())}
-    form = repr((source, fixed, law.ties, law.groups, [(k, s.support, s.edges, s.shape) for k, s in law.specs]))
-    return f"{function.__module__}:{function.__qualname__} {hashlib.sha256(form.encode()).hexdigest()[:16]}"
+    specs = [(k, s.support, s.edges, s.shape) for k, s in law.specs]
+    form = repr((_source(function), fixed, law.ties, law.groups, specs))
+    place = f"{function.__module__}:{getattr(function, '__qualname__', law.name)}"
+    return f"{place} {hashlib.sha256(form.encode()).hexdigest()[:16]}"
+
+
+def _code_of(value: Any, what: str) -> str:
+    """A short text of what somebody else's objective or solver reads, its code included; nothing for ours."""
+    found = reads_of(value)
+    return hashlib.sha256(found.text(what).encode()).hexdigest()[:16] if found.foreign else ""
+
+
+def _source(function: Any) -> str:
+    """The text of one of our own formulas; those of others are told by what they read, their code first of all."""
+    return inspect.getsource(function) if function.__module__.startswith("jaxscale.laws.") else ""

@@ -98,7 +98,12 @@ def amplitudes(kernel: Kernel) -> np.ndarray:
             simplex = spec.support == "simplex"
             params[name] = _each(np.empty(shape), lambda _: Jet(numbers) if simplex else Jet(numbers, {next(own): numbers}))  # noqa: B023
         assert kernel.formula is not None
-        curved.update(kernel.formula([numbers] * kernel.formula.features, kernel.formula.of_params(params)).second)
+        columns = {}
+        for name, size in kernel.widths:  # of their own kinds: a condition on columns is no number
+            one = numbers if name in kernel.law.columns else jnp.zeros((), jnp.int32)
+            columns[name] = _each(np.empty((size,) if size else ()), lambda _, one=one: one)
+        features = kernel.formula.of_columns(columns)
+        curved.update(kernel.formula(features, kernel.formula.of_params(params)).second)
         return numbers
 
     jax.eval_shape(look, jnp.ones(()))

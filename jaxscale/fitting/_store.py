@@ -2,8 +2,9 @@
 
 The directory belongs to one job: `job.json` holds what decides its bits (data, law, options, seed, sizes, versions) as
 short hashes and words, and a directory of another job is refused, naming what differs. Each block is one file, written
-whole or not at all (temporary file, fsync, rename) behind a line with its SHA-256, so that a truncated or altered file
-is found when it is read. Nothing is ever deleted.
+whole or not at all (temporary file, fsync, rename) behind a line that says which block of which job it is, with a SHA-256
+of all, so that a file that was truncated, altered or put in another's place is found when it is read. Nothing is ever
+deleted.
 """
 
 from __future__ import annotations
@@ -19,22 +20,26 @@ import numpy as np
 from ..ground._errors import refuse
 from ..ground._files import write_whole
 
-_MARK = b"jaxscale block 1 "
+_MARK = b"jaxscale block 2 "
 
 
-def encode(arrays: dict[str, np.ndarray]) -> bytes:
-    """Arrays as bytes, with their checksum in front."""
+def encode(arrays: dict[str, np.ndarray], what: str = "") -> bytes:
+    """Arrays as bytes; in front what they are, and a checksum of both."""
     file = io.BytesIO()
     np.savez(file, **arrays)  # type: ignore[arg-type]
-    data = file.getvalue()
-    return _MARK + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+    own = what.encode() + b"\n" + file.getvalue()
+    return _MARK + hashlib.sha256(own).hexdigest().encode() + b" " + own
 
 
-def decode(data: bytes) -> dict[str, np.ndarray]:
-    """Arrays from bytes; ValueError where the checksum does not fit."""
-    head, _, body = data.partition(b"\n")
-    if head != _MARK + hashlib.sha256(body).hexdigest().encode():
+def decode(data: bytes, what: str = "") -> dict[str, np.ndarray]:
+    """Arrays from bytes; ValueError where the checksum does not fit, or they are something else."""
+    size = len(_MARK) + 64
+    head, own = data[:size], data[size + 1 :]
+    if head != _MARK + hashlib.sha256(own).hexdigest().encode():
         raise ValueError("the checksum does not fit the content")
+    found, _, body = own.partition(b"\n")
+    if found.decode() != what:
+        raise ValueError(f"it is {found.decode()}, not {what}")
     with np.load(io.BytesIO(body), allow_pickle=False) as file:
         return {k: file[k] for k in file.files}
 
@@ -44,6 +49,7 @@ class Store:
 
     def __init__(self, directory: Path, job: dict[str, str], blocks: int) -> None:
         self.directory, self.blocks = directory, blocks
+        self._job = hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:16]
         about = directory / "job.json"
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -78,20 +84,23 @@ class Store:
         if not path.exists():
             return None
         try:
-            return decode(path.read_bytes())
+            return decode(path.read_bytes(), self._what(block))
         except (ValueError, OSError, KeyError, EOFError) as error:
             raise refuse(
                 f"block {path.name} of {path.parent} is damaged: {error}",
-                why="the file was truncated or altered after it was written",
+                why="the file was truncated, altered, or copied here from elsewhere",
                 change="delete that file and run again: the other blocks are kept, this one is computed anew",
             ) from error
 
     def write(self, block: int, arrays: dict[str, np.ndarray]) -> None:
         """Store a finished block, whole or not at all."""
         try:
-            write_whole(self._path(block), encode(arrays))
+            write_whole(self._path(block), encode(arrays, self._what(block)))
         except OSError as error:
             raise self._failed(error) from error
+
+    def _what(self, block: int) -> str:
+        return f"block {block} of {self.blocks} of the job {self._job}"
 
     def _path(self, block: int) -> Path:
         return self.directory / f"block_{block:06d}.npz"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,10 @@ from ..formula._law import Law
 from ..ground._errors import check_level, nearest, refuse
 from ..ground._files import as_json, canonical, digest, digests, numbers, write_whole
 from ..ground._interval import Interval
+from ..ground._shown import label_of
 from ..table._scope import beyond, largest, ranges, ratio_remark
 from ..uncertainty._prediction import Predictive, predictive
-from ._record import SCHEMA, Record, described
+from ._record import SCHEMA, Record, described, plain
 from ._score import Score, score
 
 
@@ -56,7 +59,8 @@ class Forecast(Record):
         path = Path(path)
         if path.suffix != ".json":
             path.mkdir(parents=True, exist_ok=True)
-            path = path / f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}.json"
+            own = re.sub(r"[^\w.-]+", "_", f"{self.date[:10]}-{self.law['name']}-{self.digest[:8]}")
+            path = path / f"{own.lstrip('.')}.json"  # both may be somebody else's text: no way out of the directory
         record = self.record
         text = json.dumps({**record, "digests": digests(record), "digest": digest(record)}, indent=1, allow_nan=False)
         try:
@@ -84,8 +88,10 @@ class Forecast(Record):
         """
         path = Path(path)
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise OSError("it is no file")  # a pipe would be waited for
             found = json.loads(path.read_text(encoding="utf-8"), parse_float=_exactly)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise refuse(
                 f"{path} cannot be read: {error}", why="it is another file, or was cut short", change="restore the file"
             ) from error
@@ -97,17 +103,26 @@ class Forecast(Record):
                 change="a file that Forecast.save wrote",
             )
         whole, parts = found.pop("digest", None), found.pop("digests", {})
-        own = digests(found)
-        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or (
-            [] if whole == digest(found) else [""]
-        ):
+        try:
+            own, sound = digests(found), whole == digest(found)
+        except (ValueError, TypeError, RecursionError):  # NaN, which no forecast writes
+            own, sound = {}, False
+        parts = parts if isinstance(parts, dict) else {}
+        if differs := [k for k in sorted({*own, *parts}) if own.get(k) != parts.get(k)] or ([] if sound else [""]):
             where = f"in {', '.join(differs)}" if differs[0] else "in its digests"
             raise refuse(
                 f"{path} was altered after it was frozen: {where}, the content does not fit its SHA-256",
                 why="a number was edited by hand, or the file was reformatted by a tool that rounds",
                 change="restore the file that was frozen; a changed forecast is a new forecast",
             )
-        return _read(found)
+        try:
+            return _read(found)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise refuse(
+                f"{path} is no whole forecast: {type(error).__name__} {plain(str(error))}",
+                why="a section is missing, or was written by something else",
+                change="a file that Forecast.save wrote",
+            ) from error
 
     def differences(self, fit: Fit) -> tuple[str, ...]:
         """What of a fit is not what was forecast from: law, rows, settings, or parameters. None where the fit is the same."""
@@ -187,7 +202,8 @@ def forecast(
         )
     announced = _announced(law, columns, own.centre.shape)
     groups = {
-        g: np.broadcast_to(np.asarray(columns[g]), own.centre.shape).astype(str).tolist() for g in known[len(law.columns) :]
+        g: np.vectorize(label_of, otypes=[object])(np.broadcast_to(np.asarray(columns[g]), own.centre.shape)).tolist()
+        for g in known[len(law.columns) :]
     }
     tested = ranges(runs)
     what = described(fit)

@@ -17,7 +17,7 @@ import numpy as np
 from ..fitting._evidence import evidence
 from ..fitting._fit import fit as refit
 from ..fitting._problem import check_central
-from ..fitting._results import Ensemble, Fit, point_of
+from ..fitting._results import Ensemble, Fit, Status, point_of
 from ..ground._errors import InputError, check_level, refuse
 from ..ground._interval import Interval
 from ..table._scope import largest
@@ -68,7 +68,8 @@ class Hindsight:
             side += "which has no end"
         else:
             side += f"±{100 * (np.sqrt(high / low) - 1):.2g} %" if log else f"±{0.5 * (high - low):.2g} {name}"
-        refitted = "" if self.fit.ok else f"; without it the fit is not OK: {self.fit.certificate.findings[0]}"
+        why = (*self.fit.certificate.findings, Status(int(self.fit.status)).message)[0]
+        refitted = "" if self.fit.ok else f"; without it the fit is not OK: {why}"
         ratio = f", {self.ratio:.3g} times the next" if np.isfinite(self.ratio) else ""
         problem = self.fit.problem
         missed = (
@@ -143,7 +144,7 @@ def hindsight(fit: Fit | Ensemble, *, factor: float = 1.05, level: float = 0.95)
     few = clusters is not None and len(np.unique(clusters[~held])) < FEWEST
     if kind == "percentile" or few:
         kind = "hc3"
-    where = {c: v[equal][0] for c, v in columns.items()} | {g: codes[equal][0] for g, codes in groups.items()}
+    where = {c: v[equal][0] for c, v in columns.items()} | {g: runs.labels[g][codes[equal][0]] for g, codes in groups.items()}
     own = predictive(again, "hindsight()", (), where, kind=kind)
     own = dataclasses.replace(own, noise=own.noise / np.sqrt(np.sum(at.precision[equal])))  # of a mean
     observed = np.average(np.log(at.target[equal]) if own.log else at.target[equal], weights=at.weights[equal])

@@ -89,7 +89,7 @@ class Record:
         return {"curve": self.curve, "run": self.run}
 
     def __repr__(self) -> str:
-        said = f"<Forecast {self.law['name']} {self.where()}: "
+        said = f"<Forecast {plain(str(self.law['name']))} {plain(self.where())}: "
         said += str(self.run)
         reach = {k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))}
         return said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
@@ -98,6 +98,11 @@ class Record:
         """The announced runs in a few words."""
         both: dict[str, Any] = {**self.columns, **self.groups}
         return ", ".join(f"{k}={_short(v)}" for k, v in both.items())
+
+
+def plain(text: str) -> str:
+    """Text of a file without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def described(fit: Fit | Ensemble) -> dict[str, Any]:

@@ -269,6 +269,6 @@ def read_scores(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
             if line.pop("digest") != digest(line):
                 raise ValueError("the content does not fit its SHA-256")
             found.append(line)
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             bad.append(f"{path.name} line {i + 1} was cut short or altered: {error}")
     return found, bad

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,8 @@ import numpy as np
 
 from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse, refuse_type
+from ..ground._reads import Reads, reads_of, same
+from ..ground._shown import label_of
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
 from ._params import Param
@@ -35,6 +38,7 @@ class Form:
     groups: tuple[tuple[str, str], ...] = static(default=())
     notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reads: Reads | None = static(default=None)  # what the function reads from outside, once that was looked at
 
     @property
     def name(self) -> str:
@@ -52,6 +56,24 @@ class Form:
         """Parameters that a fit may change, with their specs."""
         tied = dict(self.ties)
         return {k: spec for k, spec in self.specs if k not in self.fixed and k not in tied}
+
+
+Own = TypeVar("Own", bound=Form)
+
+
+def settled(law: Own) -> Own:
+    """The law with what its function reads from outside as part of its key; a law of a fit keeps what it read then."""
+    return law if law.reads is not None else dataclasses.replace(law, reads=reads_of(law.function, _specs_of(law)))
+
+
+def formula_of(law: Form) -> Callable[..., Any]:
+    """The function of a law, to be traced. Raises InputError where what it reads has changed since the law was settled."""
+    function: Callable[..., Any] = same(f"law {law.name}", law.function, law.reads, _specs_of(law))
+    return function
+
+
+def _specs_of(law: Form) -> Iterable[Any]:
+    return (getattr(law.function, "__kwdefaults__", None) or {}).values()
 
 
 def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -113,21 +135,26 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
 
 
 def codes_of(law: Form, group: str, value: Any) -> Any:
-    """Codes of a group column that was given as labels or as codes."""
-    labels = law.notes.get("labels", {}).get(group)
-    if traced(value) or np.asarray(value).dtype.kind in "iu":
-        return jnp.asarray(value) if traced(value) else np.asarray(value, np.int32)
-    if labels is None:
+    """Codes of a group column that was given as labels, or as codes where no label is a whole number."""
+    known = law.notes.get("labels", {}).get(group)
+    numbers = [label.isdecimal() for label in known or ()]
+    if traced(value) and all(numbers) and known:
+        same = jnp.asarray(value)[..., None] == np.asarray([int(label) for label in known], np.int32)
+        return jnp.where(jnp.any(same, -1), jnp.argmax(same, -1), -1)
+    if traced(value):
+        return jnp.asarray(value)
+    if np.asarray(value).dtype.kind in "iu" and not any(numbers):
+        return np.asarray(value, np.int32)
+    if known is None:
         raise refuse(
             f"{law.name}(): {group}={value!r}", why="labels are known to the law of a fit", change="codes 0, 1, ..., or fit.law"
         )
-    known = list(labels)
-    for label in np.ravel(np.asarray(value)).tolist():
-        if str(label) not in known:
+    for label in map(label_of, np.ravel(np.asarray(value)).tolist()):
+        if label not in known:
             raise refuse(
-                f"{law.name}(): no group {label!r} in {group!r}", why="no run has it", change=nearest(str(label), known).strip()
+                f"{law.name}(): no group {label!r} in {group!r}", why="no run has it", change=nearest(label, known).strip()
             )
-    return np.vectorize(lambda s: known.index(str(s)), otypes=[np.int32])(np.asarray(value))
+    return np.vectorize(lambda v: known.index(label_of(v)), otypes=[np.int32])(np.asarray(value))
 
 
 def check_codes(name: str, group: str, codes: Any, count: int) -> None:
@@ -151,7 +178,7 @@ def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
         shapes = {k: spec.shape for k, spec in law.specs} | {k: (n,) for k, n in sizes.items()}
         columns = [jax.ShapeDtypeStruct(row[c], np.float32) for c in law.columns]
         try:
-            jax.eval_shape(law.function, *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
+            jax.eval_shape(formula_of(law), *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
         except (TypeError, ValueError):
             return False
         return True
@@ -188,8 +215,10 @@ def evaluate(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dic
     groups |= {k: groups[master] for k, master in law.ties if master in groups}
     grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
 
+    function = formula_of(law)
+
     def one(row: dict[str, Any], own: dict[str, Any]) -> Any:
-        return jnp.asarray(law.function(*(row[c] for c in law.columns), **{**values, **own}))
+        return jnp.asarray(function(*(row[c] for c in law.columns), **{**values, **own}))
 
     return jax.vmap(one)({c: rows[c] for c in law.columns}, grouped)
 
@@ -236,6 +265,34 @@ def find(module: str, name: str) -> Any:
     return found
 
 
+def _number(value: Any) -> Any:
+    """A law of constants may return a Python number."""
+    return jnp.asarray(value) if isinstance(value, int | float) else value
+
+
+_INSTEAD = (
+    (("if ", " else ", "while ", "assert "), "jnp.where(condition, this, that) instead of if"),
+    (("max(", "min("), "jnp.maximum(a, b), jnp.minimum(a, b) instead of max and min"),
+    (("math.", "float(", "int("), "jnp.log, jnp.exp, ... instead of math, and no float(...)"),
+    (("np.", "numpy."), "jax.numpy (jnp) instead of NumPy"),
+)
+
+
+def _untraceable(law: Form, error: Exception) -> Exception:
+    """What to write instead of the line of a formula that JAX cannot trace; other slips stay what they are."""
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == law.function.__code__.co_filename]
+    traced = isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError) or "Tracer" in str(error)
+    if not own or not traced:
+        return error
+    line = (own[-1].line or "").strip()
+    change = [said for marks, said in _INSTEAD if any(m in line.replace("jnp.", "") for m in marks)]
+    return refuse_type(
+        f"law {law.name}, line {own[-1].lineno} of {own[-1].filename}: {line!r} needs a number, and has a traced value",
+        why="Python's if, max, math.log or NumPy, which need one number, where a formula stands for all runs at once",
+        change="; ".join(change) or "jnp.where, jnp.maximum, jnp.log from jax.numpy",
+    )
+
+
 def check_shape(law: Form) -> None:
     """One run must give one number; seen before anything compiles."""
     if str(law.function.__module__).startswith("jaxscale.laws."):
@@ -244,7 +301,10 @@ def check_shape(law: Form) -> None:
         return  # the number of shares is known only with the table: `fit` repeats this check there
     row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
     params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
-    out = jax.eval_shape(lambda r, p: law.function(*r.values(), **p), row, params)
+    try:
+        out = jax.eval_shape(lambda r, p: _number(law.function(*r.values(), **p)), row, params)
+    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError, ValueError) as error:
+        raise _untraceable(law, error) from error
     if getattr(out, "shape", None) != ():
         raise refuse_type(
             f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; it must return one number",

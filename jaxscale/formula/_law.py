@@ -28,8 +28,12 @@ from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import Aside, node, to_numpy, traced
 from ..units import Unit, unit_of
 from . import _then
-from ._form import Form, arguments, broadcast, broadcast_jit, check_shape, complete, find, to_numpy64
+from ._form import Form, arguments, broadcast, broadcast_jit, check_shape, complete, find, formula_of, settled, to_numpy64
 from ._params import Param
+
+
+class Unbound(TypeError, AttributeError):
+    """A law with free parameters has no `params`; `hasattr` may ask for them."""
 
 
 @node()
@@ -41,10 +45,14 @@ class Law(Form):
     def params(self) -> dict[str, Any]:
         """All parameter values of a bound law; an error names those that are still free."""
         if self.free:
-            raise refuse_type(
-                f"{self.name} is not bound: {', '.join(self.free)} are free",
-                why="a law was given where a fit was meant",
-                change="fit it, or fix(...) them",
+            raise Unbound(
+                str(
+                    refuse_type(
+                        f"{self.name} is not bound: {', '.join(self.free)} are free",
+                        why="a law was given where a fit was meant",
+                        change="fit it, or fix(...) them",
+                    )
+                )
             )
         return complete(self, {})
 
@@ -208,16 +216,17 @@ class Law(Form):
     def __call__(self, *columns: Any, **keywords: Any) -> Any:
         """Value of the law, in its unit, for runs given as scalars or as columns that broadcast against each other.
 
-        Free parameters are given by keyword (natural units); group columns of `per` by keyword too, as labels or
-        codes. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
+        Free parameters are given by keyword (natural units); group columns of `per` by keyword too: as labels,
+        or as codes 0, 1, ... where no label is a whole number. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
         """
-        rows, params, codes = arguments(self, columns, keywords)
+        law = settled(self)
+        rows, params, codes = arguments(law, columns, keywords)
         if traced(rows, params, codes, self.fixed):
             # copies: JAX 0.10 ties an array that a jitted function closes over to the precision it was first used in
-            own, rows, params, codes = jax.tree.map(lambda v: v if traced(v) else np.array(v), (self, rows, params, codes))
+            own, rows, params, codes = jax.tree.map(lambda v: v if traced(v) else np.array(v), (law, rows, params, codes))
             return broadcast(own, rows, params, codes)
         with jax.enable_x64(True):
-            out = to_numpy(broadcast_jit(self, to_numpy64(rows), to_numpy64(params), codes))
+            out = to_numpy(broadcast_jit(law, to_numpy64(rows), to_numpy64(params), codes))
         return out[()]
 
     def _spec(self, name: str) -> Param:
@@ -243,6 +252,7 @@ class Law(Form):
             "groups": self.groups,
             "notes": dict(self.notes),
             "fixed": {k: np.asarray(v) for k, v in self.fixed.items()},
+            "reads": self.reads,
         }
         if _BY_VALUE.get() or not hasattr(self.function, "__qualname__"):  # a formula that is made of others pickles itself
             return _rebuilt, (self.function, self.columns, self.column_units, state)
@@ -260,8 +270,16 @@ class Law(Form):
 
 
 def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
-    found: Law = find(module, name)
-    return dataclasses.replace(found, **{**state, "notes": Aside(state["notes"])})
+    return _as_it_was(dataclasses.replace(find(module, name), **{**state, "notes": Aside(state["notes"])}))
+
+
+def _as_it_was(law: Law) -> Law:
+    """A law that arrived from elsewhere. Raises InputError where its function reads something else here."""
+    if law.reads is None:
+        return law
+    here = settled(dataclasses.replace(law, reads=None))
+    formula_of(dataclasses.replace(law, reads=law.reads.with_objects(here.reads)))
+    return here
 
 
 _BY_VALUE: contextvars.ContextVar[bool] = contextvars.ContextVar("by_value", default=False)
@@ -278,7 +296,7 @@ def by_value() -> Iterator[None]:
 
 
 def _rebuilt(function: Any, columns: tuple[str, ...], units: tuple[Unit, ...], state: dict[str, Any]) -> Law:
-    return Law(function, columns, units, **{**state, "notes": Aside(state["notes"])})
+    return _as_it_was(Law(function, columns, units, **{**state, "notes": Aside(state["notes"])}))
 
 
 def law(function: Callable[..., Any]) -> Law:

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..solvers import derivatives
 from ._coordinates import Layout
-from ._form import complete, evaluate
+from ._form import complete, evaluate, formula_of
 from ._jets import Jet
 from ._law import Law
 from ._params import Param
@@ -111,7 +111,7 @@ def _one(law: Law, columns: dict[str, Any], params: dict[str, Any]) -> Any:
         if np.ndim(values[k]) > len(specs[k].shape):
             member = jnp.reshape(columns[g] == jnp.arange(values[k].shape[0]), (-1,) + (1,) * len(specs[k].shape))
             values[k] = jnp.sum(jnp.where(member, values[k], 0.0), 0)
-    return law.function(*(columns[c] for c in law.columns), **values)
+    return formula_of(law)(*(columns[c] for c in law.columns), **values)
 
 
 def _constants(value: Any) -> np.ndarray:

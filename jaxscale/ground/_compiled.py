@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 from ._life import waited
+from ._trees import check_process
 
 MOST = 128  # programs that are kept, of some ten megabytes: a law that was fitted and planned has about five
 FEW = 32  # and so many however crowded the process is: what others have compiled is no reason to compile again and again
@@ -47,6 +48,7 @@ class Program:
     def __call__(self, *arguments: Any, **static: Any) -> Any:
         if jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return self.function(*arguments, **static)
+        check_process(use=True)
         leaves, tree = jax.tree.flatten(arguments)
         if any(isinstance(v, jax.core.Tracer) for v in leaves):
             return jax.jit(self.function, static_argnames=tuple(static))(*arguments, **static)

@@ -9,9 +9,13 @@ so that the report can repeat it.
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class InputError(ValueError):
@@ -47,8 +51,11 @@ def check_level(verb: str, level: Any) -> None:
 
 
 def warn(message: str) -> str:
-    """Warn once per place, and hand the sentence back so that it can be kept."""
-    warnings.warn(message, JaxscaleWarning, stacklevel=3)
+    """Warn once per place of the caller's code, and hand the sentence back so that it can be kept."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, JaxscaleWarning, stacklevel=level)
     return message
 
 

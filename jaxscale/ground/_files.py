@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 def write_whole(path: Path, data: bytes, *, new: bool = False) -> None:
     """Write a file whole or not at all; with `new`, FileExistsError where there is one already, even since just now."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(6)}.part")  # threads write too
     try:
         with open(part, "wb") as file:
             file.write(data)

@@ -57,6 +57,16 @@ def table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     return out
 
 
+def label_of(value: Any) -> str:
+    """The text of a group's label: 1 and 1.0 are "1", everything else is as it prints.
+
+    >>> label_of(np.float64(3.0)), label_of("web")
+    ('3', 'web')
+    """
+    whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return str(int(value)) if whole else str(value)
+
+
 def _ends(count: int, one: Callable[[int], str]) -> list[str]:
     if count <= 2 * _ENDS:
         return [one(i) for i in range(count)]

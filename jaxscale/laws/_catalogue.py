@@ -88,7 +88,7 @@ def find(words: str) -> Shelf:
     if not ranked:
         vocabulary = {w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())}
         close = [match for word in wanted for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)]
-        hint = f"Did you mean {' '.join(close)!r}? Or " if close else ""
+        hint = f"Did you mean {' '.join(close)!r}? Or " if close and set(close) != set(wanted) else ""
         raise refuse(
             f"laws.find({words!r}): no law has all of these words",
             why="a law says it in other words",

@@ -56,9 +56,16 @@ def box(
         own = bounds.get(name, (None, None))
         if not isinstance(own, tuple | list) or len(own) != 2:
             raise refuse(f"allocate: bounds of {name} are {own!r}", why="one number", change="(low, high), None for no bound")
-        a, b = (
-            np.broadcast_to(np.asarray(w if v is None else v, float), (size or 1,)) for v, w in zip(own, natural, strict=True)
-        )
+        try:
+            a, b = (
+                np.broadcast_to(np.asarray(w if v is None else v, float), (size or 1,)) for v, w in zip(own, natural, strict=True)
+            )
+        except (TypeError, ValueError):
+            raise refuse(
+                f"allocate: bounds of {name} are {own!r}",
+                why="one bound per budget, or text; bounds are the same for every budget",
+                change='numbers, or a limit with one number per budget: constraints={"most": (lambda N: N, [1e9, 1e10])}',
+            ) from None
         if np.any(np.isnan([a, b])) or np.any(b < natural[0]) or np.any(a > natural[1]) or (logarithmic and np.any(b <= 0)):
             raise refuse(
                 f"allocate: bounds of {name} are ({own[0]}, {own[1]})",

@@ -26,6 +26,7 @@ from ..fitting._evidence import Evidence, Frame, evidence, slopes_in
 from ..fitting._problem import check_central
 from ..fitting._results import Ensemble, Fit, Fitted, Status, point_of
 from ..formula._coordinates import layout
+from ..formula._form import settled
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse, refuse_type, warn
 from ..ground._robust import robust_scale
@@ -272,7 +273,7 @@ def _information(at: Evidence, noise: float | None, verb: str) -> tuple[np.ndarr
 def _frame(law: Law, verb: str) -> Frame:
     """A bound law with all of its parameters taken as unknown."""
     check_bound(law, verb)
-    free = dataclasses.replace(law, fixed={})
+    free = dataclasses.replace(settled(law), fixed={})
     sizes = {g: len(law.fixed[p]) for p, g in law.groups}
     lay, labels = layout(free, sizes), law.notes.get("labels", {})
     return Frame(free, np.ones(lay.size), lay, tuple(sorted((g, labels[g]) for g in sizes if g in labels)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import jax
@@ -16,9 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import costs as _costs
-from ..formula._form import codes_of
+from ..formula._form import codes_of, settled
 from ..formula._law import Law
 from ..ground._errors import refuse
+from ..ground._reads import Reads, reads_of, same
 from ..ground._trees import node, static, traced
 from ..solvers import Newton, as_solver
 from ..units import Unit
@@ -42,12 +44,13 @@ class Put:
 
 @node()
 class _Function:
-    """A plain function: its constants are baked in, a new function compiles once."""
+    """A plain function: its constants are baked in, and so is what it reads from outside; a new function compiles once."""
 
     function: Callable[..., Any] = static()
+    reads: Reads = static()
 
     def __call__(self, **columns: Any) -> Any:
-        return self.function(**columns)
+        return same(f"the function {getattr(self.function, '__name__', '')}", self.function, self.reads)(**columns)
 
 
 @node()
@@ -64,12 +67,16 @@ def _itself(loss: Any) -> Any:
     return loss
 
 
-_LOSS = Function(_Function(_itself), ("loss",))
+_LOSS = Function(_Function(_itself, reads_of(_itself)), ("loss",))
 
 
 def as_node(function: Any) -> Any:
     """A function as a tree: numbers of a dataclass of `costs` are leaves, a plain function is static."""
-    own = function if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0]) else _Function(function)
+    own = (
+        function
+        if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0])
+        else _Function(function, reads_of(function))
+    )
     return jax.tree.map(lambda v: v if traced(v) else np.asarray(v, np.float64), own)
 
 
@@ -88,6 +95,17 @@ def put(
     solver: Any,
 ) -> Put:
     """The question of `allocate`, checked; see there."""
+    law = settled(law)
+    if isinstance(budget, Number) and not isinstance(budget, int | float | np.generic):
+        budget = float(budget)  # type: ignore[arg-type]  # Decimal, Fraction
+    if not isinstance(starts, int) or starts < 1:
+        raise refuse(f"allocate: starts={starts!r}", why="a count was meant", change="a whole number from 1 on, such as 4")
+    if not isinstance(constraints, Mapping):
+        raise refuse(
+            f"allocate: constraints={constraints!r}",
+            why="a list of limits, which have no names",
+            change='constraints={"memory": (lambda N: 2 * N, 80e9)}',
+        )
     if budget is not None and target is not None:
         raise refuse(
             "allocate: a budget and a target",
@@ -124,6 +142,13 @@ def put(
     over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given and c not in options)
     wanted = () if maximise is None else reads("allocate", maximise, there)
     check_names(law, over, given, bounds, options, spent, wanted, constraints, there, groups - set(codes), cost is not None)
+
+    if not over:
+        raise refuse(
+            "allocate: no column is left to choose",
+            why="all are given or stand among the choices, so that there is nothing to search",
+            change="the law at those values, law(N, D), and the least of what is affordable: np.argmin",
+        )
 
     functions = [_LOSS]  # the loss is always the first, and the cost the second where there is one
 
@@ -195,9 +220,14 @@ def _amount(name: str, value: Any, positive: bool = True) -> Any:
     """A budget or a target as numbers, checked where they are known."""
     if traced(value):
         return jnp.asarray(value)
-    values = np.asarray(value, np.float64)
+    try:
+        values = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        values = np.asarray(np.nan)
+    if isinstance(value, str) or not values.size:
+        values = np.asarray(np.nan)
     if values.ndim > 1 or not np.all(np.isfinite(values)) or (positive and np.any(values <= 0)):
-        raise refuse(f"{name} {value!r}", why="a logarithm, or a matrix of budgets", change="positive numbers, () or (n,)")
+        raise refuse(f"{name} {value!r}", why="text, nothing, a logarithm, or a matrix", change="positive numbers, () or (n,)")
     return values
 
 
@@ -209,7 +239,14 @@ def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
         for side, amount in ((1.0, high), (-1.0, low)):
             if amount is None:
                 continue
-            amount = amount if traced(amount) else np.asarray(amount, np.float64)
+            try:
+                amount = amount if traced(amount) else np.asarray(amount, np.float64)
+            except (TypeError, ValueError):
+                raise refuse(
+                    f"allocate: limit of {name!r} is {amount!r}",
+                    why="text with a unit",
+                    change="a number in the unit of the function, such as 80e9",
+                ) from None
             if not traced(amount) and not np.all(np.isfinite(amount)):
                 raise refuse(f"allocate: limit of {name!r} is {amount}", why="no limit is meant", change="None for no limit")
             # a positive limit is compared by ratio, and so is what has to be positive

@@ -11,6 +11,7 @@ from ..chains._stages import unit_of_input, unit_of_value
 from ..costs import Train
 from ..fitting._results import Ensemble, Fit
 from ..ground._errors import refuse
+from ..ground._shown import label_of
 from ..table._anchors import helpers
 from ..uncertainty._interval import interval
 from ._figure import BLACK, BLUE, GREY, ORANGE, SKY, new
@@ -135,7 +136,7 @@ def _chosen(point: Fit, path: dict[str, np.ndarray]) -> np.ndarray:
     chosen = ~helpers(runs)
     for group in dict.fromkeys(dict(point.problem.law.groups).values()):
         label = np.ravel(path[group])[0]
-        chosen &= np.asarray(runs.groups[group]) == label if label.dtype.kind in "iu" else runs[group] == str(label)
+        chosen &= runs[group] == label_of(label)
     return chosen
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ground._errors import InputError, check_level, refuse
+from ..ground._shown import label_of
 from ..table._runs import Runs
 from . import _methods
 from ._by_recipe import ends_of, labels_of
@@ -134,6 +135,7 @@ def _share(right: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _truth(truth: Any, labels: tuple[str, ...]) -> np.ndarray:
     if isinstance(truth, Runs):
         truth = {recipe: float(np.mean(own["accuracy"])) for recipe, own in ends_of(truth, "accuracy").items()}
+    truth = {label_of(recipe): value for recipe, value in dict(truth).items()}
     if missing := [r for r in labels if r not in truth]:
         raise refuse(
             f"compare: no truth for the recipe {missing[0]!r}", why="it was not trained there", change="leave its small runs out"

@@ -25,6 +25,7 @@ from ..fitting._fit import fit
 from ..fitting._results import Fits, Status
 from ..formula._law import Law
 from ..ground._errors import nearest, refuse
+from ..ground._shown import label_of
 from ..laws import loss as _loss
 from ..laws.downstream import accuracy_from_compute, accuracy_from_loss, accuracy_from_sizes
 from ..table._runs import Runs
@@ -44,9 +45,10 @@ class Predicted:
     converged: np.ndarray
 
     def __getitem__(self, recipe: str) -> float:
-        if recipe not in self.recipes:
-            raise KeyError(f"no recipe {recipe!r}.{nearest(recipe, self.recipes)}")
-        return float(self.values[self.recipes.index(recipe)])
+        label = label_of(recipe)
+        if label not in self.recipes:
+            raise KeyError(f"no recipe {recipe!r}.{nearest(label, self.recipes)}")
+        return float(self.values[self.recipes.index(label)])
 
     def __repr__(self) -> str:
         best = int(np.argmax(self.values))
@@ -169,9 +171,23 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
         raise refuse(
             f"single_scale_rank: {lacking[0]!r} has no run of {name}={size:g}", why="it was not trained", change="another size"
         )
-    sign = -1.0 if metric == runs.target_name else 1.0
+    sign = _sign(runs, metric)
     values = np.asarray([sign * np.mean(own[metric][own[name] == size]) for own in ends.values()])
     return Predicted(tuple(ends), values, np.ones(len(values), bool))
+
+
+def _sign(runs: Runs, metric: str) -> float:
+    """Whether a large value of the metric is good, 1, or bad, -1. Raises InputError where its unit does not say."""
+    unit = runs.units[metric]
+    if metric == "accuracy" or metric != runs.target_name or unit.dimension == "fraction":
+        return 1.0
+    if unit.dimension == "loss" or unit.name == "bits/byte":
+        return -1.0
+    raise refuse(
+        f"single_scale_rank: the target {metric!r} is in {unit.name}, which does not say whether large is good",
+        why="a score was read as a plain number",
+        change=f"units={{{metric!r}: units.Fraction}} for a score, units.Nats for a loss",
+    )
 
 
 # -- fits --------------------------------------------------------------------------------------------------------------

@@ -51,9 +51,22 @@ class Rows:
         return int(self.notes["dropped"])
 
     @property
+    def dropped_rows(self) -> tuple[str, ...]:
+        """The rows left out by `on_bad="drop"`, one by one: row, line of the file, column, cell and reason."""
+        return tuple(self.notes.get("dropped_rows", ()))
+
+    def place(self, row: int) -> str:
+        """Where a row stood when the table was read: 'row 3', with its line where it came from a file."""
+        own = self.notes.get("places", ())
+        return str(own[row]) if len(own) == len(self) else f"row {row}"
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What was noticed when the table was read; the report repeats it."""
         return tuple(self.notes["remarks"])
+
+    def _places(self, mask: np.ndarray) -> tuple[str, ...]:
+        return tuple(self.place(int(i)) for i in np.flatnonzero(mask))
 
     @property
     def clusters(self) -> str | None:
@@ -83,5 +96,5 @@ class Rows:
             np.asarray(self.weights)[mask],
             groups,
             self.target_name,
-            Aside({**self.notes, "labels": labels}),
+            Aside({**self.notes, "labels": labels, "places": self._places(mask)}),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -245,5 +245,28 @@ def duplicates(runs: Rows) -> list[str]:
     """Exact copies shrink every interval: they are allowed, counted, and said."""
     copies = len(runs) - len(distinct(runs))
     if not copies:
+        return twice(runs)
+    return [
+        *twice(runs),
+        warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column"),
+    ]
+
+
+def twice(runs: Rows) -> list[str]:
+    """Rows of one run and step that differ: a restarted run logs the steps since its checkpoint a second time."""
+    if "run" not in runs.groups or "step" not in runs.columns:
         return []
-    return [warn(f"{copies} of {len(runs)} rows are exact copies of another row: drop them, or give weights or a run column")]
+    pairs: dict[Any, list[int]] = {}
+    others = [np.asarray(v) for g, v in runs.groups.items() if g != "run"]
+    for i in distinct(runs).tolist():
+        key = int(runs.groups["run"][i]), float(runs.columns["step"][i]), *(int(v[i]) for v in others)
+        pairs.setdefault(key, []).append(i)
+    found = [rows for rows in pairs.values() if len(rows) > 1]
+    if not found:
+        return []
+    shown = "; ".join(" and ".join(runs.place(i).removeprefix("row ") for i in rows) for rows in found[:3])
+    label, step = runs["run"][found[0][0]], runs.columns["step"][found[0][0]]
+    return [
+        f"{len(found)} steps are there twice (rows {shown}{'; ...' if len(found) > 3 else ''}), the first of them "
+        f"step {step:g} of run {label}: a restarted run logs steps again; keep the later rows"
+    ]

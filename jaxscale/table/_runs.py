@@ -9,22 +9,25 @@ everything that resamples draws whole runs. Nothing is checked in `__post_init__
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..ground._errors import InputError, nearest, refuse, row_list
+from ..ground._errors import nearest, refuse, row_list, warn
+from ..ground._shown import label_of
 from ..ground._trees import Aside, node
-from ..units import Unit, by_letter, unit_of
+from ..units import Unit, by_letter, is_unit, unit_of
 from . import _anchors, _rules
-from ._reading import as_numbers, check_column, check_mixed, in_plain, of_size, series, usable
+from ._reading import Fault, as_numbers, check_column, check_mixed, in_plain, labels, missing, of_size, series, usable
 from ._rows import Rows
+from ._sources import csv_of, named_once, why_not, without_index
 
 _GROUPS = ("run", "schedule", "seed")  # understood without being named, the last two where every row has one
 _NUMBERS = ("step",)
+_SCORE = re.compile(r"acc|score|err|step|exact|pass|win_?rate|f1|mmlu", re.IGNORECASE)  # targets that are hardly losses
 
 
 @node()
@@ -57,19 +60,27 @@ class Runs(Rows):
         weights: Any = None,
         groups: Mapping[str, Any] | None = None,
         units: Mapping[str, Any] | None = None,
-        on_bad: str = "raise",
+        on_bad: str | Sequence[int] = "raise",
         **columns: Any,
     ) -> Runs:
         """Runs from arrays: `Runs.from_columns(N=N, D=D, loss=loss)`.
 
         `target` names the observed column (None for `NegLogLik`); `weights` (n,); `groups` maps names to labels (n,);
         a column called `run` is a group too. `units` declares units (`units={"loss": units.Bits}`), else the letter
-        decides (N, D, C, U, loss). Raises InputError with row and column; `on_bad="drop"` drops and counts instead.
+        decides (N, D, C, U, loss). Raises InputError with row and column. `on_bad="drop"` leaves such rows out instead, with
+        a warning and in `.dropped_rows`; the row of the largest N, D or C goes only if it is named. `on_bad=[7]` names the
+        rows that may be left out.
 
         >>> runs = Runs.from_columns(N=[1e8, 1e9, 4e9], D=[2e9, 2e10, 8e10], loss=[3.1, 2.6, 2.3])
         >>> len(runs), runs.dropped
         (3, 0)
         """
+        if groups is not None and not isinstance(groups, Mapping):
+            raise refuse(
+                f"from_columns: groups={groups!r}",
+                why="names of columns, as from_csv takes them",
+                change='groups={"family": family}, the labels of each',
+            )
         groups = dict(groups or {}) | {g: columns.pop(g) for g in _GROUPS if g in columns}
         return _build(columns, target, weights, groups, dict(units or {}), on_bad, ())
 
@@ -78,12 +89,12 @@ class Runs(Rows):
         cls,
         path: str | Path,
         *,
-        target: str = "loss",
+        target: str | None = "loss",
         weights: str | None = None,
         groups: Sequence[str] = (),
         columns: Sequence[str] = (),
         units: Mapping[str, Any] | None = None,
-        on_bad: str = "raise",
+        on_bad: str | Sequence[int] = "raise",
         **renamed: str | Sequence[str],
     ) -> Runs:
         """Runs from a CSV file with a header: `Runs.from_csv("sweep.csv", N="params", D="tokens", target="final_loss")`.
@@ -92,42 +103,28 @@ class Runs(Rows):
         per run, (n, 3)), `columns` reads under their own names; without either, every column of numbers is read. `run`
         and `step` are read where they exist. Raises as `from_columns`.
         """
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if line]
-        if not lines:
-            raise refuse(f"{Path(path).name} is empty", why="an export stopped early", change="the file")
-        header = [h.strip() for h in lines[0]]
-        if double := sorted({h for h in header if header.count(h) > 1}):
-            raise refuse(
-                f"{Path(path).name}: two columns are called {double[0]!r}", why="tables were joined", change="rename one"
-            )
-        for i, line in enumerate(lines[1:]):
-            if len(line) != len(header):
-                raise refuse(
-                    f"{Path(path).name} row {i} has {len(line)} cells, the header has {len(header)}",
-                    why="a comma stands inside a value, or the file was cut short",
-                    change="quote that value, or export again",
-                )
-        cells = list(zip(*lines[1:], strict=True)) if len(lines) > 1 else [()] * len(header)
-        table = dict(zip(header, [np.asarray([v.strip() or None for v in c], dtype=object) for c in cells], strict=True))
-        return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
+        header, table, lines = csv_of(Path(path))
+        name = Path(path).name
+        places = [f"row {i} (line {n} of {name})" for i, n in enumerate(lines)]
+        return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, places)
 
     @classmethod
     def from_frame(
         cls,
         frame: Any,
         *,
-        target: str = "loss",
+        target: str | None = "loss",
         weights: str | None = None,
         groups: Sequence[str] = (),
         columns: Sequence[str] = (),
         units: Mapping[str, Any] | None = None,
-        on_bad: str = "raise",
+        on_bad: str | Sequence[int] = "raise",
         **renamed: str | Sequence[str],
     ) -> Runs:
         """Runs from a pandas, polars or pyarrow table; arguments and errors as in `from_csv`."""
         import narwhals as nw
 
+        frame = without_index(frame)
         try:
             data = nw.from_native(frame, eager_only=True)
         except (TypeError, nw.exceptions.DuplicateError) as error:
@@ -136,20 +133,29 @@ class Runs(Rows):
                 why="it is no pandas, polars or pyarrow table, or two of its columns share a name",
                 change="convert it to one of these, or use from_columns",
             ) from error
-        table = {c: series(data[c]) for c in data.columns}
-        return _from_table(table, target, weights, groups, columns, units, on_bad, renamed)
+        header = [str(c) for c in data.columns]
+        table = [series(data.get_column(c)) for c in data.columns]
+        return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, ())
 
 
 def _from_table(
-    table: Mapping[str, Any],
-    target: str,
+    header: Sequence[str],
+    values: Sequence[Any],
+    target: str | None,
     weights: str | None,
     groups: Sequence[str],
     columns: Sequence[str],
     units: Mapping[str, Any] | None,
-    on_bad: str,
+    on_bad: str | Sequence[int],
     renamed: Mapping[str, str | Sequence[str]],
+    places: Sequence[str],
 ) -> Runs:
+    wanted: dict[str, Any] = {**{c: c for c in columns}, **renamed}
+    several = [n for v in wanted.values() for n in ([v] if isinstance(v, str) else list(v))]
+    named = {*several, *groups, *([target] if target and target not in renamed else []), *([weights] if weights else [])}
+    asked = {*named, *_GROUPS, *_NUMBERS} if wanted else set[str]()
+    table, remarks = named_once(header, values, asked)
+
     def read(name: Any) -> Any:
         if name not in table:
             raise refuse(f"no column {name!r} in the table", why="it has another name", change=nearest(name, table).strip())
@@ -158,34 +164,34 @@ def _from_table(
     def column(names: str | Sequence[str]) -> Any:  # one, or several that make a vector per run
         return read(names) if isinstance(names, str) else np.stack([read(c) for c in names], axis=1)
 
-    wanted: dict[str, Any] = {**{c: c for c in columns}, **renamed}
     for new, old in wanted.items():
-        several = not isinstance(old, str)
-        if several and (new in (target, *_GROUPS) or len(old) < 2):
+        if not isinstance(old, str) and (new in (target, *_GROUPS) or len(old) < 2):
             raise refuse(
                 f"{new}={list(old)!r}: {'one column' if len(old) > 1 else 'two or more columns'} expected",
                 why="a list of columns makes a vector per run, such as the shares of a mixture",
                 change=f"{new}='the name of a column'",
             )
-    observed = wanted.pop(target, target)  # the target may be renamed too
+    observed = None if target is None else wanted.pop(target, target)  # the target may be renamed too
     group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
         g: wanted.pop(g) for g in _GROUPS if g in wanted
     }
     asked = {*groups, *renamed, "run"}
-    bare = [g for g in group_names if g not in asked and any(v is None or v == "" for v in np.asarray(table[g], object).tolist())]
+    bare = [g for g in group_names if g not in asked and any(map(missing, labels(table[g])))]
     group_names = {g: c for g, c in group_names.items() if g not in bare}
-    remarks = tuple(f"{g} not read: not every row has one" for g in bare)
+    remarks += [f"{g} not read: not every row has one" for g in bare]
+    skipped: dict[str, str] = {}
     if not wanted:
         other = [c for c in table if c not in (observed, weights, *bare) and c not in group_names.values()]
-        wanted = {c: c for c in other if usable(table[c])}
-        if skipped := [c for c in other if c not in wanted]:
-            remarks = (
-                *remarks,
-                f"columns not read because not every value is a finite number: {', '.join(skipped)}",
-            )
+        known = {c for c in other if by_letter(c).dimension or c in (units or {})}  # these obey on_bad
+        wanted = {c: c for c in other if c in known or usable(table[c])}
+        skipped = {c: why_not(table[c], places) for c in other if c not in wanted}
+        if skipped:
+            remarks.append(f"columns not read because not every value is a finite number: {', '.join(skipped)}")
     else:
         wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
-    data = {new: column(old) for new, old in wanted.items()} | {target: read(observed)}
+    data = {new: column(old) for new, old in wanted.items()}
+    if target is not None:
+        data[target] = read(observed)
     return _build(
         data,
         target,
@@ -194,6 +200,8 @@ def _from_table(
         dict(units or {}),
         on_bad,
         remarks,
+        places,
+        skipped,
     )
 
 
@@ -203,11 +211,22 @@ def _build(
     weights: Any,
     groups: Mapping[str, Any],
     units: dict[str, Any],
-    on_bad: str,
+    on_bad: str | Sequence[int],
     remarks: Iterable[str],
+    places: Sequence[str] = (),
+    skipped: Mapping[str, str] | None = None,
 ) -> Runs:
-    if on_bad not in ("raise", "drop"):
-        raise refuse(f"on_bad={on_bad!r}", why="a typing slip", change="'raise' or 'drop'")
+    if isinstance(on_bad, str) and on_bad not in ("raise", "drop"):
+        raise refuse(
+            f"on_bad={on_bad!r}", why="a typing slip", change="'raise' or 'drop', or the numbers of the rows that may be left out"
+        )
+
+    def place(row: int) -> str:
+        return places[row] if places else f"row {row}"
+
+    def at(row: int) -> str:
+        return place(row).removeprefix(f"row {row}")
+
     data = dict(columns)
     if target is not None and target not in data:
         raise refuse(f"no target column {target!r}", why="it has another name", change=nearest(target, data).strip())
@@ -215,11 +234,11 @@ def _build(
         raise refuse(
             f"units for {unknown[0]!r}, which is no column", why="a typing slip", change=nearest(unknown[0], data).strip()
         )
-    if words := [k for k, v in units.items() if isinstance(v, str)]:
+    if odd := [k for k, v in units.items() if not is_unit(v)]:
         raise refuse(
-            f"units for {words[0]!r}: {units[words[0]]!r} is no unit",
-            why="a unit was given by name",
-            change="units={'D': jsl.units.billion(jsl.units.Tokens)}, jsl.units.Bits, ...",
+            f"units for {odd[0]!r}: {units[odd[0]]!r} is no unit",
+            why="a unit was given by name, or a factor instead of a unit",
+            change=f"units={{{odd[0]!r}: units.billion(units.Tokens)}}, units.Bits, units.Number, ...",
         )
     declared = {k: unit_of(units[k]) if k in units else by_letter("loss" if k == target else k) for k in data}
     key = "weights" if "weights" not in data else "weights (given)"
@@ -227,7 +246,7 @@ def _build(
         data[key], declared[key] = weights, Unit("weight", "", support="nonnegative")
 
     numbers: dict[str, np.ndarray] = {}
-    faults: dict[int, InputError] = {}
+    faults: dict[int, Fault] = {}
     lengths = {k: len(np.atleast_1d(np.asarray(v, dtype=object))) for k, v in {**data, **groups}.items()}
     if len(set(lengths.values())) > 1:
         raise refuse(f"columns of different length: {lengths}", why="they come from different tables", change="align them by run")
@@ -241,27 +260,21 @@ def _build(
                 why="it is a scalar or a table",
                 change="give (n,), or (n, k) for shares",
             )
-        check_column(name, numbers[name], bad, declared[name], faults)
+        check_column(name, numbers[name], bad, declared[name], faults, at)
     n = len(next(iter(numbers.values())))
-    for name, codes in groups.items():
-        for i, label in enumerate(np.asarray(codes, dtype=object).tolist()):
-            if label is None or label == "" or (isinstance(label, float) and label != label):
-                faults.setdefault(
-                    i, refuse(f"group {name!r}, row {i}: no label", why="the run lacks it", change="add it or drop the row")
-                )
-    if faults and on_bad == "raise":
-        first = faults[min(faults)]
-        raise type(first)(
-            f"{first}" + (f"\n  ({len(faults)} bad rows in all: {row_list(sorted(faults))})" if len(faults) > 1 else "")
-        )
-    keep = np.array([i not in faults for i in range(n)])
-    if not keep.any():
-        raise next(iter(faults.values()))
+    texts = {name: labels(values) for name, values in groups.items()}
+    for name, own in texts.items():
+        for i in (i for i, label in enumerate(own) if label is None):
+            said_of = refuse(f"group {name!r}, row {i}: no label{at(i)}", why="the run lacks it", change="add it or drop the row")
+            faults.setdefault(i, Fault(name, "missing", said_of))
+    keep = _kept(n, faults, on_bad, numbers, place)
+    gone = tuple(f"{place(i)}: {faults[i].column} is {faults[i].cell}" for i in np.flatnonzero(~keep).tolist())
 
-    labels, coded = {}, {}
-    for name, values in groups.items():
-        known, coded[name] = np.unique([str(v) for v in np.asarray(values, dtype=object)[keep].tolist()], return_inverse=True)
-        labels[name] = tuple(known.tolist())
+    known_labels, coded = {}, {}
+    for name, own in texts.items():
+        text = [label_of(v) for v, kept in zip(own, keep, strict=True) if kept]
+        known, coded[name] = np.unique(text, return_inverse=True)
+        known_labels[name] = tuple(known.tolist())
     said = [*remarks, *(f"{k} converted from {u.name}" for k, u in declared.items() if u.plain)]
     for name, values in numbers.items():
         numbers[name], declared[name] = in_plain(values[keep], declared[name])
@@ -270,7 +283,55 @@ def _build(
     weight = numbers.pop(key) if weights is not None else np.ones(int(keep.sum()))
     if not np.any(weight > 0):
         raise refuse("all weights are 0", why="the weight column is empty", change="give some row a weight above 0")
-    notes = Aside(units={k: u for k, u in declared.items() if k != key}, labels=labels, dropped=len(faults), remarks=said)
+    if gone:
+        shown = "; ".join(gone[:5]) + (f"; and {len(gone) - 5} more (see .dropped_rows)" if len(gone) > 5 else "")
+        said.append(warn(f"{len(gone)} of {n} rows left out: {shown}"))
+    if target is not None and target not in units and _SCORE.search(target):
+        said.append(
+            warn(
+                f"target {target!r} is read as a loss in nats/token, because nothing was said; declare "
+                f"units={{{target!r}: units.Fraction}} for a score between 0 and 1, units.Number for any other number"
+            )
+        )
+    notes = Aside(
+        units={k: u for k, u in declared.items() if k != key},
+        labels=known_labels,
+        dropped=len(gone),
+        dropped_rows=gone,
+        places=tuple(place(i) for i in np.flatnonzero(keep).tolist()) if places or gone else (),
+        skipped=dict(skipped or {}),
+        remarks=said,
+    )
     runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
     notes["remarks"] += [*of_size(runs.columns, runs.units), *_rules.duplicates(runs)]
     return runs
+
+
+def _kept(
+    n: int,
+    faults: Mapping[int, Fault],
+    on_bad: str | Sequence[int],
+    numbers: Mapping[str, np.ndarray],
+    place: Callable[[int], str],
+) -> np.ndarray:
+    """Rows (n,) that stay. Raises InputError for a bad row that may not go."""
+    named = set() if isinstance(on_bad, str) else {int(i) for i in on_bad}
+    if stay := [i for i in sorted(faults) if on_bad != "drop" and i not in named]:
+        more = f"\n  ({len(faults)} bad rows in all: {row_list(sorted(faults))})" if len(faults) > 1 else ""
+        raise type(faults[stay[0]].error)(f"{faults[stay[0]].error}{more}")
+    keep = np.array([i not in faults for i in range(n)])
+    if not keep.any():
+        raise next(iter(faults.values())).error
+    for name in ("N", "D", "C"):
+        values = numbers.get(name)
+        if values is None or values.ndim != 1 or not np.any(np.isfinite(values)):
+            continue
+        top = int(np.nanargmax(np.where(np.isfinite(values), values, -np.inf)))
+        if top in faults and top not in named and values[top] > np.max(values[keep]):
+            raise refuse(
+                f"{place(top)} has the largest {name}, {values[top]:.4g}, and would be left out: "
+                f"{str(faults[top].error).splitlines()[0]}",
+                why="the largest run decides a forecast, and was the one that diverged or is not finished",
+                change=f"the value; or name it as one that may go: on_bad={sorted(faults)}",
+            )
+    return keep

@@ -132,7 +132,9 @@ def predictive(
                 why="what is resampled is decided when it is drawn",
                 change=f"bootstrap(fit, by={by!r})",
             )
-        refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(**rows, **codes)
+        refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(
+            **rows, **{g: named[g] for g in codes}
+        )
         with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
             inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))
         deviation, dof = np.asarray(0.5 * (inner.high - inner.low)), float(max(at.spare, 1))
@@ -143,6 +145,8 @@ def predictive(
     total: Any = dof
     if noise is None:
         own = at.noise(np.exp(value) if objective.log else value)
+        if at.spare < 1:  # as many runs as parameters leave no residual, which is not the same as no noise
+            own, deviation = np.full_like(own, np.inf), np.full_like(np.asarray(deviation), np.inf)
     else:
         own, freedom = noise_of(noise, value, bool(objective.log))
         total = _satterthwaite(np.asarray(deviation), dof, own, freedom)
@@ -162,7 +166,7 @@ def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], *,
     """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
 
     def one(u: Any) -> Any:
-        value = frame(u)(**rows, **codes)
+        value = frame(u)._note(labels={})(**rows, **codes)
         return jnp.log(value) if log else value
 
     return one(x), jax.jacfwd(one)(x)

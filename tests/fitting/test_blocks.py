@@ -15,6 +15,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import blocks_job
 import jax
@@ -27,6 +28,7 @@ import jaxscale as jsl
 from jaxscale.fitting import _blocks, _bootstrap, _host, _job, _run, _store
 from jaxscale.fitting._lanes import begun, draw, solve_block
 from jaxscale.fitting._problem import Problem
+from jaxscale.ground._trees import node
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
@@ -290,6 +292,80 @@ def test_a_damaged_block_is_found_and_the_others_are_kept(point, plain, tmp_path
     assert boot.work.resumed == 128
     assert blocks(job) == whole
     same(blocks_job.arrays(boot), {k: v[:160] for k, v in plain.items()})
+
+
+def test_a_block_in_the_place_of_another_is_found(point, tmp_path):
+    """Its own checksum fits: what it is, and of which job, is inside of it."""
+    job, other = tmp_path / "job", tmp_path / "other"
+    jsl.bootstrap(point, 96, directory=job)
+    jsl.bootstrap(point, 96, seed=1, directory=other)
+    for source, said in ((job / "block_000001.npz", "block 1 of 3"), (other / "block_000000.npz", "block 0 of 3")):
+        shutil.copy(source, job / "block_000000.npz")
+        with pytest.raises(jsl.InputError, match=rf"(?s)damaged: it is {said} of the job .*not block 0 of 3.*copied here"):
+            jsl.bootstrap(point, 96, directory=job)
+
+
+def test_threads_write_one_directory_at_once(point, plain, tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        boots = list(pool.map(lambda _: jsl.bootstrap(point, 160, directory=tmp_path / "job"), range(4)))
+    for boot in boots:
+        same(blocks_job.arrays(boot), {k: v[:160] for k, v in plain.items()})
+    assert not list((tmp_path / "job").glob("*.part"))
+
+
+def scaled(k):
+    def power(D, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5), beta=jsl.positive(0.05, 1.5)):
+        return E + B * D ** (-beta * k)
+
+    return jsl.law(power)
+
+
+def test_a_stored_job_of_another_closure_is_refused(point, tmp_path):
+    runs = point.problem.runs
+    jsl.fit(scaled(1.0), runs, starts=8, directory=tmp_path)
+    assert jsl.fit(scaled(1.0), runs, starts=8, directory=tmp_path).work.resumed == 8
+    with pytest.raises(jsl.InputError, match=r"what the law reads was .*k = 1\.0, is .*k = 3\.0\n"):
+        jsl.fit(scaled(3.0), runs, starts=8, directory=tmp_path)
+
+
+def test_what_cannot_be_described_is_refused_by_name(point, tmp_path):
+    numbers = memoryview(b"12")
+
+    @jsl.law
+    def power(D, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5)):
+        return E + B * D ** -(0.01 * numbers[0])
+
+    with pytest.raises(jsl.InputError, match=r"law power reads numbers, a memoryview, which cannot be described"):
+        jsl.fit(power, point.problem.runs, starts=8, directory=tmp_path)
+
+
+@node(eq=True)
+class Sharper(jsl.objectives.LogSquared):
+    """An objective of one's own."""
+
+    factor: ClassVar[float] = 1.0
+
+    def loss(self, residual):
+        return self.factor * residual**2
+
+
+def test_a_stored_job_of_another_objective_is_refused(point, tmp_path, monkeypatch):
+    runs = point.problem.runs
+    jsl.fit(scaled(1.0), runs, objective=Sharper(), starts=8, directory=tmp_path)
+    monkeypatch.setattr(Sharper, "factor", 2.0)
+    with pytest.raises(jsl.InputError, match=r"another job: objective was Sharper \S+, is Sharper \S+\n"):
+        jsl.fit(scaled(1.0), runs, objective=Sharper(), starts=8, directory=tmp_path)
+
+
+def test_a_joint_law_is_stored(point, tmp_path):
+    r = point.problem.runs
+    score = np.clip(0.9 - 0.2 * (r["loss"] - 1.7), 0.1, 0.95)
+    runs = jsl.Runs.from_columns(N=r["N"], D=r["D"], s=score, target="s", units={"s": jsl.units.Fraction})
+    law = jsl.laws.chinchilla.then(jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
+    first = jsl.fit(law, runs, starts=8, directory=tmp_path)
+    again = jsl.fit(law, runs, starts=8, directory=tmp_path)
+    assert again.work.resumed == 8
+    assert again.value == first.value
 
 
 def failing(error, after):

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import select
+import signal
 from pathlib import Path
 
 import jax
@@ -153,3 +156,36 @@ def test_two_threads_fit_at_once(simulated):
         fits = list(pool.map(lambda s: jsl.fit(chinchilla, simulated.problem.runs, seed=s), (0, 1)))
     assert fits[0].value == simulated.value
     np.testing.assert_allclose(fits[1].value, simulated.value, rtol=1e-12)
+
+
+def test_a_fit_does_not_go_inside_a_transformation():
+    law, runs = jsl.laws.chinchilla, jsl.datasets.load("simulated")
+    for call in (
+        lambda: jax.jit(lambda x: x * float(jsl.fit(law, runs, starts=8).params["alpha"]))(1.0),
+        lambda: jax.grad(lambda e: jsl.fit(law.fix(E=e), runs, starts=8).value)(1.7),
+    ):
+        with pytest.raises(jsl.InputError, match=r"fit\(\) inside jax\.jit, grad or vmap"):
+            call()
+    with pytest.raises(ValueError, match=r"(?s)starts=1000000\.0.*a whole number"):
+        jsl.fit(law, runs, starts=1e6)
+    with pytest.raises(TypeError, match=r"fit\(\) takes Runs, not dict"):
+        jsl.fit(law, {"N": [1e9]})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_forked_child_says_so_instead_of_waiting_for_ever(simulated):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            jsl.fit(chinchilla, simulated.problem.runs, starts=8)
+        except BaseException as error:
+            os.write(write, str(error).encode())
+        os._exit(0)
+    os.close(write)
+    ready, _, _ = select.select([read], [], [], 60)
+    said = os.read(read, 1000) if ready else b""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert said.startswith(b"a forked child of a process that has already fitted")

@@ -10,7 +10,7 @@ from scipy import integrate, stats
 
 import jaxscale as jsl
 from jaxscale import positive
-from jaxscale.ground._files import write_whole
+from jaxscale.ground._files import digest, digests, write_whole
 from jaxscale.ground._tails import clopper_pearson, student_crps
 from jaxscale.table._digest import rows_digest
 from jaxscale.table._scope import beyond, largest
@@ -654,3 +654,45 @@ def test_plans_outside_the_runs_are_flagged(smooth, simulated):
     boot = jsl.bootstrap(simulated, 50)
     cloud = jsl.allocate(boot, 1e22, bounds=small)
     assert "the law is not tested there" in cloud.remarks[0]
+
+
+# -- files of others -------------------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore")
+def test_one_bad_file_does_not_hide_the_others(frozen, tmp_path):
+    record = frozen.record
+    short = {k: v for k, v in record.items() if k != "intervals"}
+    bad = {
+        "nan": json.dumps({**record, "about": {**record["about"], "note": float("nan")}}),
+        "deep": "[" * 100_000,
+        "list": json.dumps({**record, "digests": [], "digest": ""}),
+        "null": json.dumps({**record, "digests": None}),
+        "short": json.dumps({**short, "digests": digests(short), "digest": digest(short)}),
+    }
+    frozen.save(tmp_path)
+    for name, text in bad.items():
+        (tmp_path / f"{name}.json").write_text(text)
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "scores.jsonl").write_text("[" * 100_000 + "\n")
+    found = jsl.forecasts.ledger(tmp_path)
+    assert (len(found), len(found.problems)) == (1, len(bad) + 2)
+
+
+def test_a_forecast_is_saved_inside_its_directory_and_printed_without_control_characters(frozen, tmp_path):
+    record = json.loads(json.dumps(frozen.record))
+    record["about"]["date"] = "../outside"
+    record["law"]["name"] = "/etc/\x1b[31mred"
+    (tmp_path / "got.json").write_text(json.dumps({**record, "digests": digests(record), "digest": digest(record)}))
+    got = jsl.Forecast.load(tmp_path / "got.json")
+    assert got.save(tmp_path / "ledger").resolve().parent == (tmp_path / "ledger").resolve()
+    assert "\x1b" not in repr(got)
+
+
+def test_no_residual_left_is_no_zero_noise():
+    """Two runs and two parameters: the curve goes through both, which says nothing about a third."""
+    C, y = np.array([2.00e19, 1.31e20]), np.array([3.2373, 2.9538])
+    law = jsl.laws.power_law.fix(E=1.6)
+    fit = jsl.fit(law, jsl.Runs.from_columns(x=C, loss=y), objective=jsl.objectives.Squared(), starts=16)
+    band = jsl.uncertainty.prediction_interval(fit, x=7.16e20)
+    assert (band.low, band.high) == (-np.inf, np.inf)
+    known = jsl.uncertainty.prediction_interval(fit, x=7.16e20, noise=0.01)
+    assert np.isfinite([known.low, known.high]).all()

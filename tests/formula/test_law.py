@@ -1,5 +1,7 @@
 """`Law`: what the decorator refuses, what a call gives, and which changes compile again."""
 
+import itertools
+import math
 import pickle
 import sys
 
@@ -329,19 +331,19 @@ def test_as_arguments_laws_of_another_key_are_traced_again(other):
 
 def test_numeric_calls_of_laws_of_one_key_share_a_program():
     """Outside jit as well: a new coefficient does not compile."""
-    traces = []
+    traces = itertools.count()  # without a value that could be read: a list would be part of the law
 
     @jsl.law
     def counted(x, *, a=positive()):
-        traces.append(a)
+        next(traces)
         return a * x
 
     assert [counted.fix(a=a)(3.0) for a in (1.0, 2)] == [3.0, 6.0]
     assert counted(3.0, a=np.float64(4.0)) == 12.0
-    seen = len(traces)  # the shape check, one program with `a` fixed, one with `a` given
+    seen = next(traces)  # the shape check, one program with `a` fixed, one with `a` given
     assert [counted.fix(a=a)(3.0) for a in (5.0, np.float32(6.0))] == [15.0, 18.0]
     assert counted.start(a=(1, 2))(3.0, a=7) == 21.0
-    assert len(traces) == seen
+    assert next(traces) == seen + 1
 
 
 # -- fix ------------------------------------------------------------------------------------------------------------
@@ -476,6 +478,48 @@ def test_a_single_value_fixed_ends_per():
     assert "E" not in chinchilla.fix(E=1.7).per(E="family").fixed  # and per frees a fixed parameter
 
 
+def test_whole_numbers_name_the_group_of_that_label():
+    """Labels 1, 2, 3 have the codes 0, 1, 2: a number is the label, traced or not, and never the code."""
+    labels = {"family": ("1", "2", "10")}
+    law = chinchilla.per(E="family").fix(**VALUES | {"E": [1.0, 2.0, 3.0]})._note(labels=labels)
+    given, want = np.array([2, 10, 1]), np.array([2.0, 3.0, 1.0])
+    rest = formula(1e9, 2e10, **VALUES | {"E": 0.0})
+    for family in (given, given.astype(float), given.astype(str), list(given)):
+        np.testing.assert_allclose(law(1e9, 2e10, family=family) - rest, want, rtol=1e-14)
+    with jax.enable_x64(True):
+        traced = jax.jit(lambda f: law(1e9, 2e10, family=f))(np.array([2, 10, 1, 0]))
+    np.testing.assert_allclose(np.asarray(traced)[:3] - rest, want, rtol=1e-13)
+    assert np.isnan(np.asarray(traced)[3])  # no group 0
+    with pytest.raises(ValueError, match="no group '0' in 'family'"):
+        law(1e9, 2e10, family=0)
+
+
+def test_whole_number_labels_are_labels_wherever_a_group_is_named():
+    rng = np.random.default_rng(0)
+    recipe = np.tile([1, 2, 3], 10)
+    x = np.exp(rng.uniform(40, 50, 30))
+    clean = np.array([0.0, 1.5, 1.8, 2.1])[recipe] + (6e22 / x) ** 0.074
+    loss = clean * np.exp(0.003 * rng.standard_normal(30))
+    runs = jsl.Runs.from_columns(x=x, loss=loss, groups={"recipe": recipe.astype(float)})
+    assert runs.labels == {"recipe": ("1", "2", "3")}
+    law = power_law.per(E="recipe").start(x0=(1e15, 1e30))
+    fit = jsl.fit(law, runs, objective=jsl.objectives.LogSquared(), starts=8)
+
+    def value(fit, label, x):
+        E, x0, alpha = (fit.params[k] for k in ("E", "x0", "alpha"))
+        return pytest.approx(float(E[label - 1] + (x0 / x) ** alpha), rel=1e-9)
+
+    assert fit.predict(1e22, recipe=3) == value(fit, 3, 1e22)
+    frozen = jsl.forecast(fit, x=1e22, recipe=3)
+    assert float(frozen.run.point) == value(fit, 3, 1e22)
+    assert frozen.groups == {"recipe": "3"}
+    boot = jsl.bootstrap(fit, 20)
+    assert np.all(boot.predict(1e22, recipe=3) == boot.predict(1e22, recipe="3"))
+    assert float(jsl.uncertainty.prediction_interval(boot, x=1e22, recipe=3).point) == value(fit, 3, 1e22)
+    largest = jsl.forecasts.hindsight(fit)
+    assert largest.predicted == value(largest.fit, recipe[np.argmax(x)], x.max())
+
+
 @pytest.mark.parametrize("codes", [[0, 2, 1], [0, -1, 1], [0, 1.5, 1]], ids=["beyond", "negative", "fraction"])
 def test_codes_of_no_group_are_refused(codes):
     with pytest.raises((ValueError, IndexError, TypeError), match="family"):
@@ -496,7 +540,7 @@ def test_a_fitted_law_is_called_with_labels():
     )
     law = jsl.fit(power_law.per(E="family").start(x0=(1e15, 1e30)), runs, objective=jsl.objectives.LogSquared(), starts=16).law
     np.testing.assert_allclose(law(1e20, family=["y", "x"]), truth(1e20, family=[1, 0]), rtol=1e-6)
-    assert law(1e20, family="y") == law(1e20, family=1)
+    assert law(1e20, family="y") == law(1e20, family=1)  # no label is a number: it is a code
     with pytest.raises(ValueError, match=r"power_law\(\): no group 'z' in 'family'(?s:.*)There is: x, y"):
         law(1e20, family="z")
 
@@ -715,3 +759,31 @@ def test_lengths_that_go_with_the_table():
     check_lengths(laws.data_mixing_relative, {"r": (3,)})
     check_lengths(laws.chinchilla, {"N": (), "D": ()})
     check_lengths(laws.broken_power_law.sized(c=2, d=2, f=2), {"x": ()})
+
+
+# -- what Python would do with one number -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("formula", "write"),
+    [
+        (lambda N, *, E=positive(0.5, 3): E if N > 1e9 else 2 * E, "jnp.where"),
+        (lambda N, *, E=positive(0.5, 3): max(E, 0.1), "jnp.maximum"),
+        (lambda N, *, E=positive(0.5, 3): E + math.log(N), "jnp.log"),
+        (lambda N, *, E=positive(0.5, 3): E + np.log(N), "jnp"),
+    ],
+)
+def test_slips_of_python_are_named_with_what_to_write(formula, write):
+    with pytest.raises(TypeError, match=rf"(?s)law <lambda>, line \d+ of .*test_law\.py.*Change: .*{write}"):
+        jsl.law(formula)
+
+
+def test_a_law_of_a_constant_returns_a_number():
+    @jsl.law
+    def constant(N, *, E=positive(0.5, 3)):
+        return 2.0
+
+    assert constant(1e9, E=1.0) == 2.0
+
+
+def test_a_law_may_be_asked_whether_it_has_params():
+    assert not hasattr(chinchilla, "params")
+    assert hasattr(chinchilla.fix(**VALUES), "params")

@@ -1,5 +1,7 @@
 """`allocate` against the catalogue's closed forms, scipy, brute force and finite differences."""
 
+import decimal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -392,3 +394,27 @@ def test_optax_solvers_plan_without_bounds():
     np.testing.assert_allclose([plan["N"], plan["D"]], [1e24 / 6 / 2e12, 2e12], rtol=1e-9)
     with pytest.raises(jsl.InputError, match=r"(?s)a solver that knows none.*constraints="):
         jsl.allocate(HOFFMANN, 1e24, bounds={"D": (None, 2e12)}, solver=solver)
+
+
+@pytest.mark.parametrize(
+    ("budget", "options", "message"),
+    [
+        (1e21, {"choices": {"N": [1e9, 2e9], "D": [1e10, 2e10]}}, "no column is left to choose"),
+        (1e21, {"starts": 0}, "starts=0"),
+        ("1e21", {}, "budget '1e21'"),
+        ([], {}, r"budget \[\]"),
+        (1e21, {"constraints": [(lambda N: N, 1e10)]}, "constraints="),
+        (1e21, {"constraints": {"memory": (lambda N: 2 * N, "80GB")}}, "limit of 'memory' is '80GB'"),
+        ([1e21, 1e22], {"bounds": {"N": ([1e9, 1e10], None)}}, "bounds of N"),
+    ],
+)
+def test_questions_that_ended_in_a_traceback_are_refused(budget, options, message):
+    law = chinchilla.published["besiroglu2024"]
+    with pytest.raises(jsl.InputError, match=message) as error:
+        jsl.allocate(law, budget, **options)
+    assert "Change:" in str(error.value)
+
+
+def test_a_budget_may_be_a_decimal():
+    law = chinchilla.published["besiroglu2024"]
+    assert jsl.allocate(law, decimal.Decimal("1e21"))["N"] == jsl.allocate(law, 1e21)["N"]

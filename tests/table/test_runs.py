@@ -89,6 +89,7 @@ def test_every_constructor_names_row_and_column(read, name, value, seen):
         read(data)
 
 
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_every_constructor_drops_and_counts(read):
     data = table()
     data["loss"][1], data["D"][4] = None, 0.0
@@ -152,6 +153,7 @@ def test_every_constructor_knows_run(read, ids, clusters):
     assert "run" not in runs.columns
 
 
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_every_constructor_refuses_a_missing_label(read):
     data = table(family=["a", "a", None, "b", "b", "b"])
     with pytest.raises(jsl.InputError, match=r"(?s)group 'family', row 2: no label.*Change: add it"):
@@ -160,6 +162,7 @@ def test_every_constructor_refuses_a_missing_label(read):
     assert (runs.dropped, runs["family"].tolist()) == (1, ["a", "a", "b", "b", "b"])
 
 
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_a_label_of_dropped_rows_is_gone(read):
     data = table(family=["a", "a", "b", "c", "c", "c"])
     data["loss"][2] = -1.0
@@ -278,6 +281,7 @@ def test_float16_that_overflowed_is_refused():
         Runs.from_columns(**table(loss=values))
 
 
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_masked_values_are_missing():
     values = np.ma.array(table()["loss"], mask=[0, 0, 0, 0, 1, 0])
     with pytest.raises(jsl.InputError, match=r"column 'loss', row 4: nan" + DROP):
@@ -540,6 +544,7 @@ def test_where_takes_lists_and_series():
         np.testing.assert_array_equal(runs.where(mask)["N"], [1e9, 4e9, 2e9])
 
 
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_where_keeps_the_count_of_dropped_rows():
     runs = Runs.from_columns(**replaced("loss", 0, np.nan), on_bad="drop")
     assert runs.where(runs["N"] > 1e9).dropped == 1
@@ -660,7 +665,7 @@ def test_a_weight_column_does_not_replace_another_column(tmp_path):
         ("", {}, r"(?s)sweep\.csv is empty.*Change: the file"),
         ("\n\n", {}, r"(?s)sweep\.csv is empty.*Change: the file"),
         ("N,loss\n", {}, r"(?s)no rows.*Change:"),
-        ("N,loss,N\n1,2,3\n", {}, r"(?s)sweep\.csv: two columns are called 'N'.*Change: rename"),
+        ("N,loss,N\n1,2,3\n", {}, r"(?s)two columns are called 'N'.*Change: rename"),
         ("N,N ,loss\n1,2,3\n", {}, r"(?s)two columns are called 'N'.*Change: rename"),
         ("N,loss\n1e8,3\n1e9,2,7\n", {}, r"(?s)row 1 has 3 cells, the header has 2.*Change: quote"),
         ("N,loss\n1e8,3\n1e9\n", {}, r"(?s)row 1 has 1 cells, the header has 2.*Change: quote"),
@@ -679,6 +684,7 @@ def test_csv_refuses(tmp_path, text, options, message):
 
 
 # -- from_frame -----------------------------------------------------------------------------------------------------
+@pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_pandas_nullable_integers():
     frame = pd.DataFrame(table() | {"N": pd.array([10**9, None, 4 * 10**9, 3 * 10**8, None, 8 * 10**9], dtype="Int64")})
     with pytest.raises(
@@ -783,3 +789,145 @@ def test_a_million_rows_within_seconds(make):
 def test_a_unit_given_by_name_is_refused():
     with pytest.raises(jsl.InputError, match=r"'billion' is no unit"):
         jsl.Runs.from_columns(D=[1.0, 2.0], loss=[3.0, 2.5], units={"D": "billion"})
+
+
+# -- what is dropped, and what is not what it seems -----------------------------------------------------------------------
+BLANK = "N,D,loss\n1e8,2e9,3.1\n\n,2e10,2.6\n2e9,7B,2.4\n4e9,8e10,2.3\n"
+
+
+def test_dropped_rows_are_told_at_once_with_line_cell_and_reason(tmp_path):
+    """Columns that nobody asked for by name obey on_bad too; the line is that of the file, blank lines counted."""
+    said = ("row 1 (line 4 of sweep.csv): N is missing", "row 2 (line 5 of sweep.csv): D is '7B'")
+    with pytest.warns(jsl.JaxscaleWarning, match=r"2 of 4 rows left out: row 1 \(line 4.*row 2 \(line 5"):
+        runs = csv_text(tmp_path, BLANK, on_bad="drop")
+    assert (len(runs), runs.dropped, runs.dropped_rows) == (2, 2, said)
+    assert runs.place(1) == runs.where(runs["N"] > 1e9).place(0) == "row 3 (line 6 of sweep.csv)"
+    with pytest.raises(jsl.InputError, match=r"column 'N', row 1: nan \(line 4 of sweep\.csv\)"):
+        csv_text(tmp_path, BLANK)
+
+
+@pytest.mark.parametrize("name", ["N", "D", "C"])
+def test_the_largest_run_is_dropped_only_by_name(name):
+    data = table(C=np.asarray(table()["N"]) * table()["D"])
+    top = int(np.argmax(data[name]))
+    data["loss"] = list(data["loss"])
+    data["loss"][top] = np.nan
+    with pytest.raises(jsl.InputError, match=rf"row {top} has the largest \w, .*on_bad=\[{top}\]|row {top} has the largest"):
+        Runs.from_columns(**data, on_bad="drop")
+    with pytest.warns(jsl.JaxscaleWarning, match=f"1 of 6 rows left out: row {top}: loss is missing"):
+        assert len(Runs.from_columns(**data, on_bad=[top])) == 5
+    with pytest.raises(jsl.InputError, match=f"column 'loss', row {top}: nan"):
+        Runs.from_columns(**data, on_bad=[0 if top else 1])
+
+
+def test_a_column_that_was_not_read_is_named_by_the_fit(tmp_path):
+    text = "N,D,lr,loss\n" + "".join(f"{n:g},{20 * n:g},{0.1 / n:g},3\n" for n in (1e8, 1e9, 2e9)) + "4e9,8e10,,2.3\n"
+    runs = csv_text(tmp_path, text)
+
+    @jsl.law
+    def decay(lr, *, E=jsl.positive(0.5, 3)):
+        return E + lr
+
+    with pytest.raises(jsl.InputError, match=r"(?s)'lr'.*not read: row 3 \(line 5 of sweep\.csv\) of it is blank"):
+        jsl.fit(decay, runs, starts=8)
+
+
+@pytest.mark.parametrize("unit", [1e9, None, float, [units.Tokens], "tokens"])
+def test_what_is_no_unit_is_refused(unit):
+    with pytest.raises(jsl.InputError, match=r"(?s)units for 'D': .* is no unit.*units\.Number"):
+        Runs.from_columns(**table(), units={"D": unit})
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        np.array(["2024-01-01"] * 6, "datetime64[ns]"),
+        np.arange(6).astype("timedelta64[ns]"),
+        pd.to_datetime(["2024-01-01"] * 6),
+    ],
+    ids=["times", "spans", "pandas"],
+)
+def test_times_are_no_numbers(times):
+    with pytest.raises(jsl.InputError, match=r"column 'when', row 0: .*no number"):
+        Runs.from_columns(**table(), when=times)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.ma.masked_array(list("aabbcc"), mask=[0, 0, 1, 0, 0, 0]),
+        [*"aa", pd.NaT, *"bcc"],
+        [*"aa", pd.NA, *"bcc"],
+        np.array(["2024"] * 2 + ["NaT"] + ["2025"] * 3, "datetime64[D]"),
+    ],
+    ids=["masked", "NaT", "NA", "numpy NaT"],
+)
+def test_missing_labels_of_every_kind_are_missing(labels):
+    with pytest.raises(jsl.InputError, match="group 'family', row 2: no label"):
+        Runs.from_columns(**table(), groups={"family": labels})
+
+
+def test_the_index_of_a_frame_is_read():
+    frame = pd.DataFrame({"N": [1e8, 1e8, 1e9, 1e9], "D": [2e9, 2e9, 2e10, 2e10], "loss": [3.1, 3.2, 2.6, 2.7]})
+    runs = Runs.from_frame(frame.groupby(["N", "D"])[["loss"]].mean())
+    assert set(runs.columns) == {"N", "D"}
+    np.testing.assert_allclose(runs["loss"], [3.15, 2.65])
+    with pytest.raises(jsl.InputError, match="header has 2 levels"):
+        Runs.from_frame(frame.groupby(["N", "D"]).agg({"loss": ["mean", "std"]}))
+    with pytest.raises(jsl.InputError, match="'N' is a column and in the index"):
+        Runs.from_frame(frame.set_index("N", drop=False))
+
+
+def test_columns_without_a_name_or_with_the_same_are_left_out_unless_asked_for(tmp_path):
+    runs = csv_text(tmp_path, "N,D,loss,note,note,,\n1e8,2e9,3.1,a,b,,\n1e9,2e10,2.6,a,b,,\n", N="N", D="D")
+    assert runs.remarks == ("two columns are called 'note': not read",)
+    with pytest.raises(jsl.InputError, match="two columns are called 'loss'"):
+        csv_text(tmp_path, "N,loss,loss\n1e8,3.1,3\n", N="N")
+
+
+def test_a_step_that_is_there_twice_is_told():
+    step = [100, 200, 300, 400, 300, 400, 500]
+    loss = [3.5, 3.2, 3.05, 7.9, 3.0, 2.9, 2.8]
+    runs = Runs.from_columns(D=np.array(step) * 1e6, step=step, run=["a"] * 7, loss=loss)
+    assert runs.remarks[0].startswith("2 steps are there twice (rows 2 and 4; 3 and 5), the first of them step 300 of run a")
+
+
+def test_a_score_that_is_read_as_a_loss_is_told():
+    with pytest.warns(jsl.JaxscaleWarning, match=r"target 'accuracy' is read as a loss in nats/token.*Fraction.*units\.Number"):
+        Runs.from_columns(N=[1e8, 1e9], accuracy=[0.3, 0.5], target="accuracy")
+    assert not Runs.from_columns(N=[1e8, 1e9], accuracy=[0.3, 0.5], target="accuracy", units={"accuracy": units.Fraction}).remarks
+
+
+def test_compute_that_is_not_6ND_is_told():
+    data = table()
+    C = 7.8 * np.asarray(data["N"]) * data["D"]
+    assert Runs.from_columns(**data, C=C).remarks[0].startswith("column C is 1.3 to 1.3 times 6 N D")
+
+
+def test_a_law_checks_the_support_that_it_declares():
+    """A negative x under a fractional power is no number: the row is named before anything is fitted."""
+    x = [-1.0, 1, 2, 4, 9, 16]
+    runs = Runs.from_columns(x=x, loss=[3.0, 2.1, 1.9, 1.7, 1.5, 1.4])
+    with pytest.raises(jsl.InputError, match=r"column 'x', row 0: -1, but power_law declares x > 0"):
+        jsl.fit(jsl.laws.power_law, runs, starts=8)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_files_in_other_encodings_are_refused_by_name(tmp_path, encoding):
+    (tmp_path / "u.csv").write_bytes("N,loss,größe\n1e8,3.1,1\n".encode(encoding))
+    with pytest.raises(jsl.InputError, match=r"u\.csv is no CSV file in UTF-8"):
+        Runs.from_csv(tmp_path / "u.csv")
+
+
+def test_odd_columns_of_a_frame_are_read_or_left_out(tmp_path):
+    frame = pd.DataFrame({**table(), "sha": [10**350] * 6, 7: [1.0] * 6})
+    assert set(Runs.from_frame(frame).columns) == {"N", "D", "7"}
+    with pytest.raises(jsl.InputError, match=r"groups=\['family'\]"):
+        Runs.from_columns(**table(), groups=["family"])
+    assert csv_text(tmp_path, "N,D\n1e8,2e9\n", target=None).target is None
+
+
+def test_a_warning_points_at_the_line_that_called():
+    with pytest.warns(jsl.JaxscaleWarning, match="exact copies") as caught:
+        Runs.from_columns(N=[1e8, 1e8], loss=[3.0, 3.0])
+    assert caught[0].filename == __file__
