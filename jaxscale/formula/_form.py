@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import itertools
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from ..ground._compiled import compiled
 from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._reads import Reads, reads_of, same
 from ..ground._shown import label_of
+from ..ground._told import told
 from ..ground._trees import Aside, node, static, traced
 from ..units import Unit
 from ._params import Param
@@ -68,8 +68,8 @@ def settled(law: Own) -> Own:
 
 def formula_of(law: Form) -> Callable[..., Any]:
     """The function of a law, to be traced. Raises InputError where what it reads has changed since the law was settled."""
-    function: Callable[..., Any] = same(f"law {law.name}", law.function, law.reads, _specs_of(law))
-    return function
+    what = f"law {law.name}"
+    return told(what, same(what, law.function, law.reads, _specs_of(law)))
 
 
 def _specs_of(law: Form) -> Iterable[Any]:
@@ -270,29 +270,6 @@ def _number(value: Any) -> Any:
     return jnp.asarray(value) if isinstance(value, int | float) else value
 
 
-_INSTEAD = (
-    (("if ", " else ", "while ", "assert "), "jnp.where(condition, this, that) instead of if"),
-    (("max(", "min("), "jnp.maximum(a, b), jnp.minimum(a, b) instead of max and min"),
-    (("math.", "float(", "int("), "jnp.log, jnp.exp, ... instead of math, and no float(...)"),
-    (("np.", "numpy."), "jax.numpy (jnp) instead of NumPy"),
-)
-
-
-def _untraceable(law: Form, error: Exception) -> Exception:
-    """What to write instead of the line of a formula that JAX cannot trace; other slips stay what they are."""
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == law.function.__code__.co_filename]
-    traced = isinstance(error, jax.errors.JAXTypeError | jax.errors.JAXIndexError) or "Tracer" in str(error)
-    if not own or not traced:
-        return error
-    line = (own[-1].line or "").strip()
-    change = [said for marks, said in _INSTEAD if any(m in line.replace("jnp.", "") for m in marks)]
-    return refuse_type(
-        f"law {law.name}, line {own[-1].lineno} of {own[-1].filename}: {line!r} needs a number, and has a traced value",
-        why="Python's if, max, math.log or NumPy, which need one number, where a formula stands for all runs at once",
-        change="; ".join(change) or "jnp.where, jnp.maximum, jnp.log from jax.numpy",
-    )
-
-
 def check_shape(law: Form) -> None:
     """One run must give one number; seen before anything compiles."""
     if str(law.function.__module__).startswith("jaxscale.laws."):
@@ -301,10 +278,7 @@ def check_shape(law: Form) -> None:
         return  # the number of shares is known only with the table: `fit` repeats this check there
     row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
     params = {k: jax.ShapeDtypeStruct(spec.shape, np.float32) for k, spec in law.specs}
-    try:
-        out = jax.eval_shape(lambda r, p: _number(law.function(*r.values(), **p)), row, params)
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError, TypeError, ValueError) as error:
-        raise _untraceable(law, error) from error
+    out = jax.eval_shape(lambda r, p: _number(formula_of(law)(*r.values(), **p)), row, params)
     if getattr(out, "shape", None) != ():
         raise refuse_type(
             f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; it must return one number",

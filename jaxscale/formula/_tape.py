@@ -77,6 +77,8 @@ class Formula:
         steps: list[_Step] = []
         names = [*self._columns.values(), *self._params.values()]
         (self._out,) = _read(closed.jaxpr, closed.consts, names, steps)
+        if not isinstance(self._out, _Name) or "columns" not in self._out.reads:
+            raise Unknown("a value that hangs on no column")
         self._by_table = [s for s in steps if s.reads <= {"columns"}]
         self._by_trial = [s for s in steps if s.reads == {"params"}]
         self._by_run = [s for s in steps if len(s.reads) == 2]

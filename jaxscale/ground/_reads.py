@@ -25,6 +25,7 @@ from ._trees import Aside
 
 _OWN = __name__.partition(".")[0]
 _PLAIN = (type(None), type(...), bool, int, float, complex, str, bytes)
+_WRITES = {"append", "add", "extend", "update"}
 _MANY = 1000  # elements of a list that are looked at one by one
 
 
@@ -186,6 +187,8 @@ class _Walk:
             except ValueError:  # not filled yet
                 continue
         for k, v in held.items():
+            if isinstance(v, list | set) and set(attributes.get(k, ("",))) <= _WRITES:
+                continue  # a notebook of its own, written and not read
             self.visit(_join(name, k), v)
             if isinstance(v, types.ModuleType) and not _library(v.__name__):
                 self.each(_join(name, k), {a: vars(v)[a] for a in attributes.get(k, ()) if a in vars(v)})
@@ -236,8 +239,9 @@ def _code(code: types.CodeType) -> tuple[str, tuple[str, ...], dict[str, tuple[s
     shown.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode())
     last = ""
     for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_ATTR", "LOAD_METHOD") and last:
-            attributes.setdefault(last, {})[str(step.argval)] = None
+        if last and step.opname not in ("CACHE", "PRECALL"):
+            used = str(step.argval) if step.opname in ("LOAD_ATTR", "LOAD_METHOD") else ""  # "": as a whole
+            attributes.setdefault(last, {})[used] = None
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names[str(step.argval)] = None
         if step.opname not in ("CACHE", "PRECALL"):

@@ -21,6 +21,7 @@ from ..formula._form import codes_of, settled
 from ..formula._law import Law
 from ..ground._errors import refuse
 from ..ground._reads import Reads, reads_of, same
+from ..ground._told import told
 from ..ground._trees import node, static, traced
 from ..solvers import Newton, as_solver
 from ..units import Unit
@@ -50,7 +51,8 @@ class _Function:
     reads: Reads = static()
 
     def __call__(self, **columns: Any) -> Any:
-        return same(f"the function {getattr(self.function, '__name__', '')}", self.function, self.reads)(**columns)
+        what = f"the function {getattr(self.function, '__name__', '')}".rstrip()
+        return told(what, same(what, self.function, self.reads))(**columns)
 
 
 @node()

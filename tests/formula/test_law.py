@@ -776,6 +776,35 @@ def test_slips_of_python_are_named_with_what_to_write(formula, write):
         jsl.law(formula)
 
 
+def root(x):
+    return math.sqrt(x)
+
+
+def test_slips_in_helpers_vectors_costs_and_limits_are_named_as_well():
+    with pytest.raises(TypeError, match=r"(?s)in root\(\): 'return math\.sqrt\(x\)'.*jnp\.log\(D\) for math\.log"):
+        jsl.law(lambda N, *, E=positive(0.5, 3): E + root(N))
+
+    @jsl.law
+    def shares(r: units.Shares, *, E=positive(0.5, 3)):
+        return E + max(r)
+
+    with pytest.raises(TypeError, match=r"(?s)law shares, line .*jnp\.maximum"):
+        shares(np.array([0.2, 0.8]), E=1.0)
+    for given in ({"cost": lambda N, D: 6 * N * max(D, 1e9)}, {"constraints": {"memory": (lambda N: 2 * np.log(N), 80.0)}}):
+        write = "maximum" if "cost" in given else r"log\(D\) for np"
+        with pytest.raises(TypeError, match=rf"(?s)the function <lambda>, line \d+ of .*jnp\.{write}"):
+            jsl.allocate(BOUND, 1e21, **given)
+
+
+def test_other_errors_of_a_formula_say_where():
+    def missing(N, *, E=positive(0.5, 3)):
+        return E + {}["a"]
+
+    with pytest.raises(KeyError, match="a") as error:
+        jsl.law(missing)
+    assert "In law missing, line" in error.value.__notes__[0]
+
+
 def test_a_law_of_a_constant_returns_a_number():
     @jsl.law
     def constant(N, *, E=positive(0.5, 3)):

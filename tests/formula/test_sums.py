@@ -42,7 +42,22 @@ def sorts(x: Number, *, t=jsl.positive(0.1, 2, shape=(3,))) -> Number:
 
 RNG = np.random.default_rng(0)
 POSITIVE = np.exp(RNG.uniform(0, 2, ROWS))
+
+
+@jsl.law
+def both(x: Number, *, a=jsl.positive(0.5, 2), u=jsl.positive(1.5, 3)) -> Number:
+    late = (x > u) & ~(x > 5.0) | (x > 6.0)  # truths of the columns alone travel with them
+    return 1.0 + a * jnp.where(late & (x > 2.0), x**0.3, x / u)
+
+
+@jsl.law
+def constant(x: Number, *, E=jsl.positive(0.5, 2)) -> Number:
+    return E
+
+
 OTHERS = {
+    "both": (both, {"x": POSITIVE}),
+    "constant": (constant, {"x": POSITIVE}),
     "mixture": (mixture, {"r": RNG.dirichlet(np.ones(3), ROWS), "x": POSITIVE}),
     "shared": (shared, {"x": POSITIVE}),
     "sorts": (sorts, {"x": POSITIVE}),
@@ -51,7 +66,7 @@ OTHERS = {
     "chinchilla tied and fixed": (jsl.laws.chinchilla.tie(beta="alpha").fix(E=1.7), None),
 }
 CASES = {name: (law, columns) for name, (law, _, columns) in LAWS.items() if name in SHAPES} | OTHERS
-WHOLE: set[str] = set()  # laws with an operation that jets do not know
+WHOLE = {"constant"}  # laws with an operation that jets do not know, or that read no column
 
 
 def setting(name, objective, whole):

@@ -98,6 +98,29 @@ def test_what_a_function_reads_is_part_of_it(name):
     assert reads_of(function) == before
 
 
+SEEN = []
+
+
+def test_what_is_only_written_is_not_read():
+    """A list that a function adds to, as one that counts its calls, does not make it another function."""
+    here = []
+
+    def counts(x):
+        here.append(x)
+        SEEN.append(x)
+        return x
+
+    def reads(x):
+        here.append(x)
+        return len(here)
+
+    before = [reads_of(f) for f in (counts, reads)]
+    here.append(1.0)
+    SEEN.append(1.0)
+    assert reads_of(counts) == before[0]
+    assert reads_of(reads) != before[1]
+
+
 def test_functions_of_one_text_differ_by_closure_and_default():
     for make in (closure, with_default):
         assert reads_of(make(1.0)) == reads_of(make(1.0))
