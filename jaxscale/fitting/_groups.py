@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..formula._law import Law
@@ -170,7 +171,7 @@ class _Groups:
         x = np.zeros(self.whole.layout.size)
         x[self.shared] = s
         with jax.enable_x64(True):
-            params = jax.device_get(self.whole.layout.unpack(x * self.whole.unit))
+            params = jax.device_get(self.whole.layout.unpack(jnp.asarray(x * self.whole.unit)))
         return {k: np.asarray(v) for k, v in params.items() if k not in self.inner.law.free}
 
     def measured(self, point: _Point) -> dict[str, np.ndarray]:
@@ -261,7 +262,7 @@ class _Groups:
 
 def _middle(spec: Any) -> np.ndarray:
     with jax.enable_x64(True):
-        return np.asarray(spec.natural(np.full(spec.size, 0.5 * sum(spec.start_range))))
+        return np.asarray(spec.natural(jnp.full(spec.size, 0.5 * sum(spec.start_range))))
 
 
 def _check(law: Law, tables: list[Runs], labels: tuple[str, ...], column: str) -> None:

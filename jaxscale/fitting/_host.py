@@ -184,7 +184,7 @@ class Host:
             sizes = [value, slope, curve, gram]
             parts.append([np.moveaxis(v, -1, 0)[: len(own)] for v in sizes])
         value, slope, curve, gram = (np.concatenate(v) for v in zip(*parts, strict=True))
-        natural = {f"params/{k}": v for k, v in self.job.layout.natural(x * self.job.unit).items()}
+        natural = {f"params/{k}": v for k, v in self.job.layout.unpack(x * self.job.unit).items()}
         return {**natural, **diagnose(x, value, slope, curve, gram, self.job.ranges)}
 
     def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:

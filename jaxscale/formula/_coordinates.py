@@ -10,6 +10,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -25,27 +26,22 @@ class Layout:
     size: int
 
     def unpack(self, x: Any) -> dict[str, Any]:
-        """Coordinates (P,) -> natural values by name."""
+        """Coordinates (P,) -> natural values by name; of NumPy arrays NumPy arrays, and many: (..., P) -> (..., *shape)."""
         params = {}
         for name, spec, groups, start in self.blocks:
-            block = x[start : start + max(groups, 1) * spec.size]
-            params[name] = jnp.stack([spec.natural(b) for b in jnp.split(block, groups)]) if groups else spec.natural(block)
+            block = x[..., start : start + max(groups, 1) * spec.size]
+            if groups and isinstance(x, jax.Array):  # one by one: XLA rounds exponentials of vectors otherwise
+                params[name] = jnp.stack([spec.natural(own) for own in jnp.split(block, groups)])
+            else:
+                params[name] = spec.natural(block.reshape(*x.shape[:-1], *[groups] * (groups > 0), spec.size))
         return params
-
-    def natural(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """`unpack` in NumPy, for many: coordinates (L, P) -> natural values (L, ...) by name."""
-        found = {}
-        for name, spec, groups, start in self.blocks:
-            block = x[:, start : start + max(groups, 1) * spec.size].reshape(len(x), *[groups] * (groups > 0), spec.size)
-            found[name] = spec.natural_of(block)
-        return found
 
     def pack(self, params: dict[str, Any]) -> Any:
         """Natural values by name -> coordinates (P,)."""
         parts = []
         for name, spec, groups, _ in self.blocks:
             values = [params[name]] if not groups else [params[name][g] for g in range(groups)]
-            parts += [spec.coordinates(v) for v in values]
+            parts += [spec.coordinates(jnp.asarray(v)) for v in values]
         return jnp.concatenate(parts) if parts else jnp.zeros(0)
 
     def each(self, fact: Any) -> np.ndarray:

@@ -18,6 +18,8 @@ import numpy as np
 
 from ..ground._errors import refuse
 
+_to_the_ends = np.errstate(over="ignore", divide="ignore")  # an edge lies at an end of the line, as in jnp
+
 
 @dataclass(frozen=True)
 class Param:
@@ -75,48 +77,49 @@ class Param:
         return self.support in ("positive", "negative")
 
     def natural(self, u: Any) -> Any:
-        """Coordinates `(size,)` -> value of shape `shape`."""
+        """Coordinates `(..., size)` -> values `(..., *shape)`; NumPy arrays give NumPy arrays."""
         if self.support == "simplex":
-            return jax.nn.softmax(jnp.append(u, 0.0))
-        u = jnp.reshape(u, self.shape)
-        if self.support == "between":
-            low, high = self.edges
-            return jnp.clip(low + (high - low) * jax.nn.sigmoid(u), low, high)  # rounding may step over an edge
-        return {"positive": jnp.exp, "negative": lambda v: -jnp.exp(v), "real": lambda v: v}[self.support](u)
+            return _softmax(_namespace(u).concatenate([u, np.zeros((*u.shape[:-1], 1))], -1))
+        return self.element(u.reshape((*u.shape[:-1], *self.shape)))
 
-    def natural_of(self, u: np.ndarray) -> np.ndarray:
-        """`natural` in NumPy, for many: coordinates `(..., size)` -> values `(..., *shape)`."""
-        if self.support == "simplex":
-            u = np.concatenate([u, np.zeros((*u.shape[:-1], 1))], -1)
-            shares = np.exp(u - np.max(u, -1, keepdims=True))
-            return np.asarray(shares / np.sum(shares, -1, keepdims=True))
-        u = u.reshape(*u.shape[:-1], *self.shape)
+    @_to_the_ends
+    def element(self, u: Any) -> Any:
+        """`natural` of single coordinates (...); not for shares, each of which takes all of them."""
+        xp = _namespace(u)
         if self.support == "between":
-            low, high = self.edges
-            with np.errstate(over="ignore"):
-                return np.asarray(np.clip(low + (high - low) / (1.0 + np.exp(-u)), low, high))
-        return np.asarray(u if self.support == "real" else np.exp(u) if self.support == "positive" else -np.exp(u))
+            return xp.clip(_logistic(u, *self.edges), *self.edges)  # rounding may step over an edge
+        return {"positive": xp.exp, "negative": lambda v: -xp.exp(v), "real": lambda v: v}[self.support](u)
 
-    def coordinates_of(self, value: np.ndarray) -> np.ndarray:
-        """`coordinates` in NumPy: a value -> coordinates `(size,)`."""
-        if self.support == "simplex":
-            return np.asarray(np.log(value[:-1]) - np.log(value[-1]))
-        value = np.reshape(value, -1)
-        if self.support == "between":
-            low, high = self.edges
-            return np.asarray(np.log(value - low) - np.log(high - value))
-        return np.asarray(value if self.support == "real" else np.log(np.abs(value)))
-
+    @_to_the_ends
     def coordinates(self, value: Any) -> Any:
         """Value -> coordinates `(size,)`: the inverse of `natural`."""
-        value = jnp.asarray(value)
+        xp = _namespace(value)
         if self.support == "simplex":
-            return jnp.log(value[:-1]) - jnp.log(value[-1])
-        value = jnp.reshape(value, (-1,))
+            return xp.log(value[:-1]) - xp.log(value[-1])
+        value = xp.reshape(value, (-1,))
         if self.support == "between":
-            low, high = self.edges
-            return jnp.log(value - low) - jnp.log(high - value)
-        return {"positive": jnp.log, "negative": lambda v: jnp.log(-v), "real": lambda v: v}[self.support](value)
+            return _logit(value, *self.edges)
+        return {"positive": xp.log, "negative": lambda v: xp.log(-v), "real": lambda v: v}[self.support](value)
+
+    @_to_the_ends
+    def on_line(self, value: Any) -> Any:
+        """Values (...) on the whole line, increasing, shares one by one: there an interval is symmetrical."""
+        xp = _namespace(value)
+        if self.support in ("between", "simplex"):
+            return _logit(value, *self._ends)
+        return {"positive": xp.log, "negative": lambda v: -xp.log(-v), "real": lambda v: v}[self.support](value)
+
+    @_to_the_ends
+    def from_line(self, t: Any) -> Any:
+        """The inverse of `on_line`."""
+        xp = _namespace(t)
+        if self.support in ("between", "simplex"):
+            return _logistic(t, *self._ends)
+        return {"positive": xp.exp, "negative": lambda v: -xp.exp(-v), "real": lambda v: v}[self.support](t)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return (0.0, 1.0) if self.support == "simplex" else self.edges
 
     @property
     def start_range(self) -> tuple[float, float]:
@@ -131,6 +134,28 @@ class Param:
             return self.low, self.high
         ends = sorted((math.log(abs(self.low)), math.log(abs(self.high))))
         return ends[0], ends[1]
+
+
+def _namespace(values: Any) -> Any:
+    return jnp if isinstance(values, jax.Array) else np
+
+
+def _softmax(u: Any) -> Any:
+    if isinstance(u, jax.Array):
+        return jax.nn.softmax(u)
+    shares = np.exp(u - np.max(u, -1, keepdims=True))
+    return shares / np.sum(shares, -1, keepdims=True)
+
+
+def _logit(value: Any, low: float, high: float) -> Any:
+    xp = _namespace(value)
+    return xp.log(value - low) - xp.log(high - value)
+
+
+def _logistic(u: Any, low: float, high: float) -> Any:
+    if isinstance(u, jax.Array):
+        return low + (high - low) * jax.nn.sigmoid(u)
+    return low + (high - low) / (1.0 + np.exp(-u))
 
 
 # The functions below return Any on purpose: in a law they stand as defaults of parameters that are numbers inside.

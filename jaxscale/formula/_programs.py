@@ -80,8 +80,7 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
         values = np.asarray(law.fixed[source], np.float64)
         if spec.support == "simplex" or (spec.support == "between" and np.any(np.isin(values, spec.edges))):
             return as_it_is  # an edge has no coordinate, and shares would be made to add up to 1 exactly
-        with np.errstate(divide="ignore"):
-            fixed[here] = np.concatenate([spec.coordinates_of(v) for v in (values if count else values[None])])
+        fixed[here] = np.concatenate([spec.coordinates(v) for v in (values if count else values[None])])
         held[here] = values.ravel()
     return Embedding(free, every, of, fixed, held, np.where(of >= 0, unit[of], 1.0))
 

@@ -145,7 +145,7 @@ def _seeds(spec: Param, x: Any, unit: Any, start: int) -> list[Jet]:
     if spec.support == "real":
         return [Jet(x[k] * unit[k], {start + k: unit[k]}) for k in each]
     if spec.logarithmic:  # the exponential is its own derivative: one array serves all three
-        values = [jnp.exp(x[k]) if spec.support == "positive" else -jnp.exp(x[k]) for k in each]
+        values = [spec.element(x[k]) for k in each]
         return [Jet(v, {start + k: v}, {(start + k, start + k): v}) for k, v in enumerate(values)]
 
     def lanes(function: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..fitting._bootstrap import bootstrap
@@ -29,7 +30,7 @@ from ..ground._errors import check_level, nearest, refuse, refuse_type
 from ..ground._interval import Interval
 from ..ground._tails import student
 from . import _covariance, _draws
-from ._scale import Scale, is_interval, linked, unlinked
+from ._scale import Scale, is_interval
 
 KINDS = (*_covariance.KINDS, *_draws.KINDS)
 UNKNOWN = ("at its edge", "not identified", "not converged")  # kinds of intervals that are none
@@ -125,8 +126,8 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
         for place, full in element_names(fit.problem, tied.get(name, name), value.shape):
             own[place] = 0.0 if name in law.fixed else deviation.get(full, np.nan)
         with jax.enable_x64(True), np.errstate(over="ignore"):
-            middle = np.asarray(linked(spec, value))
-            low, high = (np.asarray(unlinked(spec, middle + side * reach * own)) for side in (-1.0, 1.0))
+            middle = np.asarray(spec.on_line(jnp.asarray(value)))
+            low, high = (spec.from_line(middle + side * reach * own) for side in (-1.0, 1.0))
         edges = spec.edges
         low, high = np.where(np.isfinite(own), low, edges[0]), np.where(np.isfinite(own), high, edges[1])
         out[name] = Interval(low[()], value[()], high[()], level, "laplace")

@@ -140,7 +140,7 @@ def _normal_prior(spec: Any) -> tuple[float, float]:
     """Mean and standard deviation of a coordinate's prior; infinite for fractions and shares that are uniform."""
     if spec.prior is not None:
         centre, deviation = spec.prior
-        return float(np.ravel(spec.coordinates(np.float64(centre)))[0]), float(deviation)
+        return float(np.ravel(spec.coordinates(jnp.asarray(centre)))[0]), float(deviation)
     if spec.support in ("between", "simplex"):
         return 0.0, np.inf
     return WEAK["log" if spec.logarithmic else "real"]
@@ -281,7 +281,7 @@ def split_rhat(x: np.ndarray) -> np.ndarray:
 def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Ensemble:
     x, diverged = found
     names, flat = [*at.names, "ln scale"], x.reshape(-1, x.shape[-1])
-    natural = at.job.layout.natural(flat[:, :-1] * at.job.unit)
+    natural = at.job.layout.unpack(flat[:, :-1] * at.job.unit)
     rhat, effective, bad = split_rhat(x), effective_draws(x), int(np.sum(diverged))
     work = Sampling(
         dict(zip(names, rhat.tolist(), strict=True)),

@@ -31,7 +31,6 @@ from ..ground._life import alive, saying
 from ..ground._tails import student
 from ..solvers import Newton, advance, begin, derivatives
 from ._covariance import inverse_hessian, noise_scale
-from ._scale import linked, unlinked
 
 _STIFF = 1e4  # the spring, in curvatures of the profile at the optimum
 _ROUNDS = 4  # widenings of the grid until both ends lie beyond the level
@@ -59,7 +58,7 @@ class Parameter:
     traced_once = True
 
     def __call__(self, law: Law) -> Any:
-        return linked(self.spec, law.params[self.name])
+        return self.spec.on_line(jnp.asarray(law.params[self.name]))
 
 
 def profile_likelihood(
@@ -139,7 +138,7 @@ def _quantity(law: Law, of: str | Callable[[Law], Any], log: bool) -> tuple[Call
             change=nearest(of, law.free).strip(),
         )
     spec = law.free[of]
-    return Parameter(of, spec), lambda value: unlinked(spec, value)
+    return Parameter(of, spec), spec.from_line
 
 
 def _solved(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ class Parameters:
     traced_once = True
 
     def __call__(self, law: Law) -> Any:
-        return {k: linked(spec, law.params[k]) for k, spec in self.specs}
+        return {k: spec.on_line(jnp.asarray(law.params[k])) for k, spec in self.specs}
 
 
 @dataclass(frozen=True)
@@ -47,27 +46,8 @@ class Scale:
         """Intervals in natural units from intervals on the scale."""
         if self.of is None:
             specs = dict(self.law.specs)
-            return {k: _mapped(functools.partial(unlinked, specs[k]), i) for k, i in found.items()}
+            return {k: _mapped(specs[k].from_line, i) for k, i in found.items()}
         return jax.tree.map(lambda i: _mapped(np.exp, i), found, is_leaf=is_interval) if self.log else found
-
-
-def linked(spec: Param, value: Any) -> Any:
-    """A parameter on the whole line, increasing: ln of positive ones, the logit of those between two edges."""
-    low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
-    if spec.support in ("between", "simplex"):
-        return jnp.log(value - low) - jnp.log(high - value)
-    if spec.support == "real":
-        return jnp.asarray(value)
-    return jnp.log(value) if spec.support == "positive" else -jnp.log(-value)
-
-
-def unlinked(spec: Param, value: np.ndarray) -> np.ndarray:
-    low, high = spec.edges if spec.support != "simplex" else (0.0, 1.0)
-    if spec.support in ("between", "simplex"):
-        return np.asarray(low + (high - low) / (1.0 + np.exp(-value)))
-    if spec.support == "real":
-        return value
-    return np.asarray(np.exp(value) if spec.support == "positive" else -np.exp(-value))
 
 
 def _mapped(function: Callable[[Any], Any], i: Interval) -> Interval:
