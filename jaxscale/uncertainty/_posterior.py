@@ -140,7 +140,7 @@ def _normal_prior(spec: Any) -> tuple[float, float]:
     """Mean and standard deviation of a coordinate's prior; infinite for fractions and shares that are uniform."""
     if spec.prior is not None:
         centre, deviation = spec.prior
-        return float(np.ravel(spec.coordinates(jnp.asarray(centre)))[0]), float(deviation)
+        return float(np.ravel(spec.coordinates(np.float64(centre)))[0]), float(deviation)
     if spec.support in ("between", "simplex"):
         return 0.0, np.inf
     return WEAK["log" if spec.logarithmic else "real"]
