@@ -63,7 +63,7 @@ def demo(output: str, resamples: int, budget: float) -> None:
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
     seconds = time.perf_counter() - begin
     (folder / "demo.json").write_text(
-        json.dumps(_summary(jsl, name, fit, boot, plan, seconds), indent=2) + "\n", encoding="utf-8"
+        json.dumps(_summary(jsl, name, fit=fit, boot=boot, plan=plan, seconds=seconds), indent=2) + "\n", encoding="utf-8"
     )
     click.echo(f"\nwritten: {', '.join(str(folder / f) for f in written)} ({seconds:.1f} s)")
 

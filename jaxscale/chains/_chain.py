@@ -132,7 +132,7 @@ class Chain:
         values = np.stack([np.asarray(v) for v in stages.values()])
         slopes = slopes_by_value(stages, values)
         if not self.ensembles:
-            found = by_slopes(stages, self.at, self.units, self.kinds, self.by, level)
+            found = by_slopes(stages, self.at, units=self.units, kinds=self.kinds, by=self.by, level=level)
         else:
             found = by_draws(stages, self.ensembles, self.at, level)
         intervals, alone, deviation, reach = found
@@ -231,7 +231,9 @@ def chain(first: Fit | Ensemble, *links: Fit | Ensemble, by: str | None = None, 
     if ensembles := tuple(s for s in stages if isinstance(s, Ensemble)):
         stages, more = _matched(ensembles, units)
         kinds, said = ("percentile",) * len(stages), [*said, *more]
-    return Chain(stages, points, at, units, kinds, own, in_common(units), tuple(said))
+    return Chain(
+        stages=stages, points=points, at=at, units=units, kinds=kinds, by=own, shared=in_common(units), remarks=tuple(said)
+    )
 
 
 def _check(stages: tuple[Fit | Ensemble, ...]) -> None:
@@ -326,4 +328,6 @@ def _shuffled(ensemble: Ensemble, number: int) -> Ensemble:
     params = {k: np.asarray(v)[order] for k, v in ensemble.params.items()}
     value, status = (np.asarray(v)[order] for v in (ensemble.value, ensemble.status))
     certificate, point = ensemble.certificate, ensemble.point
-    return Ensemble(params, value, status, certificate, point, ensemble.by, kind=ensemble.kind)
+    return Ensemble(
+        params=params, value=value, status=status, certificate=certificate, point=point, by=ensemble.by, kind=ensemble.kind
+    )

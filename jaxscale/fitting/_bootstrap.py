@@ -123,7 +123,7 @@ def bootstrap(
     if said := _inherited(points):
         warn(said)
     run = Run(executor, directory, memory)
-    cells = _refits(points, units, kind, resamples, starts, seed, run)
+    cells = _refits(points, units, kind=kind, resamples=resamples, starts=starts, seed=seed, run=run)
     return Fits(cells.reshape(fit.cells.shape), fit.axes) if isinstance(fit, Fits) else cells[0, 0]
 
 
@@ -132,7 +132,9 @@ def reweighted_at(fit: Fit, resamples: int, places: np.ndarray, *, by: str | Non
     points = grid(fit)
     if said := _inherited(points):
         warn(said)
-    refits: Ensemble = _refits(points, [_unit(fit.problem.runs, by)], "bayes", resamples, 1, seed, Run(), places)[0, 0]
+    refits: Ensemble = _refits(
+        points, [_unit(fit.problem.runs, by)], kind="bayes", resamples=resamples, starts=1, seed=seed, run=Run(), places=places
+    )[0, 0]
     return refits
 
 
@@ -157,7 +159,7 @@ def leave_out(fits: Sequence[Fit], by: str | None = None) -> list[Fit]:
     for (count, _), members in alike.items():
         points = np.empty((len(members), 1), object)
         points[:, 0] = [fits[i] for i in members]
-        refits = _refits(points, [units[i] for i in members], "leave", count, 1, 0, Run())
+        refits = _refits(points, [units[i] for i in members], kind="leave", resamples=count, starts=1, seed=0, run=Run())
         for i, refit in zip(members, refits[:, 0], strict=True):
             out[i] = refit
     return out
@@ -177,7 +179,9 @@ def _refits(
     problems = [[p.problem for p in row] for row in points]
     law, cells = problems[0][0].law, np.empty(points.shape, object)
     for number, (rows, columns) in enumerate(jobs := jobs_of(problems, resamples * starts)):
-        job = resampling_job(points[np.ix_(rows, columns)], [units[d] for d in rows], kind, resamples, starts, seed)
+        job = resampling_job(
+            points[np.ix_(rows, columns)], [units[d] for d in rows], kind=kind, resamples=resamples, starts=starts, seed=seed
+        )
         if places is not None:
             job.table.sampler.place[0, : len(places)] = places
         found = solved(job, len(rows) * len(columns) * resamples, part(run, number, len(jobs)), label="refits")
@@ -186,12 +190,12 @@ def _refits(
             point, params = points[d, o], all_parameters(law, free_params(lanes), (resamples,))
             certificate = dataclasses.replace(point.certificate, gradient=lanes["gradient"], singular=lanes["singular"])
             cells[d, o] = Ensemble(
-                params,
-                lanes["value"],
-                lanes["status"],
-                certificate,
-                point,
-                units[d],
+                params=params,
+                value=lanes["value"],
+                status=lanes["status"],
+                certificate=certificate,
+                point=point,
+                by=units[d],
                 steps=lanes["steps"],
                 work=found.work,
                 kind=kind,

@@ -196,7 +196,20 @@ def _of_cell(fit: Fit, job: Job, k: int, x: np.ndarray, found: dict[str, np.ndar
     names = job.layout.names({p: fit.problem.runs.labels[g] for p, g in fit.problem.law.groups})
     edge = np.isin(names, fit.certificate.at_bound)
     residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
-    return Evidence(fit, names, job, k, x[k], live, residual, slopes, force, bend, found["hessian"][k], edge)
+    return Evidence(
+        fit=fit,
+        names=names,
+        job=job,
+        cell=k,
+        x=x[k],
+        rows=live,
+        residual=residual,
+        slopes=slopes,
+        force=force,
+        bend=bend,
+        hessian=found["hessian"][k],
+        edge=edge,
+    )
 
 
 Quantity = Callable[[Any], Any]  # of a bound law, traceable

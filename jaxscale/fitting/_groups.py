@@ -141,7 +141,16 @@ class _Groups:
         names = [name for name, spec, _, _ in whole.layout.blocks for _ in range(spec.size)]
         own = np.array([name in per for name in names])
         inner = dataclasses.replace(inner, ranges=projected(inner))
-        return _Groups(problem, labels, inner, whole, np.flatnonzero(own), np.flatnonzero(~own), run, itertools.count())
+        return _Groups(
+            problem=problem,
+            labels=labels,
+            inner=inner,
+            whole=whole,
+            own=np.flatnonzero(own),
+            shared=np.flatnonzero(~own),
+            run=run,
+            solves=itertools.count(),
+        )
 
     @property
     def names(self) -> np.ndarray:
@@ -248,7 +257,15 @@ class _Groups:
             rows_used=int(live.sum()),
             rows_dropped=self.problem.runs.dropped,
             assumptions=assumptions(self.problem),
-            findings=_findings(names, self.labels, edge, wide, lanes["singular"] < SINGULAR, least < SINGULAR, int(spare)),
+            findings=_findings(
+                names,
+                self.labels,
+                edge=edge,
+                wide=wide,
+                flat=lanes["singular"] < SINGULAR,
+                lost=least < SINGULAR,
+                spare=int(spare),
+            ),
         )
         steps = int(np.sum(lanes["steps"]))
         return Fit(params, np.float64(point.value), status, certificate, self.problem, steps=steps, work=point.work)

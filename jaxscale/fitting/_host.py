@@ -130,7 +130,9 @@ class Host:
             drawn = uniforms_of(job.key, dataset[own], resample[own], place)
             at = job.ranges.low[:, None] + drawn * (job.ranges.high - job.ranges.low)[:, None]
             looks = self.look(at, dataset[own])
-            x[:, own] = projected_starts(at, looks, target[:, own], weights[:, own], job.ladder.log, job.ranges)
+            x[:, own] = projected_starts(
+                at, looks, target=target[:, own], weights=weights[:, own], log=job.ladder.log, ranges=job.ranges
+            )
         return x
 
     def solved(self, first: int, count: int) -> dict[str, np.ndarray]:
@@ -185,7 +187,7 @@ class Host:
             parts.append([np.moveaxis(v, -1, 0)[: len(own)] for v in sizes])
         value, slope, curve, gram = (np.concatenate(v) for v in zip(*parts, strict=True))
         natural = {f"params/{k}": v for k, v in self.job.layout.unpack(x * self.job.unit).items()}
-        return {**natural, **diagnose(x, value, slope, curve, gram, self.job.ranges)}
+        return {**natural, **diagnose(x, value, slope=slope, curve=curve, gram=gram, ranges=self.job.ranges)}
 
     def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:
         """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""

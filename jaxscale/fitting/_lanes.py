@@ -116,7 +116,7 @@ def draw(lane: Any, job: Job) -> Any:
     x = job.ranges.low[:, None] + drawn * (job.ranges.high - job.ranges.low)[:, None]
     *features, target = tables
     at = per_run(law_kernel, x, job.unit, features)
-    return projected_starts(x, at, target, weights, job.ladder.log, job.ranges)
+    return projected_starts(x, at, target=target, weights=weights, log=job.ladder.log, ranges=job.ranges)
 
 
 @compiled
@@ -158,7 +158,12 @@ class _Block:
         at, n = jnp.full(slots, block, jnp.int32), self.job.table.target.shape[1]
         table = [jnp.zeros((n, slots), v.dtype) for v in self.tables[self.shared :]]
         results = jnp.zeros((size, block + 1)), jnp.full(block + 1, jnp.inf), jnp.zeros(block + 1, jnp.int32)
-        return _State(_Slots(search, level, tried, cell, at, jnp.zeros((n, slots)), table), jnp.int32(0), jnp.int32(0), *results)
+        return _State(
+            _Slots(search=search, level=level, tried=tried, cell=cell, at=at, weights=jnp.zeros((n, slots)), table=table),
+            jnp.int32(0),
+            jnp.int32(0),
+            *results,
+        )
 
     def going(self, state: _State) -> Any:
         """Whether some lane still waits or walks."""
@@ -177,7 +182,16 @@ class _Block:
         *features, target = self.table(slots.table)
 
         def evaluate(x: Any) -> Any:
-            return sums(self.kernel, x, self.job.unit, features, target, slots.weights, objective, rows=self.tile.rows)
+            return sums(
+                self.kernel,
+                x,
+                unit=self.job.unit,
+                table=features,
+                target=target,
+                weights=slots.weights,
+                objective=objective,
+                rows=self.tile.rows,
+            )
 
         search = advance(slots.search, evaluate, self.tx, (slots.table, slots.weights, objective))
         tried = slots.tried + 1
@@ -210,7 +224,15 @@ class _Block:
         direct = (start % 2 == 1) | (start < job.known)
         level = put(slots.level, jnp.where(direct, LADDER - 1, LADDER - job.levels[cell]).astype(jnp.int32))
         cell, tried = put(slots.cell, cell), jnp.where(fresh, 0, slots.tried)
-        slots = _Slots(search, level, tried, cell, put(slots.at, lane), put(slots.weights, weights), table)
+        slots = _Slots(
+            search=search,
+            level=level,
+            tried=tried,
+            cell=cell,
+            at=put(slots.at, lane),
+            weights=put(slots.weights, weights),
+            table=table,
+        )
         return state._replace(slots=slots, next=state.next + jnp.sum(live, dtype=jnp.int32))
 
     def retired(self, state: _State) -> _State:
@@ -234,9 +256,18 @@ def _block(first: Any, count: Any, x: Any, job: Job, tile: Tile) -> _Block:
         """One lane's objective, for solvers that search along a line themselves."""
         table, weights, objective = own
         *features, target = block.table([v[:, None] for v in table])
-        return sums(law_kernel, x[:, None], job.unit, features, target, weights[:, None], objective, rows=tile.rows)[0][0]
+        return sums(
+            law_kernel,
+            x[:, None],
+            unit=job.unit,
+            table=features,
+            target=target,
+            weights=weights[:, None],
+            objective=objective,
+            rows=tile.rows,
+        )[0][0]
 
-    block = _Block(first, count, x, job, tile, law_kernel, tables, None)
+    block = _Block(first=first, count=count, x=x, job=job, tile=tile, kernel=law_kernel, tables=tables, tx=None)
     return dataclasses.replace(block, tx=job.solver.build(value))
 
 

@@ -134,7 +134,16 @@ def solved(job: Job, resamples: int, run: Run, *, label: str, also: Sequence[Cal
     values = joined.pop("every").reshape(resamples, starts)
     lanes = _best(joined, starts)
     steps, paid = (int(v) for v in np.sum([p["spent"] for p in parts], axis=0))
-    work = Work(resamples * starts, steps, steps / paid, tile.slots, size, device_kind(), workers(), resumed)
+    work = Work(
+        lanes=resamples * starts,
+        steps=steps,
+        useful=steps / paid,
+        slots=tile.slots,
+        block=size,
+        device=device_kind(),
+        workers=workers(),
+        resumed=resumed,
+    )
     return Solved(lanes, values, work)
 
 
@@ -185,7 +194,15 @@ def _asked(job: Job, x: Any, cell: Any) -> tuple[Any, ...]:
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
     features = [v[dataset].T for v in law_kernel.table(job.table.rows, job.table.codes)]
     target, weights = job.table.target[dataset].T, job.table.weights[dataset].T
-    return sums(law_kernel, x, job.unit, features, target, weights, jax.tree.map(lambda v: v[cell, -1], job.ladder))
+    return sums(
+        law_kernel,
+        x,
+        unit=job.unit,
+        table=features,
+        target=target,
+        weights=weights,
+        objective=jax.tree.map(lambda v: v[cell, -1], job.ladder),
+    )
 
 
 def measures(job: Job, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -45,7 +45,17 @@ def _again(lane: Any, x: Any, job: Job, *, tile: Tile) -> dict[str, Any]:
     many = job.table.target.shape[0] > 1
     features = [v[dataset].T if many else v[0][:, None] for v in law_kernel.table(job.table.rows, job.table.codes)]
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
-    found = sums(law_kernel, x, job.unit, features, target, weights, objective, rows=tile.rows, gram=True)
+    found = sums(
+        law_kernel,
+        x,
+        unit=job.unit,
+        table=features,
+        target=target,
+        weights=weights,
+        objective=objective,
+        rows=tile.rows,
+        gram=True,
+    )
     params = jax.vmap(job.layout.unpack, in_axes=-1)(x * job.unit[:, None])
     sizes = dict(zip(("value", "slope", "curve", "gram"), found, strict=True))
     sizes["gram"] = sizes["gram"] / jnp.sum(weights, 0)
@@ -116,7 +126,7 @@ def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     target, weights = job.table.target[dataset].T, job.table.weights[dataset].T
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
     predicted, slopes = per_run(law_kernel, x, job.unit, features)
-    hessian = sums(law_kernel, x, job.unit, features, target, weights, objective)[2]
+    hessian = sums(law_kernel, x, unit=job.unit, table=features, target=target, weights=weights, objective=objective)[2]
     residual = objective.residual(predicted, target)
     if objective.log:
         slopes, size = slopes / predicted, jnp.ones(())

@@ -155,15 +155,15 @@ def hindsight(fit: Fit | Ensemble, *, factor: float = 1.05, level: float = 0.95)
     if few:
         interval = dataclasses.replace(interval, low=np.nan, high=np.nan, kind="fewer than five runs")
     return Hindsight(
-        again,
-        measure,
-        top,
-        top / following if following > 0 else np.inf,
-        seen,
-        said,
-        error,
-        interval,
-        tuple(at.rows[held].tolist()),
+        fit=again,
+        measure=measure,
+        size=top,
+        ratio=top / following if following > 0 else np.inf,
+        observed=seen,
+        predicted=said,
+        error=error,
+        interval=interval,
+        rows=tuple(at.rows[held].tolist()),
     )
 
 

@@ -169,19 +169,19 @@ def score(forecast: Record, observed: Any, noise: Any, law: Law | None, columns:
             return np.asarray((low <= seen) & (seen <= high))
 
         return Score(
-            forecast,
-            seen,
-            back(centre),
-            error,
-            seen / back(centre) - 1.0,
-            within(forecast.run)[()],
-            within(forecast.curve)[()],
-            crps,
-            np.abs(error) / sd,
-            at - (np.log(last) if forecast.log else last),
-            own,
-            datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            remarks,
+            forecast=forecast,
+            observed=seen,
+            predicted=back(centre),
+            error=error,
+            relative=seen / back(centre) - 1.0,
+            inside=within(forecast.run)[()],
+            inside_curve=within(forecast.curve)[()],
+            crps=crps,
+            noises=np.abs(error) / sd,
+            baseline=at - (np.log(last) if forecast.log else last),
+            columns=own,
+            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            remarks=remarks,
         )
 
 

@@ -82,11 +82,13 @@ def embedding(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
             return as_it_is  # an edge has no coordinate, and shares would be made to add up to 1 exactly
         fixed[here] = np.concatenate([spec.coordinates(v) for v in (values if count else values[None])])
         held[here] = values.ravel()
-    return Embedding(free, every, of, fixed, held, np.where(of >= 0, unit[of], 1.0))
+    return Embedding(law=free, layout=every, of=of, fixed=fixed, held=held, unit=np.where(of >= 0, unit[of], 1.0))
 
 
 def _as_it_is(law: Law, own: Layout, unit: np.ndarray) -> Embedding:
-    return Embedding(law, own, np.arange(own.size), np.zeros(own.size), np.full(own.size, np.nan), unit)
+    return Embedding(
+        law=law, layout=own, of=np.arange(own.size), fixed=np.zeros(own.size), held=np.full(own.size, np.nan), unit=unit
+    )
 
 
 @compiled
@@ -103,7 +105,7 @@ def summed(
 
     def body(i: Any, out: Any) -> Any:
         at, (features, target, weights), goal = jax.tree.map(lambda v: v[i], (x, data, objective))
-        new = sums(own, at, unit, features, target, weights, goal, count=counts[1], held=held)
+        new = sums(own, at, unit=unit, table=features, target=target, weights=weights, objective=goal, count=counts[1], held=held)
         return jax.tree.map(lambda old, v: old.at[i].set(v), out, new)
 
     empty = tuple(jnp.zeros((chunks, *(size,) * order, lanes)) for order in range(3))

@@ -187,7 +187,7 @@ def sums(
     first so many rows are summed, whose number is then no part of the program; `held` is that of `Kernel.jet`.
     """
     if not kernel.written:
-        return _whole(kernel, x, unit, table, target, weights, objective, gram)
+        return _whole(kernel, x, unit=unit, table=table, target=target, weights=weights, objective=objective, gram=gram)
     size, lanes = x.shape
 
     def run(chunk: Any) -> dict[Any, Any]:

@@ -82,7 +82,7 @@ def compute_optimal(C, *, E, A, B, alpha, beta, q=1.0, per_token=6.0):
     G, p = _balance(A, B, alpha, beta, q), beta / (alpha + beta)
     n = C / per_token
     N, D = G * n**p, n ** (1 - p) / G
-    return {"N": N, "D": D, "G": G, "p": p, "loss": E + _reducible(N, D, A, B, alpha, beta, q)}
+    return {"N": N, "D": D, "G": G, "p": p, "loss": E + _reducible(N, D, A=A, B=B, alpha=alpha, beta=beta, q=q)}
 
 
 @rule
@@ -99,7 +99,7 @@ def compute_for_loss(loss, *, E, A, B, alpha, beta, q=1.0, per_token=6.0):
     5.76e+23
     """
     G = _balance(A, B, alpha, beta, q)
-    at_one = _reducible(G, 1 / G, A, B, alpha, beta, q)
+    at_one = _reducible(G, 1 / G, A=A, B=B, alpha=alpha, beta=beta, q=q)
     return per_token * (at_one / (loss - E)) ** ((alpha + beta) / (alpha * beta))
 
 

@@ -232,14 +232,16 @@ def _frantar(law, name, source, evidence, data, a_S, b_S, c_S, b_N, e, b_D, c):
 
 
 weight_sparsity = _frantar(
-    weight_sparsity, "frantar2023_t5", "arXiv 2309.08520, authors' fit of T5 on C4", "CODE, DATA", 1e5 * 65536,
-    0.56778512, 0.72161276, 1.52265016, 0.24513173, 0.63361517, 0.20270772, 0.65074219)  # fmt: skip
+    weight_sparsity, "frantar2023_t5", source="arXiv 2309.08520, authors' fit of T5 on C4", evidence="CODE, DATA",
+    data=1e5 * 65536,
+    a_S=0.56778512, b_S=0.72161276, c_S=1.52265016, b_N=0.24513173, e=0.63361517, b_D=0.20270772, c=0.65074219)  # fmt: skip
 weight_sparsity = _frantar(
-    weight_sparsity, "frantar2023_vit", "arXiv 2309.08520, authors' fit of ViT", "CODE, DATA", 1e9,
-    1.30485411, 0.82101251, 2.07506343, 0.39222675, 0.27818217, 0.88979104, 4.51669257)  # fmt: skip
+    weight_sparsity, "frantar2023_vit", source="arXiv 2309.08520, authors' fit of ViT", evidence="CODE, DATA", data=1e9,
+    a_S=1.30485411, b_S=0.82101251, c_S=2.07506343, b_N=0.39222675, e=0.27818217, b_D=0.88979104, c=4.51669257)  # fmt: skip
 weight_sparsity = _frantar(
-    weight_sparsity, "frantar2023_t5_refit", "runs of arXiv 2309.08520, their objective at its optimum", "DATA", 1e5 * 65536,
-    0.43624072, 1.3449684, 1.6951732, 0.23168278, 0.41760515, 0.38463819, 0.83037473)  # fmt: skip
+    weight_sparsity, "frantar2023_t5_refit", source="runs of arXiv 2309.08520, their objective at its optimum", evidence="DATA",
+    data=1e5 * 65536,
+    a_S=0.43624072, b_S=1.3449684, c_S=1.6951732, b_N=0.23168278, e=0.41760515, b_D=0.38463819, c=0.83037473)  # fmt: skip
 
 
 @rule

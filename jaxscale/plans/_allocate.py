@@ -123,7 +123,14 @@ class Allocation:
         """
         asked, fitted = self.asked
         by_cost = asked.question.goal.name == "cost"
-        return near_optimal(asked, fitted, self.columns, self.cost if by_cost else self._goal, loss_slack, cost_slack)
+        return near_optimal(
+            asked,
+            fitted,
+            best=self.columns,
+            goal=self.cost if by_cost else self._goal,
+            loss_slack=loss_slack,
+            cost_slack=cost_slack,
+        )
 
     def regret(self, **columns: Any) -> Regret:
         """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
@@ -279,7 +286,18 @@ def allocate(
     else:
         own = first_law(fitted)
     asked = put(
-        own, budget, target, cost, over, given or {}, bounds or {}, constraints or {}, choices or {}, maximise, starts, solver
+        own,
+        budget,
+        target=target,
+        cost=cost,
+        over=over,
+        given=given or {},
+        bounds=bounds or {},
+        constraints=constraints or {},
+        choices=choices or {},
+        maximise=maximise,
+        starts=starts,
+        solver=solver,
     )
     if traced(own, asked.question, asked.limits, asked.options):
         if fitted is not None:
@@ -321,19 +339,19 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fitted | None) -> Allo
     maximised = asked.question.goal.name == "what is maximised"
     chosen = {**{c: found["columns"][c] for c in shape.over}, **taken}
     return Allocation(
-        {c: chosen[c] for c in [*asked.question.law.columns, *taken] if c in chosen},
-        found["loss"],
-        found["cost"],
-        asked.budget,
-        price,
-        found["active"],
-        found["status"],
-        KKT(*found["kkt"]),
-        () if numbers else (*remarks(found, asked, binding), *untested(chosen, fitted)),
-        prices,
-        binding,
-        -found["goal"] if maximised else None,
-        choice,
-        others if others is None or not maximised else -others,
-        (asked, fitted),
+        columns={c: chosen[c] for c in [*asked.question.law.columns, *taken] if c in chosen},
+        loss=found["loss"],
+        cost=found["cost"],
+        budget=asked.budget,
+        shadow_price=price,
+        active=found["active"],
+        status=found["status"],
+        certificate=KKT(*found["kkt"]),
+        remarks=() if numbers else (*remarks(found, asked, binding), *untested(chosen, fitted)),
+        prices=prices,
+        binding=binding,
+        value=-found["goal"] if maximised else None,
+        choice=choice,
+        by_choice=others if others is None or not maximised else -others,
+        asked=(asked, fitted),
     )

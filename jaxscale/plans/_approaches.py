@@ -110,8 +110,22 @@ def approaches(fit: Fit | Ensemble, budget: float) -> Approaches:
     if failed := int(np.bitwise_or.reduce(np.asarray(plan.status).astype(int))):
         exponent, size, reason = np.nan, np.nan, f"no plan of the law: {Status(failed).message}"
     exact = dataclasses.replace(runs, target=np.asarray(law(N=runs["N"], D=runs["D"]), np.float64))
-    rows = [_applied(name, estimator, runs, exact, float(at), exponent, size) for name, estimator in _ESTIMATORS.items()]
-    rows.append(Approach("law", exponent, size, exponent - exponent, size / size, len(runs), runs.dropped, reason))
+    rows = [
+        _applied(name, estimator, runs=runs, exact=exact, budget=float(at), exponent=exponent, size=size)
+        for name, estimator in _ESTIMATORS.items()
+    ]
+    rows.append(
+        Approach(
+            name="law",
+            exponent=exponent,
+            N=size,
+            exponent_bias=exponent - exponent,
+            N_bias=size / size,
+            used=len(runs),
+            dropped=runs.dropped,
+            reason=reason,
+        )
+    )
     return Approaches(float(at), tuple(rows))
 
 

@@ -125,7 +125,7 @@ def design(
 
     Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is searched and bounded: `_exchange`.
     """
-    model = _model(fit, candidates, of, relative, noise, "design()")
+    model = _model(fit, candidates, of=of, relative=relative, noise=noise, verb="design()")
     costs = _costs_of(model.table, cost)
     if np.ndim(budget) or not 0 < budget < np.inf:
         raise refuse(f"design(): budget {budget!r}", why="a logarithm, or several budgets", change="one positive number")
@@ -141,7 +141,16 @@ def design(
     count, bound = _exchange.best(problem)
     before, after = (model.deviation(c) for c in (np.zeros_like(count), count))
     spent = float(costs @ count)
-    return Design(count, model.table, costs, spent, float(budget), before, after, float(np.sqrt(bound)))
+    return Design(
+        count=count,
+        candidates=model.table,
+        costs=costs,
+        cost=spent,
+        budget=float(budget),
+        before=before,
+        after=after,
+        bound=float(np.sqrt(bound)),
+    )
 
 
 def expected_deviation(
@@ -172,7 +181,7 @@ def expected_deviation(
             why="a law alone has no runs",
             change="columns={'N': ..., 'D': ...}, or a fit",
         )
-    model = _model(fit, columns, of, relative, noise, "expected_deviation()")
+    model = _model(fit, columns, of=of, relative=relative, noise=noise, verb="expected_deviation()")
     return model.deviation(np.ones(len(model.rows)))
 
 

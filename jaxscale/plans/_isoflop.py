@@ -212,7 +212,7 @@ def _read(runs: Runs, cost: Any) -> _Table:
         )
     curves = np.asarray(runs.groups["run"])[used] if runs.clusters == "run" else None
     loss, weights = (np.asarray(v, np.float64)[used] for v in (runs.target, runs.weights))
-    return _Table(np.log(n), np.log(spent), loss, weights, curves, cost)
+    return _Table(n=np.log(n), c=np.log(spent), loss=loss, weights=weights, curves=curves, cost=cost)
 
 
 def _budgets(c: np.ndarray) -> list[np.ndarray]:
@@ -284,7 +284,17 @@ def _line(
         reach = student(0.975, float(len(c) - 2)) * deviation
         at = exponents["N"]
         interval = Interval(float(at - reach), at, float(at + reach), 0.95, "line")
-    return IsoFLOP(kind, c, n, d, loss, constants, exponents, interval, tuple(sorted(dropped)))
+    return IsoFLOP(
+        kind=kind,
+        C=c,
+        N=n,
+        D=d,
+        loss=loss,
+        constants=constants,
+        exponents=exponents,
+        interval=interval,
+        dropped=tuple(sorted(dropped)),
+    )
 
 
 def _tokens(n: np.ndarray, c: np.ndarray, cost: Callable[..., Any]) -> np.ndarray:

@@ -63,7 +63,7 @@ def _walked(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
         ask, numbers = question.ask(limits, **edges), evaluated(oracle, own, z)
         p = parts(ask, z, numbers, np)
         said = judged(ask, z, p, (price, equal), np)
-        return _described(question, ask, z, p, (price, equal), said, numbers[0], np)
+        return _described(question, ask, z=z, p=p, multipliers=(price, equal), said=said, v=numbers[0], xp=np)
 
 
 def _ends(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,14 +81,16 @@ def _ends(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> tup
     if z is None:
         points = points_of(question, np)
         many = question.ask(np.repeat(limits, points.shape[1], 1))
-        z = best_starts(many, question, points, asking(points.shape[1])(np.arange(many.limits.shape[1])), lanes, np)
+        z = best_starts(
+            many, question, points=points, evaluate=asking(points.shape[1])(np.arange(many.limits.shape[1])), lanes=lanes, xp=np
+        )
     ask, ends = question.ask(np.repeat(limits, starts, 1), **edges), asking(starts)
     walk = search(ask, ends, z, question.solver)
     multipliers = (walk.rules.price, walk.rules.equal)
     if starts == 1:
         return walk.z, *multipliers
     p = parts(ask, walk.z, ends(np.arange(z.shape[1]))(walk.z), np)
-    best = _best(ask, p, judged(ask, walk.z, p, multipliers, np), multipliers, starts, np)
+    best = _best(ask, p, said=judged(ask, walk.z, p, multipliers, np), multipliers=multipliers, starts=starts, xp=np)
     return walk.z[:, best], multipliers[0][:, best], multipliers[1][:, best]
 
 
@@ -131,11 +133,18 @@ def _compiled(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]
     def slopes(lane: Own, x: Any) -> Any:
         return *question.oracle.under(*lane).slopes(x), jnp.zeros((q, k, k))
 
-    z = best_starts(question.ask(jnp.repeat(limits, count, 1)), question, points, _over(slopes, wide(count)), lanes, jnp)
+    z = best_starts(
+        question.ask(jnp.repeat(limits, count, 1)),
+        question,
+        points=points,
+        evaluate=_over(slopes, wide(count)),
+        lanes=lanes,
+        xp=jnp,
+    )
     ask, each = question.ask(jnp.repeat(limits, starts, 1)), wide(starts)
-    walk = search_traced(ask, each, _over(_curves(question), each), value, z, question.solver)
+    walk = search_traced(ask, each, evaluate=_over(_curves(question), each), value=value, z=z, solver=question.solver)
     p, multipliers = parts(ask, walk.z, _over(slopes, each)(walk.z), jnp), (walk.rules.price, walk.rules.equal)
-    best = _best(ask, p, judged(ask, walk.z, p, multipliers, jnp), multipliers, starts, jnp)
+    best = _best(ask, p, said=judged(ask, walk.z, p, multipliers, jnp), multipliers=multipliers, starts=starts, xp=jnp)
     return walk.z[:, best], multipliers[0][:, best], multipliers[1][:, best]
 
 
@@ -147,10 +156,10 @@ def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equa
     ask, p = jax.lax.stop_gradient((question.ask(limits), live))
     through = (live.goal_slope, live.slopes, live.excess, live.miss)
     said = judged(ask, z, p, (price, equal), jnp)
-    moved, price, equal, _ = closed(ask, z, p, (price, equal), jnp, through)
+    moved, price, equal, _ = closed(ask, z, p=p, multipliers=(price, equal), xp=jnp, live=through)
     step, (j, h) = moved - z, jax.lax.stop_gradient((j, h))
     v = v + jnp.einsum("qkt,kt->qt", j, step) + 0.5 * jnp.einsum("qijt,it,jt->qt", h, step, step)
-    return _described(question, question.ask(limits), moved, p, (price, equal), said, v, jnp)
+    return _described(question, question.ask(limits), z=moved, p=p, multipliers=(price, equal), said=said, v=v, xp=jnp)
 
 
 def _curves(question: Question) -> Any:

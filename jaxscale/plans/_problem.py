@@ -72,7 +72,18 @@ class Question:
         logs = np.array([[r.log] for r in self.rules], bool).reshape(-1, 1)
         at = np.array([r.at for r in self.rules], int)
         goal = self.goal.at if direction is None else -1
-        return Ask(goal, self.goal.log, direction, at, sides, logs, limits, self.shape.sums, low, high)
+        return Ask(
+            goal=goal,
+            goal_log=self.goal.log,
+            direction=direction,
+            at=at,
+            side=sides,
+            log=logs,
+            limits=limits,
+            sums=self.shape.sums,
+            low=low,
+            high=high,
+        )
 
 
 class Ask(NamedTuple):
@@ -128,7 +139,9 @@ def parts(ask: Ask, z: Any, numbers: tuple[Any, Any, Any], xp: Any) -> Parts:
     bent = xp.where((log & above)[:, None, None], slopes[:, :, None] * slopes[:, None], 0.0)
     curves = ask.side[:, None, None] * (h / size[:, None, None] - bent)
     miss = xp.sum(ask.sums[:, :, None] * z, 1) - 1.0
-    return Parts(goal, slope, curve, excess, ask.side[:, None] * slopes, curves, miss)
+    return Parts(
+        goal=goal, goal_slope=slope, goal_curve=curve, excess=excess, slopes=ask.side[:, None] * slopes, curves=curves, miss=miss
+    )
 
 
 def relative(ask: Ask, excess: Any, xp: Any) -> Any:

@@ -143,7 +143,19 @@ def put(
         cost = None
     over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given and c not in options)
     wanted = () if maximise is None else reads("allocate", maximise, there)
-    check_names(law, over, given, bounds, options, spent, wanted, constraints, there, groups - set(codes), cost is not None)
+    check_names(
+        law,
+        over,
+        given=given,
+        bounds=bounds,
+        options=options,
+        spent=spent,
+        wanted=wanted,
+        constraints=constraints,
+        there=there,
+        unnamed=groups - set(codes),
+        costed=cost is not None,
+    )
 
     if not over:
         raise refuse(
@@ -208,7 +220,18 @@ def put(
     stack = jnp.stack if traced(limits) else np.stack
     spread = jnp.broadcast_to if traced(limits) else np.broadcast_to
     stacked = stack([spread(a, lead) for a in limits], -1) if limits else np.zeros((*lead, 0))
-    question = Question(oracle, np.zeros(len(rules)), low, high, reach, goal, price, rules, int(starts), solver)
+    question = Question(
+        oracle=oracle,
+        limits=np.zeros(len(rules)),
+        low=low,
+        high=high,
+        reach=reach,
+        goal=goal,
+        cost=price,
+        rules=rules,
+        starts=int(starts),
+        solver=solver,
+    )
     return Put(question, stacked, options, budget)
 
 

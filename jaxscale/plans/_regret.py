@@ -109,7 +109,15 @@ def regret(asked: Put, fitted: Ensemble, best: np.ndarray, status: np.ndarray, c
     outside = (z < question.low - 1e-9) | (z > question.high + 1e-9)
     for c, size, a in shape.slices:
         excess[f"bounds of {c}"] = len(goal) * int(np.any(outside[a : a + (size or 1)]))
-    return Regret(dict(own), float(cost[0]), goal - best, compute, noise, excess, int(np.sum(bad)))
+    return Regret(
+        columns=dict(own),
+        cost=float(cost[0]),
+        loss=goal - best,
+        compute=compute,
+        noise=noise,
+        excess=excess,
+        failed=int(np.sum(bad)),
+    )
 
 
 def decide(asked: Put, fitted: Ensemble, best: np.ndarray, status: np.ndarray, worst: float) -> Regret:

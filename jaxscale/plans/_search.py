@@ -67,7 +67,7 @@ def begun(ask: Ask, z: Any, xp: Any) -> Walk:
     none = xp.zeros(lanes, int)
     sums, limits = xp.zeros((len(ask.sums), lanes)), xp.zeros((len(ask.at), lanes))
     rules = Rules(xp.zeros(lanes), limits, sums, limits, sums)
-    return Walk(z, none + TURNS, none - 1, none, xp.zeros(lanes), rules)
+    return Walk(z=z, doing=none + TURNS, round=none - 1, tried=none, near=xp.zeros(lanes), rules=rules)
 
 
 def pressed(ask: Ask, p: Parts, rules: Rules, xp: Any) -> tuple[Any, Any, Any]:
@@ -125,12 +125,12 @@ def turned(ask: Ask, walk: Walk, p: Parts, xp: Any) -> tuple[Walk, Any]:
     rules = Rules(*(xp.where(begins, a, xp.where(turning, b, c)) for a, b, c in zip(new, old, walk.rules, strict=True)))
     doing = xp.where(begins, WALKS, xp.where(turning, CLOSES, walk.doing))
     return Walk(
-        walk.z,
-        doing,
-        xp.where(begins, on, walk.round),
-        xp.where(turning, 0, walk.tried),
-        xp.where(begins, near, walk.near),
-        rules,
+        z=walk.z,
+        doing=doing,
+        round=xp.where(begins, on, walk.round),
+        tried=xp.where(turning, 0, walk.tried),
+        near=xp.where(begins, near, walk.near),
+        rules=rules,
     ), begins
 
 
@@ -146,7 +146,14 @@ def stepped(ask: Ask, walk: Walk, p: Parts, newton: Newtons, most: int, xp: Any)
     ended = closes & ~again & ((xp.max(xp.abs(z - walk.z), 0) <= _CLOSED) | (tried >= _CLOSING))
     z = xp.where(closes, z, xp.where(over, best, xp.where(walks, trial, walk.z)))
     doing = xp.where(over | again, TURNS, xp.where(ended, ENDED, walk.doing))
-    return Walk(z, doing, walk.round, xp.where(again, _TOO_FAR, tried), walk.near, walk.rules._replace(price=price, equal=equal))
+    return Walk(
+        z=z,
+        doing=doing,
+        round=walk.round,
+        tried=xp.where(again, _TOO_FAR, tried),
+        near=walk.near,
+        rules=walk.rules._replace(price=price, equal=equal),
+    )
 
 
 def _closing(ask: Ask, walk: Walk, p: Parts, closes: Any, xp: Any) -> tuple[Any, Any, Any, Any]:
@@ -176,13 +183,13 @@ def search(ask: Ask, asking: Callable[[np.ndarray], Any], z: np.ndarray, solver:
 
     def newton(walk: Walk, begins: Any, at: tuple[Any, ...]) -> tuple[Any, ...]:
         nonlocal state
-        state = _advanced(state, begins, walk.near, walk.z, at, tx, None, ask.low, ask.high)
+        state = _advanced(state, begins, near=walk.near, z=walk.z, at=at, tx=tx, lanes=None, low=ask.low, high=ask.high)
         return state.x, state.best, state.done
 
     with np.errstate(all="ignore"):
         while len(lanes):
             alive()
-            walk = stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), np), newton, solver.max_steps, np)
+            walk = stepped(ask, walk, p=parts(ask, walk.z, evaluate(walk.z), np), newton=newton, most=solver.max_steps, xp=np)
             on = np.flatnonzero(walk.doing < ENDED)
             if len(on) == 0 or (2 * len(on) <= len(lanes) and len(lanes) > 2):  # lanes that have ended cost no more
                 for into, values in zip(jax.tree.leaves(end), jax.tree.leaves(walk), strict=True):
@@ -226,7 +233,9 @@ def search_traced(ask: Ask, lanes: Any, evaluate: Callable[[Any], Any], value: C
             after[0] = _advanced(inner, begins, walk.near, walk.z, (v, g, h), tx, (lanes, ask.limits, walk.rules), *box)
             return after[0].x, after[0].best, after[0].done
 
-        return stepped(ask, walk, parts(ask, walk.z, evaluate(walk.z), jnp), newton, solver.max_steps, jnp), after[0]
+        return stepped(
+            ask, walk, p=parts(ask, walk.z, evaluate(walk.z), jnp), newton=newton, most=solver.max_steps, xp=jnp
+        ), after[0]
 
     def going(state: tuple[Walk, Search]) -> Any:
         return jnp.any(state[0].doing < ENDED)

@@ -64,7 +64,7 @@ def chain(found: Chain, *, level: float = 0.95, **columns: Any) -> Figure:
     )
     axes[0].set(xscale="log", xlabel=name, ylabel=_ylabel(first), title=first.problem.law.name)
     for k, ax in enumerate(axes[1:-1], 1):
-        _link(ax, found, k, np.asarray(forecast.stages[k - 1].point), path, level)
+        _link(ax, found, k=k, asked=np.asarray(forecast.stages[k - 1].point), path=path, level=level)
     ax = axes[-1]
     _band(ax, x[order], [v[order] for v in forecast.interval], said)
     for end, label in ((forecast.new.low, f"{level:.0%} of one new model"), (forecast.new.high, None)):

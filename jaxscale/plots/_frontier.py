@@ -85,8 +85,17 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: fl
     unit = " FLOP" if cost_unit(asked) == "FLOP" else ""
     said = region.said.replace("loss", _goal(asked.question))
     for i, (lane, question, field) in enumerate(zip(lanes, questions, fields, strict=True)):
-        _held(ax, view, question, field, float(np.atleast_1d(plan.cost)[lane]), unit, first=i == 0)
-        _sliver(ax, view, question, region, lane, (n[lane], d[lane]), loss_slack, said if i == 0 else None)
+        _held(ax, view, question=question, field=field, cost=float(np.atleast_1d(plan.cost)[lane]), unit=unit, first=i == 0)
+        _sliver(
+            ax,
+            view,
+            question=question,
+            region=region,
+            lane=lane,
+            best=(n[lane], d[lane]),
+            loss=loss_slack,
+            label=said if i == 0 else None,
+        )
     if cloud is not None:
         _refits(ax, cloud, lanes)
     _optima(ax, n[lanes], d[lanes], goals)

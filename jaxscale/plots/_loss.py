@@ -43,7 +43,7 @@ def loss(fit: Fit | Ensemble, *, sizes: int = 6, budgets: int = 6) -> Figure:
     target = runs[runs.target_name]
     best = allocate(law, levels := _busiest(Train()(runs["N"], runs["D"]), budgets))
     points = _by_compute(left, law, runs, sizes, mpl)
-    _by_size(right, law, runs, levels, best, mpl)
+    _by_size(right, law, runs=runs, levels=levels, best=best, mpl=mpl)
     figure.colorbar(points, ax=left, label="N [parameters]", pad=0.01)
     top = target.max() + 0.05 * np.ptp(target)
     for ax in (left, right):

@@ -178,14 +178,31 @@ def compare(
     spread = [np.stack([p[i] for p in drawn]) for i in range(len(folds))]
     errors = [error_of(p, f.observed, objective.log) for p, f in zip(together, folds, strict=True)]
     misses, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
-    rank, low, high, first = ranks_of(misses, spread, folds, tables, objective.log, level, seed)
+    rank, low, high, first = ranks_of(misses, spread, folds=folds, tables=tables, log=objective.log, level=level, seed=seed)
     reach, by_ratio, bias_by_ratio = by_reach_of(errors, folds)
     aic, bic = (np.append(v, [np.nan] * len(BASELINES)) for v in _criteria(whole))
     return Comparison(
-        (*named, *BASELINES), misses, bias, reach, by_ratio, bias_by_ratio, rank, low, high, first, aic, bic,
-        np.array([*(_size(law) for law in named.values()), *(0 for _ in BASELINES)]), np.array(failed), tuple(folds), together,
-        fits, level, bool(objective.log), tuple(remarks),
-    )  # fmt: skip
+        names=(*named, *BASELINES),
+        error=misses,
+        bias=bias,
+        reach=reach,
+        by_ratio=by_ratio,
+        bias_by_ratio=bias_by_ratio,
+        rank=rank,
+        rank_low=low,
+        rank_high=high,
+        first=first,
+        aic=aic,
+        bic=bic,
+        parameters=np.array([*(_size(law) for law in named.values()), *(0 for _ in BASELINES)]),
+        failed=np.array(failed),
+        folds=tuple(folds),
+        predicted=together,
+        fits=fits,
+        level=level,
+        log=bool(objective.log),
+        remarks=tuple(remarks),
+    )
 
 
 def _size(law: Law) -> int:

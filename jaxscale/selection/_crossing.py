@@ -97,7 +97,15 @@ def by_refits(sides: Sides, draws: tuple[Ensemble, Ensemble], grid: np.ndarray, 
 
     def band(drawn: np.ndarray, middle: np.ndarray) -> Interval:
         low, median, high = quantiles(drawn, level)
-        return Interval(low, middle, high, level, "percentile", int(np.isnan(drawn).any(1).sum()), median)
+        return Interval(
+            low=low,
+            point=middle,
+            high=high,
+            level=level,
+            kind="percentile",
+            failed=int(np.isnan(drawn).any(1).sum()),
+            median=median,
+        )
 
     gap = each[1] - each[0]
     curves = Curves(grid, band(each[0], point[0]), band(each[1], point[1]), band(gap, point[1] - point[0]), multiplier)

@@ -98,7 +98,17 @@ def decisions(
         tail = 0.5 * (1.0 - level)
         low[name], high[name] = (float(v) for v in np.nanquantile(_share(right, weights), [tail, 1.0 - tail]))
         miss[name] = float("nan") if name == "single_scale_rank" else float(np.mean(np.abs(own.values - wanted)))
-    return Decisions(labels, wanted, decision, low, high, miss, predicted, skipped, level)
+    return Decisions(
+        recipes=labels,
+        truth=wanted,
+        decision=decision,
+        low=low,
+        high=high,
+        error=miss,
+        predicted=predicted,
+        skipped=skipped,
+        level=level,
+    )
 
 
 METHODS: dict[str, Callable[..., Predicted]] = {

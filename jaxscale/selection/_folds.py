@@ -77,7 +77,15 @@ def folds_of(tables: list[Runs], scales: list[np.ndarray], ratios: Sequence[floa
             seen[count, rest] = ratio
             test = np.flatnonzero(beyond)
             folds.append(
-                Fold(t, cut, table.where(inside), scale[inside], test, scale[test] / cut, np.asarray(table.target)[test])
+                Fold(
+                    table=t,
+                    cut=cut,
+                    train=table.where(inside),
+                    size=scale[inside],
+                    test=test,
+                    ratio=scale[test] / cut,
+                    observed=np.asarray(table.target)[test],
+                )
             )
             said.append(f"{count} fitted, {rest} predicted")
     if not folds:

@@ -56,7 +56,7 @@ def by_inversion(
     low, high = _ends(z, first, students(0.5 + 0.5 * level, dof))
     if np.any(back_to_front := ~reached & np.isfinite(spent)):  # other never gets there: the question the other way round
         swapped = Joint(both.other, both.base, np.swapaxes(both.cross, 1, 2), both.paired)
-        back = by_inversion(other, base, swapped, where, budgets, level, kind)
+        back = by_inversion(other, base, both=swapped, where=where, budgets=budgets, level=level, kind=kind)
         with np.errstate(divide="ignore"):
             inverse = [-np.log(v) for v in (back["multiplier"].high, back["multiplier"].low)]
         low, high = np.where(back_to_front, inverse[0], low), np.where(back_to_front, inverse[1], high)
@@ -130,11 +130,21 @@ def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, leve
         )
     low, median, high = quantiles(each["ln_m"], level)
     failed = int(np.isnan(each["ln_m"]).any(1).sum())
-    multiplier = Interval(np.exp(low), np.exp(point["ln_m"]), np.exp(high), level, "percentile", failed, np.exp(median))
+    multiplier = Interval(
+        low=np.exp(low),
+        point=np.exp(point["ln_m"]),
+        high=np.exp(high),
+        level=level,
+        kind="percentile",
+        failed=failed,
+        median=np.exp(median),
+    )
     out = {"multiplier": multiplier, "confidence": favourable(each["ln_m"])}
     if budgets:
         low, median, high = quantiles(each["difference"], level)
-        out["difference"] = Interval(low, point["difference"], high, level, "percentile", failed, median)
+        out["difference"] = Interval(
+            low=low, point=point["difference"], high=high, level=level, kind="percentile", failed=failed, median=median
+        )
     return out
 
 

@@ -131,30 +131,30 @@ def recipes(
     pairs, cheapest, dearest = pairs_of(a, b, by), *_spent(sides)
     grid = _range(bracket, where if target is None else np.zeros(0), cheapest, dearest)
     if kind == "percentile":
-        draws = paired_refits(a, b, pairs, resamples, seed, by)
+        draws = paired_refits(a, b, pairs=pairs, resamples=resamples, seed=seed, by=by)
         found = by_draws(sides, draws, where, target is None, level)
         curves, share = by_refits(sides, draws, grid, level)
     else:
         both = joint([a], [b], [pairs], kind, by)
         found = by_inversion(*sides, both, where[None], target is None, level, kind)
-        curves, share = by_lines(sides, both, grid, level, kind, seed)
+        curves, share = by_lines(sides, both, grid=grid, level=level, kind=kind, seed=seed)
     shape: tuple[int, ...] = np.shape(budget if target is None else target)
     multiplier, confidence, difference = (_shaped(found.get(k), shape) for k in ("multiplier", "confidence", "difference"))
     beyond = float(where.max()) / dearest if target is None else 0.0
     return Recipes(
-        multiplier,
-        confidence,
-        difference,
-        None if budget is None else where.reshape(shape)[()],
-        None if target is None else where.reshape(shape)[()],
-        crossings(sides, curves),
-        share,
-        curves,
-        pairs.rows,
-        (len(a.rows), len(b.rows)),
-        (*pairs.remarks, *_remarks((base, other), multiplier, curves.difference.failed, resamples, beyond)),
-        (base, other),
-        sides[0].asked,
+        multiplier=multiplier,
+        confidence=confidence,
+        difference=difference,
+        budget=None if budget is None else where.reshape(shape)[()],
+        target=None if target is None else where.reshape(shape)[()],
+        crossings=crossings(sides, curves),
+        crosses=share,
+        curves=curves,
+        pairs=pairs.rows,
+        rows=(len(a.rows), len(b.rows)),
+        remarks=(*pairs.remarks, *_remarks((base, other), multiplier, curves.difference.failed, resamples, beyond)),
+        of=(base, other),
+        asked=sides[0].asked,
     )
 
 

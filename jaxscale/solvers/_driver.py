@@ -52,7 +52,15 @@ def begin(x0: Any, tx: Any) -> Search:
     """Lanes at their starts (P, T), nothing tried yet."""
     xp, lanes = namespace(x0), x0.shape[1:]
     worst = xp.full(lanes, xp.inf, x0.dtype)
-    return Search(x0, tx.init(x0), x0, worst, worst, xp.zeros(lanes, bool), xp.zeros(lanes, np.int32))
+    return Search(
+        x=x0,
+        inner=tx.init(x0),
+        best=x0,
+        best_value=worst,
+        best_slope=worst,
+        done=xp.zeros(lanes, bool),
+        steps=xp.zeros(lanes, np.int32),
+    )
 
 
 def advance(
@@ -89,7 +97,15 @@ def advance(
     # next to the best point, no better value and no smaller gradient: this is as far as float64 goes
     exhausted = tie & ~better & (xp.max(xp.abs(s.x - s.best), 0) <= NEAR)
     done = s.done | flat | still | hopeless | exhausted
-    return Search(xp.where(s.done, s.x, x), inner, best, best_value, best_slope, done, s.steps + ~s.done)
+    return Search(
+        x=xp.where(s.done, s.x, x),
+        inner=inner,
+        best=best,
+        best_value=best_value,
+        best_slope=best_slope,
+        done=done,
+        steps=s.steps + ~s.done,
+    )
 
 
 def minimise(
@@ -103,7 +119,9 @@ def minimise(
     oracle, tx = derived_oracle(value, second_order=solver.second_order), solver.build(value)
 
     def step(state: tuple[Search, Any]) -> tuple[Search, Any]:
-        return advance(state[0], lambda x: oracle(x, lanes), tx, lanes, lower, upper, near), state[1] + 1
+        return advance(state[0], lambda x: oracle(x, lanes), tx=tx, lanes=lanes, lower=lower, upper=upper, near=near), state[
+            1
+        ] + 1
 
     def going(state: tuple[Search, Any]) -> Any:
         return (state[1] < solver.max_steps) & ~jnp.all(state[0].done)

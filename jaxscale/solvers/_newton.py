@@ -54,12 +54,12 @@ class Newton:
         def init(x: Any) -> _NewtonState:
             xp, lanes = namespace(x), x.shape[1:]
             return _NewtonState(
-                x,
-                xp.full(lanes, xp.inf, x.dtype),
-                xp.zeros_like(x),
-                xp.zeros((x.shape[0], *x.shape), x.dtype),
-                xp.zeros(lanes, x.dtype),
-                xp.full(lanes, self.damping, x.dtype),
+                x=x,
+                value=xp.full(lanes, xp.inf, x.dtype),
+                gradient=xp.zeros_like(x),
+                curvature=xp.zeros((x.shape[0], *x.shape), x.dtype),
+                predicted=xp.zeros(lanes, x.dtype),
+                damping=xp.full(lanes, self.damping, x.dtype),
             )
 
         def update(
@@ -87,7 +87,9 @@ class Newton:
             move = _bounded_step(x, gradient, curvature, damping, longest=self.longest, lower=lower, upper=upper)
             curved = xp.einsum("pt,pqt,qt->t", move, curvature, move)
             predicted = -(xp.sum(gradient * move, 0) + 0.5 * curved)
-            return x + move - trial, _NewtonState(x, value, gradient, curvature, predicted, damping)
+            return x + move - trial, _NewtonState(
+                x=x, value=value, gradient=gradient, curvature=curvature, predicted=predicted, damping=damping
+            )
 
         return optax.GradientTransformationExtraArgs(init, update)
 

@@ -82,7 +82,7 @@ class Runs(Rows):
                 change='groups={"family": family}, the labels of each',
             )
         groups = dict(groups or {}) | {g: columns.pop(g) for g in _GROUPS if g in columns}
-        return _build(columns, target, weights, groups, dict(units or {}), on_bad, ())
+        return _build(columns, target, weights=weights, groups=groups, units=dict(units or {}), on_bad=on_bad, remarks=())
 
     @classmethod
     def from_csv(
@@ -106,7 +106,18 @@ class Runs(Rows):
         header, table, lines = csv_of(Path(path))
         name = Path(path).name
         places = [f"row {i} (line {n} of {name})" for i, n in enumerate(lines)]
-        return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, places)
+        return _from_table(
+            header,
+            table,
+            target=target,
+            weights=weights,
+            groups=groups,
+            columns=columns,
+            units=units,
+            on_bad=on_bad,
+            renamed=renamed,
+            places=places,
+        )
 
     @classmethod
     def from_frame(
@@ -135,7 +146,18 @@ class Runs(Rows):
             ) from error
         header = [str(c) for c in data.columns]
         table = [series(data.get_column(c)) for c in data.columns]
-        return _from_table(header, table, target, weights, groups, columns, units, on_bad, renamed, ())
+        return _from_table(
+            header,
+            table,
+            target=target,
+            weights=weights,
+            groups=groups,
+            columns=columns,
+            units=units,
+            on_bad=on_bad,
+            renamed=renamed,
+            places=(),
+        )
 
 
 def _from_table(
@@ -195,13 +217,13 @@ def _from_table(
     return _build(
         data,
         target,
-        None if weights is None else read(weights),
-        {g: read(c) for g, c in group_names.items()},
-        dict(units or {}),
-        on_bad,
-        remarks,
-        places,
-        skipped,
+        weights=None if weights is None else read(weights),
+        groups={g: read(c) for g, c in group_names.items()},
+        units=dict(units or {}),
+        on_bad=on_bad,
+        remarks=remarks,
+        places=places,
+        skipped=skipped,
     )
 
 
@@ -260,7 +282,7 @@ def _build(
                 why="it is a scalar or a table",
                 change="give (n,), or (n, k) for shares",
             )
-        check_column(name, numbers[name], bad, declared[name], faults, at)
+        check_column(name, numbers[name], bad=bad, unit=declared[name], faults=faults, at=at)
     n = len(next(iter(numbers.values())))
     texts = {name: labels(values) for name, values in groups.items()}
     for name, own in texts.items():
@@ -302,7 +324,14 @@ def _build(
         skipped=dict(skipped or {}),
         remarks=said,
     )
-    runs = Runs({k: v for k, v in numbers.items() if k != target}, numbers.get(target or ""), weight, coded, target or "", notes)
+    runs = Runs(
+        columns={k: v for k, v in numbers.items() if k != target},
+        target=numbers.get(target or ""),
+        weights=weight,
+        groups=coded,
+        target_name=target or "",
+        notes=notes,
+    )
     notes["remarks"] += [*of_size(runs.columns, runs.units), *_rules.duplicates(runs)]
     return runs
 

@@ -123,7 +123,9 @@ def covariance_of(at: Evidence, kind: str, by: str | None = None, moves: np.ndar
     if steps is not None:
         inside, steps = steps, np.zeros((len(steps), len(keep)))
         steps[:, keep] = inside
-    return Covariance(full, tuple(at.names), kind, dof, directions, at.edge, count, steps)
+    return Covariance(
+        matrix=full, names=tuple(at.names), kind=kind, dof=dof, lost=directions, edge=at.edge, clusters=count, steps=steps
+    )
 
 
 def few_inside(at: Evidence) -> bool:

@@ -44,7 +44,15 @@ def percentile(draws: Any, level: float, axis: int, point: Any = None) -> Interv
         )
     tail = 0.5 * (1.0 - level)
     low, median, high = np.nanquantile(np.where(finite, draws, np.nan), [tail, 0.5, 1.0 - tail], axis=0)
-    return Interval(low, median if point is None else point, high, level, "percentile", _failed(draws), median)
+    return Interval(
+        low=low,
+        point=median if point is None else point,
+        high=high,
+        level=level,
+        kind="percentile",
+        failed=_failed(draws),
+        median=median,
+    )
 
 
 def bca(draws: np.ndarray, value: np.ndarray, moved: np.ndarray, level: float) -> Interval:
@@ -63,7 +71,9 @@ def bca(draws: np.ndarray, value: np.ndarray, moved: np.ndarray, level: float) -
     flat = np.reshape(draws, (len(draws), -1))
     ends = [np.nanquantile(flat[:, j], np.reshape(at, (2, -1))[:, j]) for j in range(flat.shape[1])]
     low, high = (np.reshape([e[i] for e in ends], np.shape(value)) for i in (0, 1))
-    return Interval(low, value, high, level, "bca", _failed(draws), np.nanmedian(draws, 0))
+    return Interval(
+        low=low, point=value, high=high, level=level, kind="bca", failed=_failed(draws), median=np.nanmedian(draws, 0)
+    )
 
 
 def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: np.ndarray, level: float) -> Interval:
@@ -75,7 +85,15 @@ def studentised(draws: np.ndarray, inner: np.ndarray, value: np.ndarray, outer: 
         t = (draws - value) / inner
     low, high = np.nanquantile(np.where(np.isfinite(t), t, np.nan), [0.5 * (1.0 - level), 0.5 + 0.5 * level], axis=0)
     median = np.nanmedian(np.where(np.isfinite(draws), draws, np.nan), 0)
-    return Interval(value - high * outer, value, value - low * outer, level, "studentised", _failed(t), median)
+    return Interval(
+        low=value - high * outer,
+        point=value,
+        high=value - low * outer,
+        level=level,
+        kind="studentised",
+        failed=_failed(t),
+        median=median,
+    )
 
 
 def covariances(ensemble: Ensemble, at: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,7 +105,7 @@ def covariances(ensemble: Ensemble, at: Evidence) -> tuple[np.ndarray, np.ndarra
             change="bootstrap(fit, kind='pairs') or 'bayes'",
         )
     seed, table = ensemble.drawn
-    job = resampling_job(grid(ensemble.point), [ensemble.by], ensemble.kind, len(ensemble), 1, seed)
+    job = resampling_job(grid(ensemble.point), [ensemble.by], kind=ensemble.kind, resamples=len(ensemble), starts=1, seed=seed)
     key = job.key ^ np.asarray([0, table], np.uint32)  # as in the job of several tables that the draws come from
     x, plain = coordinates(job, ensemble.params), dataclasses.replace(job, resample=np.int32(0))
     return x, _sandwiches(plain, at.x[None], at)[0], _sandwiches(dataclasses.replace(job, key=key), x, at)
@@ -115,7 +133,7 @@ def _bread_and_meat(lane: Any, job: Job, x: Any) -> tuple[Any, Any]:
     features = [jnp.broadcast_to(v[0][:, None], weights.shape) for v in law_kernel.table(job.table.rows, job.table.codes)]
     objective = jax.tree.map(lambda v: v[0, -1], job.ladder)
     predicted, slopes = per_run(law_kernel, x, job.unit, features)
-    hessian = sums(law_kernel, x, job.unit, features, target, weights, objective)[2]
+    hessian = sums(law_kernel, x, unit=job.unit, table=features, target=target, weights=weights, objective=objective)[2]
     _, force, _ = outer(objective.loss, objective.residual(predicted, target))
     scores = force * (slopes / predicted if objective.log else slopes)  # (P, n, T)
     base, unit = job.table.weights[0][:, None], job.table.sampler.unit[0]

@@ -71,11 +71,11 @@ def identifiability(fit: Fit | Ensemble) -> Identifiability:
     informed = np.linalg.eigvalsh(hessian * width * width[:, None] / noise_scale(at))
     deviations = 1.0 / np.sqrt(np.maximum(along, 1e-300))
     return Identifiability(
-        tuple(n for n, k in zip(at.names, keep, strict=True) if k),
-        squares,
-        directions,
-        deviations,
-        float(squares[-1] / max(squares[0], 1e-300)),
-        float(np.sum(np.maximum(informed, 0.0) / (1.0 + np.maximum(informed, 0.0)))),
-        at.fit.certificate.optima,
+        names=tuple(n for n, k in zip(at.names, keep, strict=True) if k),
+        eigenvalues=squares,
+        directions=directions,
+        deviations=deviations,
+        condition=float(squares[-1] / max(squares[0], 1e-300)),
+        effective=float(np.sum(np.maximum(informed, 0.0) / (1.0 + np.maximum(informed, 0.0)))),
+        optima=at.fit.certificate.optima,
     )

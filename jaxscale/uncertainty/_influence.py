@@ -85,13 +85,13 @@ def influence(
         return jax.tree.map(lambda s: np.moveaxis(s[0] @ step.T, -1, 0), slopes)
 
     return Influence(
-        jax.tree.map(lambda v: v[0], values),
-        jax.tree.map(lambda v: v[1:] - v[0], values),
-        along(-(at.scores / at.weights[:, None]) @ inverse),
-        along((at.bend[:, None] * at.slopes) @ inverse) if at.fit.problem.objective.observes else None,
-        tuple(labels),
-        by,
-        bool(exact),
+        value=jax.tree.map(lambda v: v[0], values),
+        change=jax.tree.map(lambda v: v[1:] - v[0], values),
+        by_weight=along(-(at.scores / at.weights[:, None]) @ inverse),
+        by_loss=along((at.bend[:, None] * at.slopes) @ inverse) if at.fit.problem.objective.observes else None,
+        labels=tuple(labels),
+        by=by,
+        exact=bool(exact),
     )
 
 

@@ -203,7 +203,12 @@ def _pooled(left: list[np.ndarray], freedom: list[int], values: list[float], sou
     squares = np.array([float(np.sum(v**2)) for v in left])
     each = np.sqrt(squares / np.array(freedom))
     return NoiseFloor(
-        float(np.sqrt(squares.sum() / sum(freedom))), float(np.median(each)), sum(freedom), each, np.array(values), source
+        sd=float(np.sqrt(squares.sum() / sum(freedom))),
+        median=float(np.median(each)),
+        dof=sum(freedom),
+        deviations=each,
+        values=np.array(values),
+        source=source,
     )
 
 

@@ -171,7 +171,7 @@ def log_density(law: Any, layout: Any, noise: str, x: Any, given: Given) -> Any:
 
 @compiled
 def _chains(law: Any, keys: Any, given: Given, *, layout: Any, noise: str, draws: int) -> tuple[Any, Any]:
-    return jax.vmap(lambda key: chain(law, layout, noise, draws, key, given))(keys)
+    return jax.vmap(lambda key: chain(law, layout, noise=noise, draws=draws, key=key, given=given))(keys)
 
 
 def chain(law: Any, layout: Any, noise: str, draws: int, key: Any, given: Given) -> tuple[Any, Any]:
@@ -243,7 +243,17 @@ class Warming(NamedTuple):
         step = self.anchor - jnp.sqrt(n) / 0.05 * miss
         mean = self.mean + jnp.where(counts, z - self.mean, 0.0) / jnp.maximum(places, 1.0)
         squares = self.squares + jnp.where(counts, (z - self.mean) * (z - mean), 0.0)
-        on = Warming(step, mean_step, miss, self.anchor, n + 1.0, self.mass, places, mean, squares)
+        on = Warming(
+            step=step,
+            mean_step=mean_step,
+            miss=miss,
+            anchor=self.anchor,
+            count=n + 1.0,
+            mass=self.mass,
+            places=places,
+            mean=mean,
+            squares=squares,
+        )
         mass = (places * squares / jnp.maximum(places - 1.0, 1.0) + 5e-3) / (places + 5.0)
         again = Warming.at(z)._replace(step=mean_step, anchor=mean_step + np.log(10.0), mass=mass)
         return Warming(*(jnp.where(ends, new, old) for new, old in zip(again, on, strict=True)))
@@ -301,4 +311,14 @@ def _ensemble(at: Evidence, found: tuple[Any, Any], chains: int) -> Ensemble:
     certificate = dataclasses.replace(at.fit.certificate, findings=tuple(findings))
     none = np.zeros(len(flat))
     status, steps = none.astype(np.int64), none.astype(int)
-    return Ensemble(params, none, status, certificate, at.fit, "posterior", steps, work, kind="posterior")
+    return Ensemble(
+        params=params,
+        value=none,
+        status=status,
+        certificate=certificate,
+        point=at.fit,
+        by="posterior",
+        steps=steps,
+        work=work,
+        kind="posterior",
+    )

@@ -150,7 +150,16 @@ def predictive(
     else:
         own, freedom = noise_of(noise, value, bool(objective.log))
         total = _satterthwaite(np.asarray(deviation), dof, own, freedom)
-    return Predictive(value, np.asarray(deviation), np.asarray(own), total, dof, bool(objective.log), kind, draws)
+    return Predictive(
+        centre=value,
+        deviation=np.asarray(deviation),
+        noise=np.asarray(own),
+        dof=total,
+        curve_dof=dof,
+        log=bool(objective.log),
+        kind=kind,
+        draws=draws,
+    )
 
 
 def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom: float) -> np.ndarray:

@@ -101,7 +101,9 @@ def profile_likelihood(
     low = high = 1.5 * t * np.sqrt(tau) * reach
     for _ in range(_ROUNDS):
         wanted = centre + np.r_[-low * np.linspace(1, 0, points // 2 + 1)[:-1], high * np.linspace(0, 1, points // 2 + 1)]
-        found, least = _solved(at, quantity, wanted - centre, centre, inverse @ slope / reach**2, reach)
+        found, least = _solved(
+            at, quantity, shift=wanted - centre, centre=centre, tangent=inverse @ slope / reach**2, reach=reach
+        )
         distance = np.sign(found - centre) * np.sqrt(2.0 * np.maximum(least - float(at.fit.value), 0.0) / tau)
         ends = _crossing(found, distance, -t), _crossing(found, distance, t)
         if np.all(np.isfinite(ends)):
