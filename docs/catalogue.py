@@ -84,7 +84,7 @@ def entry(name: str, item: Any) -> Iterator[str]:
     """One law or rule."""
     yield f'### <a id="{name}"></a>`{_catalogue.headline(item)}`'
     yield ""
-    yield _catalogue.first_line(item)
+    yield _catalogue.summary(item)
     yield ""
     yield "```python"
     yield _catalogue.formula(item)

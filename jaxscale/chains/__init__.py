@@ -10,10 +10,10 @@ from ..ground import _lazy
 
 if TYPE_CHECKING:
     from ._chain import Chain as Chain
-    from ._chain import ChainForecast as ChainForecast
+    from ._result import ChainForecast as ChainForecast
 else:
     _NAMES = {
         "Chain": "chains._chain",
-        "ChainForecast": "chains._chain",
+        "ChainForecast": "chains._result",
     }
     __getattr__, __dir__, __all__ = _lazy.lazily(__name__, _NAMES)

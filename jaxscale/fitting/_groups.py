@@ -23,9 +23,9 @@ import numpy as np
 
 from ..formula._law import Law
 from ..ground._errors import refuse
-from ..ground._linalg import scaled_inverse
 from ..ground._robust import robust_scale
 from ..table._runs import Runs
+from ._arrow import Arrow
 from ._blocks import Run
 from ._certificate import WIDE, assumptions
 from ._job import MOST, prepare, projected
@@ -79,36 +79,6 @@ class _Point:
     lanes: dict[str, np.ndarray]
     value: float
     work: Any
-
-
-@dataclass(frozen=True)
-class _Arrow:
-    """Blocks of a symmetric matrix: `inner` (G, p, p) of each group, `cross` (G, p, S), `corner` (S, S)."""
-
-    inner: np.ndarray
-    cross: np.ndarray
-    corner: np.ndarray
-
-    @property
-    def schur(self) -> np.ndarray:
-        """The corner (S, S) with the groups at their optimum."""
-        eliminated = np.einsum("gps,gpt->st", self.cross, np.linalg.solve(self.inner, self.cross))
-        return np.asarray(self.corner - eliminated)
-
-    @property
-    def least(self) -> float:
-        """Smallest singular value of the shared columns, scaled to length 1, beyond what the groups can imitate."""
-        length = np.sqrt(np.maximum(np.diagonal(self.corner), 1e-300))
-        squares = np.linalg.eigvalsh(self.schur / length / length[:, None]) if len(length) else np.ones(1)
-        return float(np.sqrt(max(squares[0], 0.0)))
-
-    def deviations(self, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """Of the groups' coordinates (G, p) and of the shared ones (S,): scale times the root of the inverse's diagonal."""
-        common, *_ = scaled_inverse(self.schur)
-        through = np.linalg.solve(self.inner, self.cross)
-        inverse = np.linalg.inv(self.inner) + np.einsum("gps,st,gqt->gpq", through, common, through)
-        own = np.sqrt(np.maximum(np.diagonal(inverse, axis1=1, axis2=2), 0.0))
-        return scale * own, scale * np.sqrt(np.diagonal(common))
 
 
 @dataclass(frozen=True)
@@ -189,14 +159,14 @@ class _Groups:
         x[:, self.own], x[:, self.shared] = point.lanes["x"], point.s
         return measures(self.whole, x)
 
-    def arrow(self, blocks: np.ndarray, edge: np.ndarray) -> _Arrow:
+    def arrow(self, blocks: np.ndarray, edge: np.ndarray) -> Arrow:
         """The arrow of matrices by group (G, P, P); a coordinate at an edge is nobody's neighbour."""
         inner, cross = blocks[:, self.own][:, :, self.own].copy(), blocks[:, self.own][:, :, self.shared].copy()
         inner[edge] = 0.0
         np.swapaxes(inner, 1, 2)[edge] = 0.0
         g, j = np.nonzero(edge | ~(np.diagonal(inner, axis1=1, axis2=2) != 0))
         inner[g, j, j], cross[g, j] = 1.0, 0.0
-        return _Arrow(inner, cross, blocks[:, self.shared][:, :, self.shared].sum(0))
+        return Arrow(inner, cross, blocks[:, self.shared][:, :, self.shared].sum(0))
 
     def walked(self, point: _Point) -> _Point:
         """The optimum of the sum of optima near a point; bounded."""

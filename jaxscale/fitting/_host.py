@@ -15,10 +15,9 @@ import jax
 import numpy as np
 
 from ..formula._programs import CHUNKS, TALL, WIDE, Embedding, embedding, features_of, looked, summed, written
-from ..formula._sums import ROWS, outer
-from ..ground._compiled import compiled
 from ..ground._life import reached
 from ..solvers import advance, begin
+from ._chunks import by_run, chunked, confirm, in_chunks, joined, tall, whole, widened
 from ._lanes import LADDER, Job, numbers_of
 from ._resample import noised_lanes, reweighted_lanes, uniforms_of
 from ._starts import projected_starts
@@ -49,7 +48,7 @@ class Host:
         calls = []
         for k, blocks in enumerate(data):
             here = slice(k * _LANES, min((k + 1) * _LANES, lanes))
-            at, goal = jax.tree.map(lambda v: _chunked(v[..., here]), (wide, objective))  # noqa: B023
+            at, goal = jax.tree.map(lambda v: chunked(v[..., here]), (wide, objective))  # noqa: B023
             chunks = (here.stop - here.start) // WIDE
             for b, block in enumerate(blocks):
                 counts = np.array([chunks, min(TALL, rows - b * TALL)], np.int32)
@@ -61,7 +60,7 @@ class Host:
             part = [np.asarray(v) for v in out]
             parts[k] = part if parts[k] is None else [a + b for a, b in zip(parts[k], part, strict=True)]
         left = [min(_LANES, lanes - k * _LANES) for k in range(len(parts))]
-        v, g, h = (np.concatenate([_joined(p[i], n) for p, n in zip(parts, left, strict=True)], -1) for i in range(3))
+        v, g, h = (np.concatenate([joined(p[i], n) for p, n in zip(parts, left, strict=True)], -1) for i in range(3))
         return v, own.back(g, size), own.back(h, size, 2)
 
     def loaded(self, dataset: np.ndarray, target: np.ndarray, weights: np.ndarray) -> list[Any]:
@@ -73,8 +72,8 @@ class Host:
             for first in range(0, rows, TALL):
                 block = slice(first, min(first + TALL, rows))
                 own = [v[dataset[here], block].T for v in self.features]
-                tall = [_stacked(v) for v in (*own, target[block, here])]
-                blocks.append(jax.device_put((tall[:-1], tall[-1], _stacked(weights[block, here], empty=True))))
+                tall = [in_chunks(v) for v in (*own, target[block, here])]
+                blocks.append(jax.device_put((tall[:-1], tall[-1], in_chunks(weights[block, here], empty=True))))
             data.append(blocks)
         return data
 
@@ -89,9 +88,9 @@ class Host:
             count = here.stop - here.start
             for first in range(0, rows, TALL):
                 block = slice(first, min(first + TALL, rows))
-                features = [_wide(_tall(v[dataset[here], block].T)) for v in self.features]
+                features = [widened(tall(v[dataset[here], block].T)) for v in self.features]
                 found = looked(
-                    own.law, (own.unit, own.held), _wide(wide[:, here]), features, layout=own.layout, widths=self.widths
+                    own.law, (own.unit, own.held), widened(wide[:, here]), features, layout=own.layout, widths=self.widths
                 )
                 value, slope = (np.asarray(v) for v in found)
                 values[block, here] = value[: block.stop - first, :count]
@@ -124,7 +123,7 @@ class Host:
         x: np.ndarray = job.given[cell, np.minimum(start, job.given.shape[1] - 1)].T.copy()
         own = np.flatnonzero(start >= job.known)
         if len(own):
-            own = _whole(own)
+            own = whole(own)
             size = job.layout.size
             place = 2**31 + start[own].astype(np.int64) * size + np.arange(size)[:, None]
             drawn = uniforms_of(job.key, dataset[own], resample[own], place)
@@ -140,7 +139,7 @@ class Host:
         job, lane = self.job, first + np.arange(count)
         weights, target, dataset, cell = self.resampled(lane)
         start, tx = numbers_of(job, lane)[3], job.solver.build(None)
-        on = _whole(np.arange(count))  # lanes that are walking, some of them twice: a lane alone would be summed otherwise
+        on = whole(np.arange(count))  # lanes that are walking, some of them twice: a lane alone would be summed otherwise
         search = begin(self.begun(lane, weights, target)[:, on], tx)
         direct = (start % 2 == 1) | (start < job.known)
         level = np.where(direct, LADDER - 1, LADDER - job.levels[cell])[on]
@@ -159,7 +158,7 @@ class Host:
                 again = begin(search.best, tx)._replace(steps=search.steps)
                 search = jax.tree.map(lambda new, old: np.where(up, new, old), again, search)  # noqa: B023
                 level, tried = level + up, np.where(up, 0, tried)
-            live = _whole(np.flatnonzero(~search.done))
+            live = whole(np.flatnonzero(~search.done))
             if 4 * len(live) > 3 * len(on):
                 continue
             ends = search.done
@@ -175,7 +174,7 @@ class Host:
         parts = []
         for k in range(0, max(len(lane), 1), _LANES):
             own, at = lane[k : k + _LANES], x[k : k + _LANES].T
-            on = _whole(np.arange(len(own)))
+            on = whole(np.arange(len(own)))
             weights, target, dataset, cell = (v[..., on] for v in self.resampled(own))
             objective = jax.tree.map(lambda v: v[cell, -1], self.job.ladder)  # noqa: B023
             data, at = self.loaded(dataset, target, weights), at[:, on]
@@ -191,7 +190,7 @@ class Host:
 
     def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:
         """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
-        table, on = self.job.table, _whole(np.arange(len(cell)))
+        table, on = self.job.table, whole(np.arange(len(cell)))
         dataset, objective = (cell // self.job.objectives)[on], jax.tree.map(lambda v: v[cell[on], -1], self.job.ladder)
         weights, count = table.weights[dataset].T, len(cell)
         data = self.loaded(dataset, table.target[dataset].T, weights)
@@ -205,14 +204,14 @@ class Host:
     def measured(self, x: np.ndarray, cell: np.ndarray) -> dict[str, np.ndarray]:
         """What `_status.measured` says of cells (T,) at x (P, T), cells first."""
         job, table = self.job, self.job.table
-        on = _whole(np.arange(len(cell)))
+        on = whole(np.arange(len(cell)))
         dataset, at = (cell // job.objectives)[on], x[:, on]
         target, weights = table.target[dataset].T, table.weights[dataset].T
         objective = jax.tree.map(lambda v: v[cell[on], -1], job.ladder)
         predicted, slopes = self.look(at, dataset)
         value, _, hessian = self.asking(cell)(x)
-        residual, loss, psi, bend = _by_run(objective, predicted, target)
-        _confirm(value, *(v[:, : len(cell)] for v in (weights, loss, psi * np.maximum(1.0, np.abs(target)))))
+        residual, loss, psi, bend = by_run(objective, predicted, target)
+        confirm(value, *(v[:, : len(cell)] for v in (weights, loss, psi * np.maximum(1.0, np.abs(target)))))
         if job.ladder.log:
             slopes, size = slopes / predicted, np.ones(())
         else:
@@ -252,86 +251,8 @@ def host_of(job: Job) -> Host | None:
     flat = {k: v.reshape(sets * rows, *v.shape[2:]) for k, v in {**table.rows, **table.codes}.items()}
     parts = []
     for first in range(0, sets * rows, TALL):
-        block = {k: _tall(v[first : first + TALL]) for k, v in flat.items()}
+        block = {k: tall(v[first : first + TALL]) for k, v in flat.items()}
         columns = {c: block[c] for c in table.rows}, {g: block[g] for g in table.codes}
         parts.append([np.asarray(v) for v in features_of(own.law, *columns, layout=own.layout, widths=widths)])
     features = [np.concatenate(v)[: sets * rows].reshape(sets, rows) for v in zip(*parts, strict=True)]
     return Host(job, own, widths, features)
-
-
-def _whole(lanes: np.ndarray) -> np.ndarray:
-    """Lanes in whole chunks, the last of them repeated."""
-    return np.concatenate([lanes, np.repeat(lanes[-1:], -len(lanes) % WIDE)]) if len(lanes) else lanes
-
-
-def _wide(values: np.ndarray) -> np.ndarray:
-    """Lanes (..., T) in one chunk."""
-    out = np.empty((*values.shape[:-1], WIDE), values.dtype)
-    out[..., : values.shape[-1]], out[..., values.shape[-1] :] = values, values[..., -1:]
-    return out
-
-
-def _tall(values: np.ndarray) -> np.ndarray:
-    """Rows (n, ...) in one block, the last of them repeated."""
-    out = np.empty((TALL, *values.shape[1:]), values.dtype)
-    out[: len(values)], out[len(values) :] = values, values[-1:]
-    return out
-
-
-def _stacked(values: np.ndarray, *, empty: bool = False) -> np.ndarray:
-    """Rows and lanes (n, T) as (CHUNKS, TALL, WIDE): the last row repeated as far as it is read, or `empty`."""
-    rows, lanes = values.shape
-    out = np.zeros((CHUNKS, TALL, WIDE), values.dtype)
-    for i in range(lanes // WIDE):
-        out[i, :rows] = values[:, i * WIDE : (i + 1) * WIDE]
-        if not empty:
-            out[i, rows : -(-rows // ROWS) * ROWS] = out[i, rows - 1]
-    return out
-
-
-def _chunked(values: np.ndarray) -> np.ndarray:
-    """Lanes (..., T), a whole number of chunks, as (CHUNKS, ..., WIDE)."""
-    out = np.zeros((CHUNKS, *values.shape[:-1], WIDE), values.dtype)
-    for i in range(values.shape[-1] // WIDE):
-        out[i] = values[..., i * WIDE : (i + 1) * WIDE]
-    return out
-
-
-def _joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
-    """The reverse of `_chunked`."""
-    return np.concatenate([chunks[i] for i in range(lanes // WIDE)], -1)
-
-
-def _confirm(value: np.ndarray, weights: np.ndarray, loss: np.ndarray, slope: np.ndarray) -> None:
-    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong program must not fit."""
-    loss, slope = weights * loss, weights * slope  # no number in a row without weight is none in the sums either
-    found, size = np.sum(loss, 0), np.sum(np.abs(loss), 0)
-    near = np.abs(found - value) <= 1e-6 * size + 1e-12 * np.sum(np.abs(slope), 0) + 1e-24 * np.sum(weights, 0)
-    wrong = np.isfinite(size) & ~near
-    if np.any(wrong):
-        raise RuntimeError(
-            f"the compiled sums of this law are {value[wrong][0]:.8g} where its runs add up to {found[wrong][0]:.8g}\n"
-            "  Usually: a fault of the compiler or of its cache on disk, not of your data\n"
-            "  Change: run it in a new process without a cache on disk (jaxscale.cache(), JAX_COMPILATION_CACHE_DIR), remove the "
-            "folder of that cache, and report it with the law if it stays"
-        )
-
-
-def _by_run(objective: Any, predicted: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Residuals (n, T), each run's loss and its two derivatives by the residual."""
-    rows, lanes = predicted.shape
-    out = [np.empty((rows, lanes)) for _ in range(4)]
-    for first in range(0, rows, TALL):
-        for k in range(0, lanes, WIDE):
-            here = slice(first, min(first + TALL, rows)), slice(k, k + WIDE)
-            own = jax.tree.map(lambda v: v[k : k + WIDE], objective)  # noqa: B023
-            found = _derived(own, _tall(predicted[here]), _tall(target[here]))
-            for into, v in zip(out, found, strict=True):
-                into[here] = np.asarray(v)[: here[0].stop - first]
-    return tuple(out)
-
-
-@compiled
-def _derived(objective: Any, predicted: Any, target: Any) -> tuple[Any, ...]:
-    residual = objective.residual(predicted, target)
-    return residual, *outer(objective.loss, residual)

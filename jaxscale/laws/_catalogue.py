@@ -56,7 +56,7 @@ class Shelf(tuple[Any, ...]):
     """Laws and rules that were found, best first; printed one a line."""
 
     def __repr__(self) -> str:
-        return "\n".join(f"{headline(item)}\n    {first_line(item)}" for item in self) or "nothing found"
+        return "\n".join(f"{headline(item)}\n    {summary(item)}" for item in self) or "nothing found"
 
 
 def items() -> dict[str, Law | Callable[..., Any]]:
@@ -79,7 +79,7 @@ def find(words: str) -> Shelf:
     wanted = [word for word in phrase if word not in _SMALL_WORDS]
     ranked: list[tuple[Any, ...]] = []
     for k, item in items().items():
-        places = [_spaced(t) for t in (k, first_line(item), _keywords(item), text(item) + " ".join(_paper_words(item)))]
+        places = [_spaced(t) for t in (k, summary(item), _keywords(item), text(item) + " ".join(_paper_words(item)))]
         score = [_first_place(places, word) for word in wanted]
         if score and max(score) < len(places):
             score.append(_first_place(places, " ".join(phrase)))
@@ -140,8 +140,9 @@ def headline(law: Law | Callable[..., Any]) -> str:
     return f"{law.name}({', '.join(law.columns)}; {', '.join(k for k, _ in law.specs)}) -> {law.unit.name}"
 
 
-def first_line(law: Law | Callable[..., Any]) -> str:
-    return (law.__doc__ or "").strip().splitlines()[0]
+def summary(law: Law | Callable[..., Any]) -> str:
+    """The first sentence of the docstring, which may take two lines."""
+    return " ".join((law.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 def text(law: Law | Callable[..., Any]) -> str:

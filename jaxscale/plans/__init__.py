@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ..ground import _lazy
 
 if TYPE_CHECKING:
-    from ._allocate import KKT as KKT
     from ._approaches import Approaches as Approaches
     from ._approaches import approaches as approaches
+    from ._conditions import KKT as KKT
     from ._design import Design as Design
     from ._design import expected_deviation as expected_deviation
     from ._isoflop import IsoFLOP as IsoFLOP
@@ -25,7 +25,7 @@ else:
         "Approaches": "plans._approaches",
         "Design": "plans._design",
         "IsoFLOP": "plans._isoflop",
-        "KKT": "plans._allocate",
+        "KKT": "plans._conditions",
         "Region": "plans._near_optimal",
         "Regret": "plans._regret",
         "approaches": "plans._approaches",

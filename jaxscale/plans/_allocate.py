@@ -25,24 +25,11 @@ from ..ground._shown import rows, values
 from ..ground._trees import traced
 from ..uncertainty._draws import percentile
 from ._answers import first_law, solved, traced_plans
+from ._conditions import KKT
 from ._near_optimal import Region, near_optimal
 from ._question import Put, put
 from ._regret import Regret, decide, regret
 from ._remarks import remarks, untested
-
-
-@dataclass(frozen=True)
-class KKT:
-    """First-order conditions of a plan, free of scale: per relative change of positive columns, natural for the others.
-
-    `stationarity`: what is left of the loss gradient after budget and bounds, relative to its largest component;
-    `feasibility`: |ln cost - ln budget|, or the
-    overspending where the budget does not bind; `complementarity`: largest sign violation of a multiplier, relative.
-    """
-
-    stationarity: Any
-    feasibility: Any
-    complementarity: Any
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import pytest
 from cases import noisy
 
 import jaxscale as jsl
-from jaxscale.fitting import _fit, _host
+from jaxscale.fitting import _chunks, _fit, _host
 from jaxscale.ground import _compiled
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared
@@ -159,9 +159,9 @@ def test_what_is_held_against_each_other():
     """A lane whose sums are no numbers is wrong; one with a run whose loss is none, and sums of exactly nothing, are not."""
     weights, slope = np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2))
     loss = np.array([[1.0, 3.0], [2.0, np.nan]])
-    _host._confirm(np.array([3.0, 3.0]), weights, loss, slope)
-    _host._confirm(np.array([1e-32, 0.0]), weights, 0.0 * np.ones((2, 2)), slope)
+    _chunks.confirm(np.array([3.0, 3.0]), weights, loss, slope)
+    _chunks.confirm(np.array([1e-32, 0.0]), weights, 0.0 * np.ones((2, 2)), slope)
     with pytest.raises(RuntimeError, match="are inf where its runs add up to 3"):
-        _host._confirm(np.array([np.inf, 3.0]), weights, loss, slope)
+        _chunks.confirm(np.array([np.inf, 3.0]), weights, loss, slope)
     with pytest.raises(RuntimeError, match="are 4 where its runs add up to 3"):
-        _host._confirm(np.array([4.0, np.nan]), weights, loss, slope)
+        _chunks.confirm(np.array([4.0, np.nan]), weights, loss, slope)

@@ -96,7 +96,7 @@ def test_catalogue_every_rule_is_checked():
 def test_catalogue_docstrings(name):
     """Units, source with its place, decision; a paper that can be cited; evidence that is never a recollection."""
     item = _catalogue.items()[name]
-    assert "[" in _catalogue.first_line(item), "the first line gives units"
+    assert "[" in _catalogue.summary(item), "the first line gives units"
     assert ">>>" in item.__doc__
     source = _catalogue._part(item, "Source")
     assert re.search(r"eq\. ?[\w.]+|table|appendix|section|abstract|code|notebook|definition|form as|derived", source), source
