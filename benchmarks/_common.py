@@ -1,8 +1,8 @@
 """What all benchmarks share: where they ran, how they time, how they print.
 
-A timing is two numbers: what the first call costs beyond a warm one (tracing and compiling), and the fastest of a few
-warm calls, because other work on a machine only ever adds. Every method is one JSON line with its quality beside its
-time, so that no line is a speed alone.
+A timing is two numbers: what the first call costs beyond a warm one (tracing and compiling), and
+the fastest of a few warm calls, because other work on a machine only ever adds. Every method is one
+JSON line with its quality beside its time, so that no line is a speed alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def cores() -> int:
 def commit() -> str:
     command = ["git", "rev-parse", "--short", "HEAD"]
     try:
-        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
@@ -46,15 +48,20 @@ def processor() -> str:
 
 
 def place(dtype: Any) -> dict[str, Any]:
-    """Device, cores, how busy they are, dtype, JAX version and commit: what a time means nothing without."""
+    """Device, cores, how busy they are, dtype, JAX version and commit: what a time means nothing
+    without.
+    """
     device = jax.devices()[0].device_kind
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # of the last minute, this benchmark in it
+    # of the last minute, this benchmark in it
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     machine = {"device": device, "processor": processor(), "cores": cores(), "load": busy}
     return {**machine, "dtype": str(dtype), "jax": jax.__version__, "commit": commit()}
 
 
 def timed(call: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
-    """Result of `call`, seconds of its fastest warm run, and the seconds that its first run took beyond that."""
+    """Result of `call`, seconds of its fastest warm run, and the seconds that its first run took
+    beyond that.
+    """
     jax.clear_caches()  # an earlier call may have compiled the same program
     _compiled.forget()
     _, first = _once(call)
@@ -70,8 +77,12 @@ def _once(call: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def arguments(about: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="a toy size that only shows that it runs")
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="a toy size that only shows that it runs"
+    )
     parser.add_argument("--output", type=Path, help="write the lines to this file as well")
     return parser
 
@@ -84,8 +95,12 @@ def emit(records: Iterable[dict[str, Any]], output: Path | None, digits: int = 4
         output.write_text("\n".join(lines) + "\n")
 
 
-def one_by_one(jobs: dict[str, Callable[[], dict[str, Any]]], output: Path | None, digits: int = 4) -> list[dict[str, Any]]:
-    """Records of named jobs, printed and stored as they come: a run that was interrupted goes on where it stopped."""
+def one_by_one(
+    jobs: dict[str, Callable[[], dict[str, Any]]], output: Path | None, digits: int = 4
+) -> list[dict[str, Any]]:
+    """Records of named jobs, printed and stored as they come: a run that was interrupted goes on
+    where it stopped.
+    """
     text = output.read_text() if output and output.exists() else ""
     done = {line["method"]: line for line in map(json.loads, text.splitlines())}
     order = [*jobs, *(name for name in done if name not in jobs)]

@@ -39,13 +39,31 @@ DEFAULT = """## What `interval` does by default, and why
 
 def write(stored: Path) -> None:
     lines = [json.loads(line) for line in stored.read_text().splitlines()]
-    ours = [line for line in lines if "skipped" not in line and line["objective"] != "squared error of L"]
-    peers = [line for line in lines if "skipped" not in line and line["objective"] == "squared error of L"]
-    resampled = min((v["of"] for line in ours for m in line["coverage"].values() for v in m.values()), default=0)
-    head = HEAD.format(
-        sweeps=max(line["sweeps"] for line in ours), resampled=resampled, error=100 * np.sqrt(0.05 * 0.95 / ours[0]["sweeps"])
+    ours = [
+        line
+        for line in lines
+        if "skipped" not in line and line["objective"] != "squared error of L"
+    ]
+    peers = [
+        line
+        for line in lines
+        if "skipped" not in line and line["objective"] == "squared error of L"
+    ]
+    resampled = min(
+        (v["of"] for line in ours for m in line["coverage"].values() for v in m.values()), default=0
     )
-    parts = [head, DEFAULT, gates(ours), "## The default\n", table([(line, line["default"]) for line in ours])]
+    head = HEAD.format(
+        sweeps=max(line["sweeps"] for line in ours),
+        resampled=resampled,
+        error=100 * np.sqrt(0.05 * 0.95 / ours[0]["sweeps"]),
+    )
+    parts = [
+        head,
+        DEFAULT,
+        gates(ours),
+        "## The default\n",
+        table([(line, line["default"]) for line in ours]),
+    ]
     others = [(line, m) for line in ours for m in line["coverage"] if m != line["default"]]
     parts += ["## Other methods on the same sweeps\n", table(others)]
     if peers:
@@ -71,7 +89,11 @@ def gates(lines: list[dict[str, Any]]) -> str:
     rising = [line for line in lines if line["noise"] == "rising" and line["n"] >= 25]
     ten = [line for line in lines if line["noise"] == "clustered" and line["n"] >= 50]
     five = [line for line in lines if line["noise"] == "clustered" and line["n"] < 50]
-    middle = float(np.median([v for line in strict for v in of_default(line)])) if strict else float("nan")
+    middle = (
+        float(np.median([v for line in strict for v in of_default(line)]))
+        if strict
+        else float("nan")
+    )
     same, error = "independent rows, normal or t3 noise, n >= 25", "minus two Monte Carlo errors"
     large = [line for line in strict if line["n"] >= 100]
     rows = [
@@ -82,8 +104,16 @@ def gates(lines: list[dict[str, Any]]) -> str:
             strict,
             [] if 94.5 <= middle <= 97.0 else [f"{middle:.1f}"],
         ),
-        (f"{same.replace('25', '100')}: median width at most 1.3 of the known-noise width", large, wide(large)),
-        (f"noise that rises with the loss, n >= 25: at least 90 {error}", rising, below(rising, 90.0)),
+        (
+            f"{same.replace('25', '100')}: median width at most 1.3 of the known-noise width",
+            large,
+            wide(large),
+        ),
+        (
+            f"noise that rises with the loss, n >= 25: at least 90 {error}",
+            rising,
+            below(rising, 90.0),
+        ),
         (f"10 clusters and more: at least 93 {error}", ten, below(ten, 93.0)),
         (f"5 clusters: at least 92 {error}", five, below(five, 92.0)),
     ]
@@ -96,24 +126,52 @@ def gates(lines: list[dict[str, Any]]) -> str:
 
 def cells(lines: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """(name, record of the estimand, line) for the default method."""
-    return [(f"{x['method']}, {k}: {v['coverage']:.1f}", v, x) for x in lines for k, v in x["coverage"][x["default"]].items()]
+    return [
+        (f"{x['method']}, {k}: {v['coverage']:.1f}", v, x)
+        for x in lines
+        for k, v in x["coverage"][x["default"]].items()
+    ]
 
 
 def below(lines: list[dict[str, Any]], bar: float) -> list[str]:
     share = bar / 100
-    return [name for name, v, _ in cells(lines) if v["coverage"] < bar - 200 * np.sqrt(share * (1 - share) / v["of"])]
+    return [
+        name
+        for name, v, _ in cells(lines)
+        if v["coverage"] < bar - 200 * np.sqrt(share * (1 - share) / v["of"])
+    ]
 
 
 def above(lines: list[dict[str, Any]]) -> list[str]:
-    return [name for name, v, line in cells(lines) if v["coverage"] > (99.0 if line["n"] <= 50 else 98.0)]
+    return [
+        name
+        for name, v, line in cells(lines)
+        if v["coverage"] > (99.0 if line["n"] <= 50 else 98.0)
+    ]
 
 
 def wide(lines: list[dict[str, Any]]) -> list[str]:
-    ratios = [(x["method"], float(np.median([v["width_ratio"] for v in x["coverage"][x["default"]].values()]))) for x in lines]
+    ratios = [
+        (
+            x["method"],
+            float(np.median([v["width_ratio"] for v in x["coverage"][x["default"]].values()])),
+        )
+        for x in lines
+    ]
     return [f"{name}: {ratio:.2f}" for name, ratio in ratios if ratio > 1.3]
 
 
-COLUMNS = ("noise", "design", "n", "objective", "method", "coverage, lowest to highest", "median", "width", "cautioned")
+COLUMNS = (
+    "noise",
+    "design",
+    "n",
+    "objective",
+    "method",
+    "coverage, lowest to highest",
+    "median",
+    "width",
+    "cautioned",
+)
 
 
 def table(rows: list[tuple[dict[str, Any], str]]) -> str:
@@ -121,19 +179,24 @@ def table(rows: list[tuple[dict[str, Any], str]]) -> str:
     order = ("noise", "objective", "design", "n")
     for line, method in sorted(rows, key=lambda row: (*(row[0][k] for k in order), row[1])):
         own = line["coverage"][method]
-        values, widths = [v["coverage"] for v in own.values()], [v["width_ratio"] for v in own.values()]
+        values, widths = (
+            [v["coverage"] for v in own.values()],
+            [v["width_ratio"] for v in own.values()],
+        )
         low, high = (f(own, key=lambda k: own[k]["coverage"]) for f in (min, max))
         span = f"{own[low]['coverage']:.1f} ({low}) to {own[high]['coverage']:.1f} ({high})"
         cautioned = f"{100 * line['cautioned_share']:.0f} %" if "cautioned_share" in line else ""
         out.append(
-            f"| {line['noise']} | {line['design']} | {line['n']} | {line['objective']} | {method} | {span} "
-            f"| {np.median(values):.1f} | {np.median(widths):.2f} | {cautioned} |"
+            f"| {line['noise']} | {line['design']} | {line['n']} | {line['objective']} | {method} "
+            f"| {span} | {np.median(values):.1f} | {np.median(widths):.2f} | {cautioned} |"
         )
     return "\n".join([*out, ""])
 
 
 def figure(lines: list[dict[str, Any]], path: Path) -> None:
-    """Lowest, median and highest coverage of the default over estimands and designs, against the number of runs."""
+    """Lowest, median and highest coverage of the default over estimands and designs, against the
+    number of runs.
+    """
     import matplotlib
 
     matplotlib.use("agg")
@@ -142,11 +205,15 @@ def figure(lines: list[dict[str, Any]], path: Path) -> None:
     noises = list(dict.fromkeys(line["noise"] for line in lines))
     objectives = list(dict.fromkeys(line["objective"] for line in lines))
     sizes = sorted({line["n"] for line in lines})
-    drawing, axes = plt.subplots(1, len(noises), figsize=(2.4 * len(noises), 3.0), sharey=True, squeeze=False)
+    drawing, axes = plt.subplots(
+        1, len(noises), figsize=(2.4 * len(noises), 3.0), sharey=True, squeeze=False
+    )
     for ax, kind in zip(axes[0], noises, strict=True):
         for j, objective in enumerate(objectives):
             for n in sizes:
-                own = [x for x in lines if (x["noise"], x["objective"], x["n"]) == (kind, objective, n)]
+                own = [
+                    x for x in lines if (x["noise"], x["objective"], x["n"]) == (kind, objective, n)
+                ]
                 values = [v for x in own for v in of_default(x)]
                 if values:
                     at = n * 1.12 ** (j - 1)

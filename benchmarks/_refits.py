@@ -1,12 +1,14 @@
-"""The refits that `bootstrap.py` and `peers.py` time: one job, methods that do it, and the judge of them all.
+"""The refits that `bootstrap.py` and `peers.py` time: one job, methods that do it, and the judge of
+them all.
 
-The job is the bootstrap of Besiroglu et al. 2024 (see `_epoch`) on pairs resamples of one table. All methods refit the same
-resamples, which are reproduced here from jaxscale's keys; that they are the same is asserted by evaluating jaxscale's
-optima in NumPy. One evaluator judges the points of every method: `worst_gap` is the largest relative excess over the best
-value that any method found for that resample, over the resamples that several methods ran, and `missed_share` the share of
-them where it is above 1e-6; `ok_share` is what each method says about its own convergence. jaxscale and the batched peer
-use all cores and scipy one, so there are two ratios: `ratio_to_jaxscale` of seconds per refit, and `ratio_per_core` of
-seconds times threads.
+The job is the bootstrap of Besiroglu et al. 2024 (see `_epoch`) on pairs resamples of one table.
+All methods refit the same resamples, which are reproduced here from jaxscale's keys; that they are
+the same is asserted by evaluating jaxscale's optima in NumPy. One evaluator judges the points of
+every method: `worst_gap` is the largest relative excess over the best value that any method found
+for that resample, over the resamples that several methods ran, and `missed_share` the share of them
+where it is above 1e-6; `ok_share` is what each method says about its own convergence. jaxscale and
+the batched peer use all cores and scipy one, so there are two ratios: `ratio_to_jaxscale` of
+seconds per refit, and `ratio_per_core` of seconds times threads.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ from jaxscale.fitting._job import prepare
 from jaxscale.fitting._resample import WEIGHTED, reweighted, root_key, uniforms
 
 LEAST_SQUARES = 'scipy least_squares(loss="huber")'
-SCALE = 1e6  # the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or more
+# the sum is about 1e-3, and absolute tolerances of general solvers expect numbers of order one or
+# more
+SCALE = 1e6
 TILE = 250  # lanes of a tile of the batched peer
 
 
@@ -51,7 +55,9 @@ class Work:
     repeats: int
 
     def __post_init__(self) -> None:
-        self.n, self.d, self.loss = (np.asarray(v, np.float64) for v in (self.runs["N"], self.runs["D"], self.runs.target))
+        self.n, self.d, self.loss = (
+            np.asarray(v, np.float64) for v in (self.runs["N"], self.runs["D"], self.runs.target)
+        )
         self.log_n, self.log_d, self.log_l = np.log(self.n), np.log(self.d), np.log(self.loss)
 
 
@@ -74,11 +80,15 @@ def prepared(resamples: int, repeats: int) -> Work:
     except FileNotFoundError:
         name, runs = "simulated", jsl.datasets.load("simulated")
     fit = jsl.fit(jsl.laws.chinchilla, runs, objective=jsl.objectives.LogHuber(DELTA))
-    return Work(name, runs, same_weights(fit, resamples), epoch_coordinates(fit.params), fit, repeats)
+    return Work(
+        name, runs, same_weights(fit, resamples), epoch_coordinates(fit.params), fit, repeats
+    )
 
 
 def same_weights(fit: Any, resamples: int, seed: int = 0) -> np.ndarray:
-    """The weights that `jsl.bootstrap(fit, resamples, by="rows", seed=seed)` makes inside its lanes."""
+    """The weights that `jsl.bootstrap(fit, resamples, by="rows", seed=seed)` makes inside its
+    lanes.
+    """
     job, root = prepare([[fit.problem]], 1), root_key(seed, 1)
     table = jax.tree.map(lambda v: v[0], job.table)
     with jax.enable_x64(True):
@@ -89,12 +99,23 @@ def same_weights(fit: Any, resamples: int, seed: int = 0) -> np.ndarray:
             return reweighted(uniforms(root, np.int32(0), i, place), pairs, t.weights, t.sampler, i)
 
         draw = jax.jit(jax.vmap(one, (0, None)))
-        return np.asarray(draw(np.arange(resamples, dtype=np.int32), table))[:, : len(fit.problem.runs)]
+        return np.asarray(draw(np.arange(resamples, dtype=np.int32), table))[
+            :, : len(fit.problem.runs)
+        ]
 
 
 def epoch_coordinates(params: Any) -> np.ndarray:
     """(..., 5): a, b, e, alpha, beta."""
-    return np.stack([np.log(params["A"]), np.log(params["B"]), np.log(params["E"]), params["alpha"], params["beta"]], -1)
+    return np.stack(
+        [
+            np.log(params["A"]),
+            np.log(params["B"]),
+            np.log(params["E"]),
+            params["alpha"],
+            params["beta"],
+        ],
+        -1,
+    )
 
 
 def objective(x: np.ndarray, weights: np.ndarray, work: Work) -> tuple[float, np.ndarray]:
@@ -112,23 +133,29 @@ def objective(x: np.ndarray, weights: np.ndarray, work: Work) -> tuple[float, np
     return float(weights @ (inner * (size - 0.5 * inner))), np.array([*by_term.sum(1), *slopes])
 
 
-# -- the methods of both ---------------------------------------------------------------------------------------------
+# -- the methods of both -------------------------------------------------------------------------
 def with_jaxscale(work: Work) -> Outcome:
     resamples = len(work.weights)
-    boot, seconds, compiling = timed(lambda: jsl.bootstrap(work.fit, resamples, by="rows", seed=0), work.repeats)
+    boot, seconds, compiling = timed(
+        lambda: jsl.bootstrap(work.fit, resamples, by="rows", seed=0), work.repeats
+    )
     points = epoch_coordinates(boot.params)
     again = np.array([objective(x, w, work)[0] for x, w in zip(points, work.weights, strict=True)])
-    np.testing.assert_allclose(again, boot.value, rtol=1e-12, err_msg="the peers would not see jaxscale's resamples")
+    np.testing.assert_allclose(
+        again, boot.value, rtol=1e-12, err_msg="the peers would not see jaxscale's resamples"
+    )
     note = "drawing the resamples and diagnosing every refit are in the time"
     return Outcome("jaxscale", points, np.asarray(boot.ok), seconds, compiling, cores(), note)
 
 
 def with_optimistix_twice(work: Work) -> list[Outcome]:
-    """The batched peer. It gets its weights ready made, the full-data optimum as start, and a thread for each core.
+    """The batched peer. It gets its weights ready made, the full-data optimum as start, and a
+    thread for each core.
 
-    Its time depends on how it is asked: most refits need about 110 steps, and a few that already stand at rounding walk
-    on to the last step allowed while their whole tile waits. So it runs twice: to rounding with steps to spare, and
-    tuned by hand on this job to the loosest tolerance that still finds every optimum, with its own default of 256 steps.
+    Its time depends on how it is asked: most refits need about 110 steps, and a few that already
+    stand at rounding walk on to the last step allowed while their whole tile waits. So it runs
+    twice: to rounding with steps to spare, and tuned by hand on this job to the loosest tolerance
+    that still finds every optimum, with its own default of 256 steps.
     """
     return [
         with_optimistix(work, "optimistix.BFGS under vmap", tolerance=1e-8, steps=1000),
@@ -141,13 +168,19 @@ def with_optimistix(work: Work, method: str, tolerance: float, steps: int) -> Ou
 
     def value(x: Any, weights: Any) -> Any:
         a, b, e, alpha, beta = x
-        terms = [a - alpha * work.log_n, b - beta * work.log_d, jnp.broadcast_to(e, work.log_n.shape)]
+        terms = [
+            a - alpha * work.log_n,
+            b - beta * work.log_d,
+            jnp.broadcast_to(e, work.log_n.shape),
+        ]
         size = jnp.abs(jax.nn.logsumexp(jnp.stack(terms), axis=0) - work.log_l)
         inner = jnp.minimum(size, DELTA)
         return SCALE * jnp.sum(weights * inner * (size - 0.5 * inner))
 
     def refit(weights: Any) -> Any:
-        done = optx.minimise(value, solver, jnp.asarray(work.optimum), weights, max_steps=steps, throw=False)
+        done = optx.minimise(
+            value, solver, jnp.asarray(work.optimum), weights, max_steps=steps, throw=False
+        )
         return done.value, done.result == optx.RESULTS.successful
 
     tile = jax.jit(jax.vmap(refit))
@@ -162,30 +195,56 @@ def with_optimistix(work: Work, method: str, tolerance: float, steps: int) -> Ou
         return [np.concatenate(leaves)[: len(work.weights)] for leaves in zip(*parts, strict=True)]
 
     (points, ok), seconds, compiling = timed(every, work.repeats)
-    note = f"rtol = atol = {tolerance:g} on the sum x {SCALE:g}, {steps} steps at most, tiles of {TILE}; no drawing in the time"
+    note = (
+        f"rtol = atol = {tolerance:g} on the sum x {SCALE:g}, {steps} steps at most, tiles of "
+        f"{TILE}; no drawing in the time"
+    )
     return Outcome(method, points, ok, seconds, compiling, cores(), note)
 
 
 def tiles(weights: np.ndarray) -> list[np.ndarray]:
     """Tiles of one size, the last one filled up: a second size would compile a second program."""
     size = min(TILE, len(weights))
-    return [np.resize(weights[i : i + size], (size, weights.shape[1])) for i in range(0, len(weights), size)]
+    return [
+        np.resize(weights[i : i + size], (size, weights.shape[1]))
+        for i in range(0, len(weights), size)
+    ]
 
 
 def as_published(work: Work, sample: int) -> Outcome:
     def every() -> list[Any]:
-        return [minimize(objective, HOFFMANN, (w, work), jac=True, method="BFGS") for w in work.weights[:sample]]
+        return [
+            minimize(objective, HOFFMANN, (w, work), jac=True, method="BFGS")
+            for w in work.weights[:sample]
+        ]
 
-    note = "start, method and tolerances of the published script; its autograd gradient is an exact NumPy one here, faster"
+    note = (
+        "start, method and tolerances of the published script; its autograd gradient is an "
+        "exact NumPy one here, faster"
+    )
     return one_by_one("scipy as in Epoch's script", every, note)
 
 
 def with_least_squares(work: Work, sample: int, exact: bool = True, tight: bool = False) -> Outcome:
-    """One call of scipy's `least_squares` for each resample, from the full-data optimum like the others."""
-    drawn = [tuple(np.log(v) for v in gathered(w, work.n, work.d, work.loss)) for w in work.weights[:sample]]
-    method = LEAST_SQUARES + ("" if exact else ", 2-point Jacobian") + (f", tolerances {TIGHT:g}" if tight else "")
-    note = "f_scale=1e-3, x_scale='jac', on residuals of ln L in ln A, ln B, ln E, alpha, beta; no drawing in the time"
-    return one_by_one(method, lambda: [solved(work.optimum, rows, exact, tight) for rows in drawn], note)
+    """One call of scipy's `least_squares` for each resample, from the full-data optimum like the
+    others.
+    """
+    drawn = [
+        tuple(np.log(v) for v in gathered(w, work.n, work.d, work.loss))
+        for w in work.weights[:sample]
+    ]
+    method = (
+        LEAST_SQUARES
+        + ("" if exact else ", 2-point Jacobian")
+        + (f", tolerances {TIGHT:g}" if tight else "")
+    )
+    note = (
+        "f_scale=1e-3, x_scale='jac', on residuals of ln L in ln A, ln B, ln E, alpha, beta; no "
+        "drawing in the time"
+    )
+    return one_by_one(
+        method, lambda: [solved(work.optimum, rows, exact, tight) for rows in drawn], note
+    )
 
 
 def one_by_one(method: str, every: Any, note: str) -> Outcome:
@@ -195,17 +254,22 @@ def one_by_one(method: str, every: Any, note: str) -> Outcome:
     return Outcome(method, points, ok, seconds, 0.0, 1, note)
 
 
-# -- the judge -------------------------------------------------------------------------------------------------------
+# -- the judge -----------------------------------------------------------------------------------
 def judged(work: Work, outcomes: list[Outcome]) -> list[dict[str, Any]]:
     """One line for each outcome; jaxscale's is the first."""
     values = np.full((len(outcomes), len(work.weights)), np.nan)
     for row, outcome in zip(values, outcomes, strict=True):
-        found = [objective(x, w, work)[0] for x, w in zip(outcome.points, work.weights, strict=False)]
+        found = [
+            objective(x, w, work)[0] for x, w in zip(outcome.points, work.weights, strict=False)
+        ]
         row[: len(found)] = np.where(np.isfinite(found), found, np.inf)
     best = np.nanmin(values, axis=0)
     gaps = np.where(np.sum(~np.isnan(values), axis=0) > 1, values / best - 1.0, np.nan)
     ours = outcomes[0]
-    return [record(work, outcome, gap[~np.isnan(gap)], ours) for outcome, gap in zip(outcomes, gaps, strict=True)]
+    return [
+        record(work, outcome, gap[~np.isnan(gap)], ours)
+        for outcome, gap in zip(outcomes, gaps, strict=True)
+    ]
 
 
 def record(work: Work, outcome: Outcome, gaps: np.ndarray, ours: Outcome) -> dict[str, Any]:
@@ -230,24 +294,33 @@ def record(work: Work, outcome: Outcome, gaps: np.ndarray, ours: Outcome) -> dic
 
 
 def told_of_starts(work: Work, records: list[dict[str, Any]], starts: int) -> None:
-    """What lines of `least_squares` reach from one start of the full table; the others have 256 and a certificate."""
+    """What lines of `least_squares` reach from one start of the full table; the others have 256 and
+    a certificate.
+    """
     for line in records:
         if str(line["method"]).startswith(LEAST_SQUARES) and "2-point" not in line["method"]:
             rows = (work.log_n, work.log_d, work.log_l)
-            line |= by_start(rows, float(work.fit.value), work.optimum, starts, "tolerances" in line["method"])
+            line |= by_start(
+                rows, float(work.fit.value), work.optimum, starts, "tolerances" in line["method"]
+            )
 
 
 COLD = """
 import jaxscale as jsl
-fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load({name!r}), objective=jsl.objectives.LogHuber({delta!r}))
+runs, objective = jsl.datasets.load({name!r}), jsl.objectives.LogHuber({delta!r})
+fit = jsl.fit(jsl.laws.chinchilla, runs, objective=objective)
 jsl.bootstrap(fit, {refits}, by="rows")
 """
 
 
-def break_even(work: Work, ours: dict[str, Any], theirs: dict[str, Any], repeats: int) -> dict[str, Any]:
-    """From how many refits on a new process with jaxscale is done before one with scipy's `least_squares`.
+def break_even(
+    work: Work, ours: dict[str, Any], theirs: dict[str, Any], repeats: int
+) -> dict[str, Any]:
+    """From how many refits on a new process with jaxscale is done before one with scipy's
+    `least_squares`.
 
-    Both pay for Python, imports, compiling and the fit of the table (256 starts, or one); medians of processes, in turn.
+    Both pay for Python, imports, compiling and the fit of the table (256 starts, or one); medians
+    of processes, in turn.
     """
     refits = len(work.weights)
     with tempfile.TemporaryDirectory() as folder:
@@ -279,13 +352,18 @@ def break_even(work: Work, ours: dict[str, Any], theirs: dict[str, Any], repeats
         **place(np.dtype(np.float64)),
         "table": work.name,
         "rows": len(work.log_n),
-        "note": "jaxscale's fit has 256 starts and a certificate, scipy's one start; all cores: as if its refits were shared out",
+        "note": "jaxscale's fit has 256 starts and a certificate, scipy's one start; all cores: as "
+        "if its refits were shared out",
     }
 
 
 def _wall(command: list[str]) -> float:
     """Seconds of a new process in which JAX's compilation cache is off."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))}
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))
+    }
     begin = time.perf_counter()
     subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True)
     return time.perf_counter() - begin

@@ -1,15 +1,18 @@
-"""Everything that is claimed of an accelerator, in one run of eight minutes: refits, 18 million fits, plans, agreement.
+"""Everything that is claimed of an accelerator, in one run of eight minutes: refits, 18 million
+fits, plans, agreement.
 
-Lines, in the order in which they run: the fit of 240 rows; 4,000 refits of it; a million plans; agreement with the CPU, where
-a process of its own does the same fit, refits and plans; the same refits in tiles of other widths, whose bits are compared; and
-at last as many of 4,500 starts x 4,000 resamples as the rest of `--budget` has room for, in chunks, with their rate.
-`first_s` is the first call, which compiles; `seconds` a warm one; `wall` the whole line. A line is stored as soon as it is
-known, one that fails with its error, and the next goes on. A second run (`--only NAME`) replaces the lines that it runs.
+Lines, in the order in which they run: the fit of 240 rows; 4,000 refits of it; a million plans;
+agreement with the CPU, where a process of its own does the same fit, refits and plans; the same
+refits in tiles of other widths, whose bits are compared; and at last as many of 4,500 starts x
+4,000 resamples as the rest of `--budget` has room for, in chunks, with their rate. `first_s` is the
+first call, which compiles; `seconds` a warm one; `wall` the whole line. A line is stored as soon as
+it is known, one that fails with its error, and the next goes on. A second run (`--only NAME`)
+replaces the lines that it runs.
 
     python benchmarks/accelerator.py
 
-writes benchmarks/results/accelerator-<device>.jsonl. `--smoke` runs all of it at toy sizes on a CPU, by the programs that
-accelerators use, and stores nothing unless told where.
+writes benchmarks/results/accelerator-<device>.jsonl. `--smoke` runs all of it at toy sizes on a
+CPU, by the programs that accelerators use, and stores nothing unless told where.
 """
 
 from __future__ import annotations
@@ -55,7 +58,9 @@ class Bench:
             self.table, self.runs = "simulated", jsl.datasets.load("simulated")
 
     def lines(self) -> dict[str, tuple[float, Line]]:
-        """Name: the share of the budget after which the line does not begin any more, and the line."""
+        """Name: the share of the budget after which the line does not begin any more, and
+        the line.
+        """
         widths = (32, 256) if self.smoke else (_blocks.WIDE.slots, 1024, 32768)
         tiles = {f"tile of {w:,} lanes": (0.6, lambda w=w: self.tile(w)) for w in widths}
         return {
@@ -76,7 +81,9 @@ class Bench:
             self.kept["fit"] = jsl.fit(jsl.laws.chinchilla, self.runs)
         return self.kept["fit"]
 
-    def clocked(self, call: Callable[[], Any], count: int, of: str, repeats: int = 3) -> tuple[Any, dict[str, Any]]:
+    def clocked(
+        self, call: Callable[[], Any], count: int, of: str, repeats: int = 3
+    ) -> tuple[Any, dict[str, Any]]:
         """What a call gives, and its first and its fastest warm seconds."""
         taken = []
         for _ in range(1 + (1 if self.smoke else repeats)):
@@ -84,13 +91,20 @@ class Bench:
             out = jax.block_until_ready(call())
             taken.append(time.perf_counter() - begin)
         warm = min(taken[1:])
-        times = {"seconds": warm, "first_s": taken[0], "compile_s": max(0.0, taken[0] - warm), "per_second": count / warm}
+        times = {
+            "seconds": warm,
+            "first_s": taken[0],
+            "compile_s": max(0.0, taken[0] - warm),
+            "per_second": count / warm,
+        }
         return out, {"count": count, "of": of, **times}
 
-    # -- the lines ---------------------------------------------------------------------------------------------------
+    # -- the lines --------------------------------------------------------------------------------
     def fitted(self) -> dict[str, Any]:
         starts = 16 if self.smoke else 256
-        fit, line = self.clocked(lambda: jsl.fit(jsl.laws.chinchilla, self.runs, starts=starts), starts, "starts")
+        fit, line = self.clocked(
+            lambda: jsl.fit(jsl.laws.chinchilla, self.runs, starts=starts), starts, "starts"
+        )
         self.kept["fit"] = fit
         told = fit.certificate.starts_agreed / fit.certificate.starts_drawn
         return {**line, "value": float(fit.value), "agreed_share": told, "ok": bool(fit.ok)}
@@ -99,17 +113,26 @@ class Bench:
         count, fit = 100 if self.smoke else RESAMPLES, self.fit
         boot, line = self.clocked(lambda: jsl.bootstrap(fit, count, by="rows"), count, "refits")
         work = {"slots": boot.work.slots, "block": boot.work.block, "useful": boot.work.useful}
-        return {**line, "ok_share": float(np.mean(boot.ok)), "steps": boot.work.steps / boot.work.lanes, **work}
+        return {
+            **line,
+            "ok_share": float(np.mean(boot.ok)),
+            "steps": boot.work.steps / boot.work.lanes,
+            **work,
+        }
 
     def plans(self) -> dict[str, Any]:
         refits, count = (20, 10) if self.smoke else (1000, 1000)
         boot, budgets = jsl.bootstrap(self.fit, refits, by="rows"), np.geomspace(1e19, 1e26, count)
-        plan, line = self.clocked(lambda: jsl.allocate(boot, budgets, starts=1), refits * count, "plans", 2)
+        plan, line = self.clocked(
+            lambda: jsl.allocate(boot, budgets, starts=1), refits * count, "plans", 2
+        )
         gap = float(np.max(np.abs(plan["N"] / closed_form(boot.params, budgets) - 1)))
         return {**line, "worst_gap": gap, "not_ok": int(np.sum(plan.status != 0))}
 
     def agreement(self) -> dict[str, Any]:
-        """The largest relative differences of what this device and a CPU answer to the same questions."""
+        """The largest relative differences of what this device and a CPU answer to the same
+        questions.
+        """
         count = 20 if self.smoke else 400
         begin = time.perf_counter()
         ours = answers(self.fit, count)
@@ -117,8 +140,12 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "answers.npz")
             command = [sys.executable, __file__, "--child", str(file), "--refits", str(count)]
-            env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))} | {"JAX_PLATFORMS": "cpu"}
-            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=CPU_LIMIT)
+            env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_", "XLA_"))} | {
+                "JAX_PLATFORMS": "cpu"
+            }
+            done = subprocess.run(
+                command, env=env, capture_output=True, text=True, timeout=CPU_LIMIT
+            )
             if done.returncode:
                 raise RuntimeError(f"the process on the CPU: {done.stderr[-300:]}")
             with np.load(file) as stored:
@@ -126,24 +153,39 @@ class Bench:
         off = {k: apart(ours[k], theirs[k]) for k in ours if k != "status"}
         same = float(np.mean(ours["status"] == theirs["status"]))
         agrees = bool(off["fit"] <= AGREE and off["refits"] <= AGREE)
-        return {"count": count, "of": "refits", "first_s": first, "apart": off, "same_status": same, "agrees": agrees}
+        return {
+            "count": count,
+            "of": "refits",
+            "first_s": first,
+            "apart": off,
+            "same_status": same,
+            "agrees": agrees,
+        }
 
     def tile(self, width: int) -> dict[str, Any]:
-        """The same refits in tiles of so many lanes: their rate, and how far their bits are from those of the first width."""
+        """The same refits in tiles of so many lanes: their rate, and how far their bits are from
+        those of the first width.
+        """
         count = 300 if self.smoke else 2**16
         backend = jax.default_backend()
         usual = _blocks.TILES.get(backend)
-        _blocks.TILES[backend] = _blocks.Tile(width, 8, max(width, 512 if self.smoke else _blocks.WIDE.block))
+        _blocks.TILES[backend] = _blocks.Tile(
+            width, 8, max(width, 512 if self.smoke else _blocks.WIDE.block)
+        )
         try:
             fit = self.fit
-            boot, line = self.clocked(lambda: jsl.bootstrap(fit, count, by="rows", memory=2**33), count, "refits", 1)
+            boot, line = self.clocked(
+                lambda: jsl.bootstrap(fit, count, by="rows", memory=2**33), count, "refits", 1
+            )
         finally:
             _blocks.TILES.pop(backend)
             if usual is not None:
                 _blocks.TILES[backend] = usual
         if boot.work.slots != width:
             raise RuntimeError(f"{boot.work.slots} slots instead of {width}")
-        beside, values, alpha = self.kept.setdefault("tile", (width, boot.value, boot.params["alpha"]))
+        beside, values, alpha = self.kept.setdefault(
+            "tile", (width, boot.value, boot.params["alpha"])
+        )
         line |= {"slots": width, "useful": boot.work.useful}
         if beside == width:  # the first, with which the others are compared
             return line
@@ -152,9 +194,12 @@ class Bench:
         return {**line, "beside": beside, "same_bits": same, "apart": off}
 
     def many(self) -> dict[str, Any]:
-        """4,500 starts of each resample. Chunks have seeds of their own, so that the budget can end between two."""
+        """4,500 starts of each resample. Chunks have seeds of their own, so that the budget can end
+        between two.
+        """
         starts, wanted, fit = (16, 8, self.fit) if self.smoke else (STARTS, RESAMPLES, self.fit)
-        least = 2 if self.smoke else max(1, _blocks.WIDE.block // starts)  # resamples that fill a block
+        # resamples that fill a block
+        least = 2 if self.smoke else max(1, _blocks.WIDE.block // starts)
 
         def chunk(resamples: int, seed: int) -> tuple[Any, float]:
             begin = time.perf_counter()
@@ -163,7 +208,9 @@ class Bench:
 
         _, first = chunk(least, 0)
         boot, taken = chunk(least, 1)
-        better = float(np.mean(boot.value < jsl.bootstrap(fit, least, by="rows", seed=1).value * (1 - 1e-8)))
+        better = float(
+            np.mean(boot.value < jsl.bootstrap(fit, least, by="rows", seed=1).value * (1 - 1e-8))
+        )
         resamples, seconds, ok, seed = least, taken, [np.mean(boot.ok)] * least, 2
         while resamples < wanted:
             each = seconds / resamples
@@ -200,8 +247,15 @@ def answers(fit: Any, refits: int) -> dict[str, np.ndarray]:
     boot = jsl.bootstrap(fit, refits, by="rows")
     plan = jsl.allocate(boot, np.geomspace(1e20, 1e24, 3), starts=1)
     params = np.stack([boot.params[k] for k in sorted(boot.params)])
-    numbers = {"fit": np.asarray(fit.value), "params": np.array([fit.params[k] for k in sorted(fit.params)])}
-    refitted = {"refits": np.asarray(boot.value), "refits_params": params, "status": np.asarray(boot.status)}
+    numbers = {
+        "fit": np.asarray(fit.value),
+        "params": np.array([fit.params[k] for k in sorted(fit.params)]),
+    }
+    refitted = {
+        "refits": np.asarray(boot.value),
+        "refits_params": params,
+        "status": np.asarray(boot.status),
+    }
     return {**numbers, **refitted, "plans": np.asarray(plan["N"]), "losses": np.asarray(plan.loss)}
 
 
@@ -214,9 +268,11 @@ def as_accelerators_do() -> None:
     _run.BULK = _lanes.BULK = 0
 
 
-# -- the store -------------------------------------------------------------------------------------------------------
+# -- the store -----------------------------------------------------------------------------------
 def stored(path: Path | None, record: dict[str, Any]) -> None:
-    """The line in place of that of its name, the others as they were; written whole, so that a run cut off loses none."""
+    """The line in place of that of its name, the others as they were; written whole, so that a run
+    cut off loses none.
+    """
     if path is None:
         return
     text = path.read_text() if path.exists() else ""
@@ -234,7 +290,9 @@ def one_line(name: str, last: float, line: Line, bench: Bench) -> dict[str, Any]
     """What a line found, its error, or that there was no time."""
     begin = time.perf_counter()
     if begin - BEGIN > last * bench.budget:
-        found: dict[str, Any] = {"skipped": f"{begin - BEGIN:.0f} of {bench.budget:.0f} s were over"}
+        found: dict[str, Any] = {
+            "skipped": f"{begin - BEGIN:.0f} of {bench.budget:.0f} s were over"
+        }
     else:
         try:
             found = line()
@@ -242,12 +300,24 @@ def one_line(name: str, last: float, line: Line, bench: Bench) -> dict[str, Any]
             found = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
     peak = (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
     where = {"peak_device_mb": None if peak is None else peak / 2**20, **place("float64")}
-    return {"method": name, **found, "wall": time.perf_counter() - begin, **where, "table": bench.table, "rows": len(bench.runs)}
+    return {
+        "method": name,
+        **found,
+        "wall": time.perf_counter() - begin,
+        **where,
+        "table": bench.table,
+        "rows": len(bench.runs),
+    }
 
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--budget", type=float, default=480.0, help="seconds in all; decides how many of the 18 million fits")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=480.0,
+        help="seconds in all; decides how many of the 18 million fits",
+    )
     parser.add_argument("--only", nargs="+", help="names of lines, or how they begin")
     parser.add_argument("--child", type=Path, help="answer on this device into a file")
     parser.add_argument("--refits", type=int, default=400, help="of the child")
@@ -265,8 +335,12 @@ def main() -> None:
         output = Path(__file__).parent / "results" / f"accelerator-{kind}.jsonl"
     bench = Bench(options.smoke, options.budget)
     failed = []
-    if unknown := [o for o in options.only or () if not any(name.startswith(o) for name in bench.lines())]:
-        parser.error(f"no line is called {', '.join(unknown)}; there are {', '.join(bench.lines())}")
+    if unknown := [
+        o for o in options.only or () if not any(name.startswith(o) for name in bench.lines())
+    ]:
+        parser.error(
+            f"no line is called {', '.join(unknown)}; there are {', '.join(bench.lines())}"
+        )
     for name, (last, line) in bench.lines().items():
         if options.only and not name.startswith(tuple(options.only)):
             continue

@@ -1,10 +1,12 @@
-"""Coverage: how often a 95 % interval holds the truth, for every method, noise, design and size of a sweep.
+"""Coverage: how often a 95 % interval holds the truth, for every method, noise, design and size of
+a sweep.
 
-Each cell simulates thousands of sweeps of a Chinchilla law with known truth, fits all of them in one call and asks of each
-method and estimand how often its interval holds the truth, and how wide it is beside the width that a known noise would
-allow. "Truth" is the curve without noise, which is the conditional median and mean of ln L for all kinds of noise but the
-one-sided one; there nothing but a shift of E is to be expected. A cell is one JSON line; a run that was interrupted goes
-on where it stopped. The page docs/coverage.md and its figure are made from the lines with `--page`.
+Each cell simulates thousands of sweeps of a Chinchilla law with known truth, fits all of them in
+one call and asks of each method and estimand how often its interval holds the truth, and how wide
+it is beside the width that a known noise would allow. "Truth" is the curve without noise, which is
+the conditional median and mean of ln L for all kinds of noise but the one-sided one; there nothing
+but a shift of E is to be expected. A cell is one JSON line; a run that was interrupted goes on
+where it stopped. The page docs/coverage.md and its figure are made from the lines with `--page`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from jaxscale.uncertainty._cautions import cautions_of
 from jaxscale.uncertainty._interval import default_kind
 
 STORED = Path(__file__).parent / "results" / "coverage-cpu.jsonl"
-TRUTH = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}  # Besiroglu et al. 2024
+# Besiroglu et al. 2024
+TRUTH = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 SIGMA = 0.005  # of ln L
 SIZES = (25, 50, 100, 400, 10)
 NOISES = ("normal", "t3", "rising", "clustered", "outliers", "one-sided")
@@ -57,7 +60,12 @@ class Cell:
             return ("cr3", "hc3")
         if self.objective == "huber 1e-3":
             return ("percentile", "hc3")
-        return ("hc3", "sandwich", "laplace", *(["percentile"] if self.noise == "normal" and self.design == "grid" else []))
+        return (
+            "hc3",
+            "sandwich",
+            "laplace",
+            *(["percentile"] if self.noise == "normal" and self.design == "grid" else []),
+        )
 
 
 PEERS = (Cell(25, "normal", "grid", "squared"), Cell(100, "normal", "grid", "squared"))
@@ -67,24 +75,42 @@ PEER_SWEEPS, PEER_DRAWS = 200, 200
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sweeps", type=int, default=SWEEPS)
-    parser.add_argument("--only", nargs="*", default=[], help="words that a cell's name must contain")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page and its figure from the stored lines")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="words that a cell's name must contain"
+    )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="run nothing; write the page and its figure from the stored lines",
+    )
     options = parser.parse_args()
     if options.page:
         return _coverage_page.write(STORED)
     cells, peers = all_cells(), PEERS
     if options.smoke:
-        cells, peers, options.sweeps = [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")], (), 40
+        cells, peers, options.sweeps = (
+            [Cell(25, "normal", "grid", "squared"), Cell(25, "normal", "grid", "huber 1e-3")],
+            (),
+            40,
+        )
     jobs = {name(c): functools.partial(measured, c, options.sweeps) for c in cells}
     jobs |= {f"{name(c)}, {METHOD}": functools.partial(by_peer, c) for c in peers}
-    one_by_one({k: job for k, job in jobs.items() if all(word in k for word in options.only)}, options.output, digits=5)
+    one_by_one(
+        {k: job for k, job in jobs.items() if all(word in k for word in options.only)},
+        options.output,
+        digits=5,
+    )
 
 
 def all_cells() -> list[Cell]:
     """Those that need no refits first, and of these those with a bar."""
-    cells = [Cell(n, kind, *rest) for kind, n, *rest in itertools.product(NOISES, SIZES, DESIGNS, OBJECTIVES)]
+    cells = [
+        Cell(n, kind, *rest)
+        for kind, n, *rest in itertools.product(NOISES, SIZES, DESIGNS, OBJECTIVES)
+    ]
     cells = sorted(cells, key=lambda c: any(m in BY_DRAWS for m in c.methods))
-    return [c for c in cells if c.noise != "clustered" or (c.design == "grid" and c.n >= 25)]  # fewer clusters are refused
+    # fewer clusters are refused
+    return [c for c in cells if c.noise != "clustered" or (c.design == "grid" and c.n >= 25)]
 
 
 def name(cell: Cell) -> str:
@@ -111,7 +137,13 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
         if method in BY_DRAWS:
             count = min(RESAMPLED, sweeps)
             boots = jsl.bootstrap(
-                jsl.fit(jsl.laws.chinchilla, runs[:count], objective=OBJECTIVES[cell.objective], starts=STARTS), REFITS
+                jsl.fit(
+                    jsl.laws.chinchilla,
+                    runs[:count],
+                    objective=OBJECTIVES[cell.objective],
+                    starts=STARTS,
+                ),
+                REFITS,
             )
             lanes += count * (REFITS + STARTS)
             draws = of(Values(boots.params))  # (refits, sweeps)
@@ -122,8 +154,10 @@ def measured(cell: Cell, sweeps: int) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     at = evidence_of_each(fits)
     marked = np.mean([bool(cautions_of(e)) for e in at])
-    usual = float(np.mean([default_kind(e) == cell.methods[0] for e in at]))  # outliers may move delta below the scale
-    assert usual > 0.5 or cell.n < 16, f"the default is now {default_kind(at[0])}"  # ten residuals do not show their scale
+    # outliers may move delta below the scale
+    usual = float(np.mean([default_kind(e) == cell.methods[0] for e in at]))
+    # ten residuals do not show their scale
+    assert usual > 0.5 or cell.n < 16, f"the default is now {default_kind(at[0])}"
     return {
         "n": cell.n,
         "noise": cell.noise,
@@ -150,7 +184,9 @@ def simulated(cell: Cell, sweeps: int) -> tuple[np.ndarray, ...]:
 
 
 def by_peer(cell: Cell) -> dict[str, Any]:
-    """simple-scaling-laws on the first sweeps of a cell: squared error of the loss itself, its own wild bootstrap."""
+    """simple-scaling-laws on the first sweeps of a cell: squared error of the loss itself, its own
+    wild bootstrap.
+    """
     begin = time.perf_counter()
     n, d, _, losses = simulated(cell, PEER_SWEEPS)
     found = intervals(n, d, losses, PEER_DRAWS)
@@ -158,7 +194,10 @@ def by_peer(cell: Cell) -> dict[str, Any]:
         return found[0]
     known = known_widths(n, d, float(np.max(6 * n * d)))
     ends = {k: np.array([one["interval95"][k] for one in found]).T for k in ("alpha", "beta", "E")}
-    coverage = {k: judged(jsl.Interval(low, low, high, LEVEL, METHOD), TRUTH[k], known[k]) for k, (low, high) in ends.items()}
+    coverage = {
+        k: judged(jsl.Interval(low, low, high, LEVEL, METHOD), TRUTH[k], known[k])
+        for k, (low, high) in ends.items()
+    }
     return {
         **{k: getattr(cell, k) for k in ("n", "noise", "design")},
         "objective": "squared error of L",
@@ -175,7 +214,11 @@ def by_peer(cell: Cell) -> dict[str, Any]:
 def judged(found: Any, truth: float, known: float) -> dict[str, float]:
     low, high = np.asarray(found.low), np.asarray(found.high)
     inside = (low <= truth) & (truth <= high)
-    return {"coverage": 100 * float(np.mean(inside)), "of": len(inside), "width_ratio": float(np.median(high - low) / known)}
+    return {
+        "coverage": 100 * float(np.mean(inside)),
+        "of": len(inside),
+        "width_ratio": float(np.median(high - low) / known),
+    }
 
 
 class Values:
@@ -186,12 +229,16 @@ class Values:
 
 
 def estimands(own: Any, largest: float) -> dict[str, Any]:
-    """What plans are made of: exponents, E, the loss of the best plan at 10 and 100 times the largest run, its size at 10."""
+    """What plans are made of: exponents, E, the loss of the best plan at 10 and 100 times the
+    largest run, its size at 10.
+    """
     p = own.params
     total = p["alpha"] + p["beta"]
     out = {"alpha": p["alpha"], "beta": p["beta"], "a": p["beta"] / total, "E": p["E"]}
     for ratio in (10, 100):
-        size = jnp.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p["beta"] / total * np.log(ratio * largest / 6)
+        size = jnp.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p[
+            "beta"
+        ] / total * np.log(ratio * largest / 6)
         tokens = np.log(ratio * largest / 6) - size
         loss = p["E"] + p["A"] * jnp.exp(-p["alpha"] * size) + p["B"] * jnp.exp(-p["beta"] * tokens)
         out[f"ln L at {ratio}x"] = jnp.log(loss)
@@ -205,7 +252,9 @@ def law(n: np.ndarray, d: np.ndarray) -> np.ndarray:
 
 
 def design(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns N, D and the run of each row. Clustered sweeps have five checkpoints a run (ten of 400 rows)."""
+    """Columns N, D and the run of each row. Clustered sweeps have five checkpoints a run (ten of
+    400 rows).
+    """
     shape = {10: (5, 2), 25: (5, 5), 50: (10, 5), 100: (10, 10), 400: (20, 20)}[cell.n]
     if cell.noise == "clustered":
         points = 10 if cell.n == 400 else 5
@@ -215,32 +264,46 @@ def design(cell: Cell) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n = np.repeat(sizes, points)
         d = (ends[:, None] * np.geomspace(0.1, 1, points)).reshape(-1)
         return n, d, np.repeat(np.arange(count), points)
-    if cell.design == "grid" and cell.n == 10:  # two values of D would not tell B, beta and E apart: ten of each, paired
-        n, d = np.geomspace(4e7, 1e10, 10), np.geomspace(2e9, 2e11, 10)[[3, 8, 1, 6, 9, 0, 5, 2, 7, 4]]
+    # two values of D would not tell B, beta and E apart: ten of each, paired
+    if cell.design == "grid" and cell.n == 10:
+        n, d = (
+            np.geomspace(4e7, 1e10, 10),
+            np.geomspace(2e9, 2e11, 10)[[3, 8, 1, 6, 9, 0, 5, 2, 7, 4]],
+        )
     elif cell.design == "grid":
-        n, d = (v.reshape(-1) for v in np.meshgrid(np.geomspace(4e7, 1e10, shape[0]), np.geomspace(2e9, 2e11, shape[1])))
+        n, d = (
+            v.reshape(-1)
+            for v in np.meshgrid(
+                np.geomspace(4e7, 1e10, shape[0]), np.geomspace(2e9, 2e11, shape[1])
+            )
+        )
     else:
         compute = np.geomspace(1e19, 3e21, shape[1])
         total = TRUTH["alpha"] + TRUTH["beta"]
-        best = (TRUTH["alpha"] * TRUTH["A"] / (TRUTH["beta"] * TRUTH["B"])) ** (1 / total) * (compute / 6) ** (
-            TRUTH["beta"] / total
-        )
+        best = (TRUTH["alpha"] * TRUTH["A"] / (TRUTH["beta"] * TRUTH["B"])) ** (1 / total) * (
+            compute / 6
+        ) ** (TRUTH["beta"] / total)
         n = (best[:, None] * np.geomspace(1 / 8, 8, shape[0])).reshape(-1)
         d = np.repeat(compute, shape[0]) / (6 * n)
     return n, d, np.arange(cell.n)
 
 
-def noise(cell: Cell, clean: np.ndarray, run: np.ndarray, rng: np.random.Generator, sweeps: int) -> np.ndarray:
+def noise(
+    cell: Cell, clean: np.ndarray, run: np.ndarray, rng: np.random.Generator, sweeps: int
+) -> np.ndarray:
     """Noise of ln L (sweeps, n)."""
     shape = sweeps, len(clean)
     z = rng.standard_normal(shape)
     if cell.noise == "t3":
         return SIGMA * rng.standard_t(3, shape) / np.sqrt(3)
-    if cell.noise == "rising":  # in proportion to the reducible loss, from a quarter to four times the mean
+    # in proportion to the reducible loss, from a quarter to four times the mean
+    if cell.noise == "rising":
         reducible = np.exp(clean) - TRUTH["E"]
         return SIGMA * np.clip(reducible / np.mean(reducible), 0.25, 4.0) * z
     if cell.noise == "clustered":  # most of the noise is the run's
-        return SIGMA * (0.9 * rng.standard_normal((sweeps, run.max() + 1))[:, run] + np.sqrt(1 - 0.81) * z)
+        return SIGMA * (
+            0.9 * rng.standard_normal((sweeps, run.max() + 1))[:, run] + np.sqrt(1 - 0.81) * z
+        )
     if cell.noise == "outliers":
         return SIGMA * np.where(rng.random(shape) < 0.05, 10.0, 1.0) * z
     if cell.noise == "one-sided":
@@ -249,7 +312,9 @@ def noise(cell: Cell, clean: np.ndarray, run: np.ndarray, rng: np.random.Generat
 
 
 def known_widths(n: np.ndarray, d: np.ndarray, largest: float) -> dict[str, float]:
-    """Widths of 95 % intervals if the noise were normal with a known sigma: the least that honest ones can have."""
+    """Widths of 95 % intervals if the noise were normal with a known sigma: the least that honest
+    ones can have.
+    """
     names = list(TRUTH)
     step = 1e-5
 

@@ -1,16 +1,21 @@
-"""What a cold process waits for: seconds of wall and CPU until each first answer, beside another tree and other libraries.
+"""What a cold process waits for: seconds of wall and CPU until each first answer, beside another
+tree and other libraries.
 
-Every line is a process of its own that nobody has warmed: a law typed here under a random name, rows drawn at random, no cache
-on disk unless the line says so. What leads up to the question runs before the clock starts. `--beside TREE` runs the same lines
-on another checkout, in turn, and prints the ratio. The machine's load stands beside the seconds.
+Every line is a process of its own that nobody has warmed: a law typed here under a random name,
+rows drawn at random, no cache on disk unless the line says so. What leads up to the question runs
+before the clock starts. `--beside TREE` runs the same lines on another checkout, in turn, and
+prints the ratio. The machine's load stands beside the seconds.
 
-README's example is told once more with the cache on disk: a process fills a folder of its own, and those after it count. Under
-`PEERS` other libraries do the same job, imports and all: the best fit of 60 rows, an interval of alpha, and N* and D* at one
-budget with theirs. They minimise what they are made for: squared residuals of ln L, but `least_squares` the same Huber loss and
-simple-scaling-laws squares of L; each makes its intervals as its manual shows. A peer that this Python does not have is a line
-that says so; simple-scaling-laws is asked by the interpreter that `_simple_scaling_laws.py` describes.
+README's example is told once more with the cache on disk: a process fills a folder of its own, and
+those after it count. Under `PEERS` other libraries do the same job, imports and all: the best fit
+of 60 rows, an interval of alpha, and N* and D* at one budget with theirs. They minimise what they
+are made for: squared residuals of ln L, but `least_squares` the same Huber loss and
+simple-scaling-laws squares of L; each makes its intervals as its manual shows. A peer that this
+Python does not have is a line that says so; simple-scaling-laws is asked by the interpreter that
+`_simple_scaling_laws.py` describes.
 
-    python benchmarks/first_answer.py --beside ../old --output benchmarks/results/first_answer-cpu.jsonl
+    python benchmarks/first_answer.py --beside ../old --output
+    benchmarks/results/first_answer-cpu.jsonl
 """
 
 from __future__ import annotations
@@ -60,7 +65,8 @@ LINES = {
     "fix of it": (FIT, "jsl.fit(NAME.fix(E=1.7), runs)"),
     "second law": (FIT, "jsl.fit(jsl.laws.kaplan, runs)"),
     "data_constrained": (
-        LAW + "more = jsl.Runs.from_columns(N=runs['N'], D=runs['D'], U=runs['D'] / 3, loss=runs['loss'])",
+        LAW + "more = jsl.Runs.from_columns(N=runs['N'], D=runs['D'], U=runs['D'] / 3, "
+        "loss=runs['loss'])",
         "jsl.fit(jsl.laws.data_constrained, more)",
     ),
     "20 tables": (FIT + "many = [table(n) for n in range(40, 60)]", "jsl.fit(NAME, many)"),
@@ -68,23 +74,36 @@ LINES = {
     "another question": (PLAN, "jsl.allocate(boot, target=2.1)"),
     "near_optimal": (PLAN, "plan.near_optimal(loss_slack=0.001)"),
     "regret": (PLAN, "plan.regret()"),
-    "compare of three": (LAW, "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, runs)"),
+    "compare of three": (
+        LAW,
+        "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, "
+        "runs)",
+    ),
     "compare_recipes": (LAW + TWO, "jsl.selection.recipes(a, b, budget=1e22)"),
     "report": (PLAN, "str(jsl.report(boot, plan=plan))"),
-    "Optax(lbfgs)": (LAW + "import optax", "jsl.fit(NAME, runs, solver=jsl.solvers.Optax(optax.lbfgs), starts=16)"),
+    "Optax(lbfgs)": (
+        LAW + "import optax",
+        "jsl.fit(NAME, runs, solver=jsl.solvers.Optax(optax.lbfgs), starts=16)",
+    ),
     "grad of allocate": (
-        LAW + "import jax\nlaw = jsl.laws.chinchilla.published['hoffmann2022']\njax.config.update('jax_enable_x64', True)",
+        LAW + "import jax\nlaw = "
+        "jsl.laws.chinchilla.published['hoffmann2022']\njax.config.update('jax_enable_x64', "
+        "True)",
         "jax.grad(lambda c: jsl.allocate(law, c).loss)(1e22)",
     ),
     "jit of allocate": (
-        LAW + "import jax\nlaw = jsl.laws.chinchilla.published['hoffmann2022']\njax.config.update('jax_enable_x64', True)",
+        LAW + "import jax\nlaw = "
+        "jsl.laws.chinchilla.published['hoffmann2022']\njax.config.update('jax_enable_x64', "
+        "True)",
         "jax.jit(lambda c: jsl.allocate(law, c).loss)(1e22)",
     ),
     "posterior": (FIT, "jsl.uncertainty.posterior(fit, 200)"),
     "profile": (FIT, "jsl.uncertainty.profile_likelihood(fit, 'alpha')"),
     "README's example": (
         "",
-        LAW + "fit = jsl.fit(NAME, runs)\nboot = jsl.bootstrap(fit, 4_000)\nplan = jsl.allocate(boot, budget=5.76e23)\n"
+        LAW
+        + "fit = jsl.fit(NAME, runs)\nboot = jsl.bootstrap(fit, 4_000)\nplan = jsl.allocate(boot, "
+        "budget=5.76e23)\n"
         "print(fit, jsl.interval(boot)['alpha'], *(plan.interval()[c] for c in 'ND'))",
     ),
 }
@@ -204,9 +223,18 @@ print("ANSWER", model.params("test_loss__nats")["alpha"])
 # name: the package, what is timed
 PEERS = {
     "peer: scipy curve_fit, 1,000 refits": ("scipy", ROWS + CURVE_FIT),
-    "peer: scipy least_squares huber, 1,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "1000")),
-    "peer: scipy least_squares huber, 4,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "4000")),
-    "peer: the same, tolerances 1e-12, 1,000 refits": ("scipy", ROWS + HUBER.replace("REFITS", "1000").replace("5000)", TIGHT)),
+    "peer: scipy least_squares huber, 1,000 refits": (
+        "scipy",
+        ROWS + HUBER.replace("REFITS", "1000"),
+    ),
+    "peer: scipy least_squares huber, 4,000 refits": (
+        "scipy",
+        ROWS + HUBER.replace("REFITS", "4000"),
+    ),
+    "peer: the same, tolerances 1e-12, 1,000 refits": (
+        "scipy",
+        ROWS + HUBER.replace("REFITS", "1000").replace("5000)", TIGHT),
+    ),
     "peer: lmfit, profile of alpha": ("lmfit", ROWS + LMFIT),
     "peer: iminuit, minos of alpha": ("iminuit", ROWS + IMINUIT),
     "peer: optimistix, 64 starts, 1,000 refits": ("optimistix", ROWS + OPTIMISTIX),
@@ -223,19 +251,43 @@ print("SECONDS", _w, _c)
 
 
 def seconds(
-    tree: Path | None, before: str, timed: str, cache: str | None = None, drawn: tuple[str, int] | None = None, python: str = ""
+    tree: Path | None,
+    before: str,
+    timed: str,
+    cache: str | None = None,
+    drawn: tuple[str, int] | None = None,
+    python: str = "",
 ) -> tuple[float, float, list[float]]:
-    """Wall and CPU seconds of a process on a tree, or without one, and what it answers. `drawn`: name of the law and seed."""
+    """Wall and CPU seconds of a process on a tree, or without one, and what it answers. `drawn`:
+    name of the law and seed.
+    """
     name, seed = drawn or fresh()
-    code = (before + CLOCK.replace("{timed}", timed)).replace("NAME", name).replace("SEED", str(seed))
-    env = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {"PYTHONPATH": str(tree or "")}
+    code = (
+        (before + CLOCK.replace("{timed}", timed)).replace("NAME", name).replace("SEED", str(seed))
+    )
+    env = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")} | {
+        "PYTHONPATH": str(tree or "")
+    }
     if cache is not None:
-        env |= {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+        env |= {
+            "JAX_COMPILATION_CACHE_DIR": cache,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.py"  # a file: laws are described by their source
         file.write_text(code)
-        done = subprocess.run([python or sys.executable, str(file)], env=env, capture_output=True, text=True, timeout=600)
-    found = {line.split()[0]: [float(v) for v in line.split()[1:]] for line in done.stdout.splitlines() if _told(line)}
+        done = subprocess.run(
+            [python or sys.executable, str(file)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+    found = {
+        line.split()[0]: [float(v) for v in line.split()[1:]]
+        for line in done.stdout.splitlines()
+        if _told(line)
+    }
     if "SECONDS" not in found:
         raise RuntimeError(done.stderr[-2000:])
     return found["SECONDS"][0], found["SECONDS"][1], found.get("ANSWER", [])
@@ -250,43 +302,74 @@ def fresh() -> tuple[str, int]:
     return f"law_{secrets.token_hex(4)}", secrets.randbelow(2**31)
 
 
-def measured(name: str, before: str, timed: str, trees: list[Path], repeats: int, cached: bool = False) -> dict[str, object]:
+def measured(
+    name: str, before: str, timed: str, trees: list[Path], repeats: int, cached: bool = False
+) -> dict[str, object]:
     """Medians of each tree, taken in turn, and the ratio of the first to the second.
 
-    `cached`: each tree has a folder for its programs, which a first process of the same law and rows fills.
+    `cached`: each tree has a folder for its programs, which a first process of the same law and
+    rows fills.
     """
     runs: list[list[tuple[float, float]]] = [[] for _ in trees]
     load, drawn = os.getloadavg()[0], fresh() if cached else None
     with tempfile.TemporaryDirectory() as folder:
         caches = [str(Path(folder, str(k))) if cached else None for k in range(len(trees))]
-        fills = [seconds(tree, before, timed, cache, drawn) for tree, cache in zip(trees, caches, strict=True) if cached]
+        fills = [
+            seconds(tree, before, timed, cache, drawn)
+            for tree, cache in zip(trees, caches, strict=True)
+            if cached
+        ]
         for _ in range(repeats):
             for own, tree, cache in zip(runs, trees, caches, strict=True):
                 own.append(seconds(tree, before, timed, cache, drawn)[:2])
     middle = [[statistics.median(v) for v in zip(*own, strict=True)] for own in runs]
-    line: dict[str, object] = {"method": name, "wall": middle[0][0], "cpu": middle[0][1], "load": load, "repeats": repeats}
+    line: dict[str, object] = {
+        "method": name,
+        "wall": middle[0][0],
+        "cpu": middle[0][1],
+        "load": load,
+        "repeats": repeats,
+    }
     if cached:
         line |= {"filling_wall": fills[0][0], "filling_cpu": fills[0][1]}
     if len(trees) > 1:
-        line |= {"beside_wall": middle[1][0], "beside_cpu": middle[1][1], "ratio": middle[0][1] / middle[1][1]}
+        line |= {
+            "beside_wall": middle[1][0],
+            "beside_cpu": middle[1][1],
+            "ratio": middle[0][1] / middle[1][1],
+        }
     return line
 
 
 def by_peer(name: str, package: str, timed: str, repeats: int) -> dict[str, object]:
-    """Medians of cold processes of another library; `answer` is alpha, N* and, where there are any, their intervals."""
+    """Medians of cold processes of another library; `answer` is alpha, N* and, where there are any,
+    their intervals.
+    """
     python = os.environ.get(INTERPRETER, "") if package == "simple-scaling-laws" else sys.executable
     if package != "simple-scaling-laws" and importlib.util.find_spec(package) is None:
         return {"method": name, "skipped": f"not installed: pip install {package}"}
     if not python:
         return {"method": name, "skipped": f"{INTERPRETER} names no Python 3.12 with {package}"}
-    load, runs = os.getloadavg()[0], [seconds(None, "", timed, python=python) for _ in range(repeats)]
+    load, runs = (
+        os.getloadavg()[0],
+        [seconds(None, "", timed, python=python) for _ in range(repeats)],
+    )
     wall, cpu = (statistics.median(run[k] for run in runs) for k in (0, 1))
-    return {"method": name, "wall": wall, "cpu": cpu, "load": load, "repeats": repeats, "answer": runs[-1][2]}
+    return {
+        "method": name,
+        "wall": wall,
+        "cpu": cpu,
+        "load": load,
+        "repeats": repeats,
+        "answer": runs[-1][2],
+    }
 
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--beside", type=Path, help="another checkout, such as that of the commit before")
+    parser.add_argument(
+        "--beside", type=Path, help="another checkout, such as that of the commit before"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--lines", help="names, separated by semicolons; all by default")
     options = parser.parse_args()
@@ -301,8 +384,15 @@ def main() -> None:
             line = measured(name, *LINES["README's example"], trees, options.repeats, cached=True)
         else:
             every = name in LINES
-            line = measured(name, *(LINES if every else OTHERS)[name], trees if every else trees[:1], options.repeats)
-        shown = place("float64") | {k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}
+            line = measured(
+                name,
+                *(LINES if every else OTHERS)[name],
+                trees if every else trees[:1],
+                options.repeats,
+            )
+        shown = place("float64") | {
+            k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()
+        }
         print(json.dumps(shown), flush=True)
         if options.output:
             with options.output.open("a") as file:

@@ -1,8 +1,10 @@
-"""A process that fits one law after another: what it holds of memory, and of the memory maps that Linux allows it.
+"""A process that fits one law after another: what it holds of memory, and of the memory maps that
+Linux allows it.
 
-Each law is another form (a number in its formula differs), so each compiles its own programs; every one is fitted to 60 rows
-and planned once. Maps and resident memory are to stay flat: only so many programs are kept. What the user compiled stays too:
-a function of the user's own, compiled before the first law, is compiled once. Quality is how far E is from the one drawn.
+Each law is another form (a number in its formula differs), so each compiles its own programs; every
+one is fitted to 60 rows and planned once. Maps and resident memory are to stay flat: only so many
+programs are kept. What the user compiled stays too: a function of the user's own, compiled before
+the first law, is compiled once. Quality is how far E is from the one drawn.
 """
 
 from __future__ import annotations
@@ -38,7 +40,15 @@ def measured(count: int) -> list[dict[str, Any]]:
             held = {"maps": maps(), "resident_mb": resident(), "user_programs": user._cache_size()}
             far = abs(float(fit.params["E"]) / 1.69 - 1.0)
             seconds = (time.perf_counter() - begin) / i
-            records.append({"method": f"{i} laws", **held, "seconds_each": seconds, "E_off": far, **place("float64")})
+            records.append(
+                {
+                    "method": f"{i} laws",
+                    **held,
+                    "seconds_each": seconds,
+                    "E_off": far,
+                    **place("float64"),
+                }
+            )
     return records
 
 
@@ -46,8 +56,10 @@ def form(shift: float) -> jsl.Law:
     """Another law for every shift, which is a number of the formula and no argument."""
 
     @jsl.law
-    def shifted(N: jsl.units.Params, D: jsl.units.Tokens, *, E=jsl.positive(0.5, 3.0), A=jsl.positive(1.0, 1e4),
-                alpha=jsl.between(0.05, 1.0), B=jsl.positive(1.0, 1e4), beta=jsl.between(0.05, 1.0)):  # fmt: skip
+    def shifted(N: jsl.units.Params, D: jsl.units.Tokens, *, E=jsl.positive(0.5, 3.0),
+                A=jsl.positive(1.0, 1e4),
+                alpha=jsl.between(0.05, 1.0), B=jsl.positive(1.0, 1e4),
+                beta=jsl.between(0.05, 1.0)):  # fmt: skip
         """Loss [nats/token] from N [parameters] and D [tokens]."""
         return E + A / (N + shift) ** alpha + B / D**beta
 
@@ -59,7 +71,10 @@ def drawn() -> jsl.Runs:
     N, D = 10 ** rng.uniform(7.0, 10.0, 60), 10 ** rng.uniform(9.0, 11.5, 60)
     loss = (1.69 + 406.4 / N**0.34 + 410.7 / D**0.28) * np.exp(0.003 * rng.standard_normal(60))
     return jsl.Runs.from_columns(
-        N=N, D=D, loss=loss, units={"N": jsl.units.Params, "D": jsl.units.Tokens, "loss": jsl.units.Nats}
+        N=N,
+        D=D,
+        loss=loss,
+        units={"N": jsl.units.Params, "D": jsl.units.Tokens, "loss": jsl.units.Nats},
     )
 
 

@@ -1,9 +1,9 @@
 """Derivatives of plans against finite differences: five of each kind of the problems in `plans`.
 
-Columns, goal and multipliers come with derivatives by the budget (or target), by a limit and by every parameter of the law.
-The first two kinds of numbers are compared with central differences of whole plans, and the price of each limit with the
-difference of the goal. Plans at a kink (a limit that just begins to bind) have one-sided derivatives and are left out,
-counted.
+Columns, goal and multipliers come with derivatives by the budget (or target), by a limit and by
+every parameter of the law. The first two kinds of numbers are compared with central differences of
+whole plans, and the price of each limit with the difference of the goal. Plans at a kink (a limit
+that just begins to bind) have one-sided derivatives and are left out, counted.
 """
 
 from __future__ import annotations
@@ -49,11 +49,15 @@ def wanted(plan: Any) -> dict[str, Any]:
 
 def held(plan: Any) -> tuple[list[bool], list[Any]]:
     """Which limits bind, and which columns sit at a bound."""
-    return [bool(b) for b in plan.binding.values()], [np.ravel(a).tolist() for a in plan.active.values()]
+    return [bool(b) for b in plan.binding.values()], [
+        np.ravel(a).tolist() for a in plan.active.values()
+    ]
 
 
 def worst_of(p: Problem) -> tuple[float, float]:
-    """Largest gap of a derivative, relative to it or to what is differentiated, and of a price; nan at a kink."""
+    """Largest gap of a derivative, relative to it or to what is differentiated, and of a price; nan
+    at a kink.
+    """
     own = numbers(p)
     plan = by_allocate(p)
     if int(plan.status):
@@ -71,7 +75,11 @@ def worst_of(p: Problem) -> tuple[float, float]:
                 new = [np.array(v) for v in leaves]
                 new[i][at] = leaf[at] * (1 + sign * STEP)
                 ends.append(by_allocate(moved(p, jax.tree.unflatten(tree, new))))
-            same = all({k: bool(v) for k, v in e.binding.items()} == {k: bool(v) for k, v in plan.binding.items()} for e in ends)
+            same = all(
+                {k: bool(v) for k, v in e.binding.items()}
+                == {k: bool(v) for k, v in plan.binding.items()}
+                for e in ends
+            )
             if (
                 not same
                 or any(int(e.status) for e in ends)
@@ -87,7 +95,9 @@ def worst_of(p: Problem) -> tuple[float, float]:
     for name, value in own.items():
         if name in plan.prices:
             exact = float(np.asarray(slopes["goal"][name]))
-            prices.append(abs(exact + float(plan.prices[name])) * float(value) / abs(float(middle["goal"])))
+            prices.append(
+                abs(exact + float(plan.prices[name])) * float(value) / abs(float(middle["goal"]))
+            )
     return max(gaps), max(prices)
 
 
@@ -99,7 +109,10 @@ def main() -> None:
     each, kinds = (1, KINDS[7:8]) if options.smoke else (options.each, options.only)
     records = []
     for kind in kinds:
-        found = [worst_of(problem(kind, np.random.default_rng([KINDS.index(kind), i]))) for i in range(each)]
+        found = [
+            worst_of(problem(kind, np.random.default_rng([KINDS.index(kind), i])))
+            for i in range(each)
+        ]
         gaps, prices = np.array(found).T
         used = np.isfinite(gaps)
         line = {"method": kind, "problems": int(used.sum()), "left_out": int((~used).sum())}

@@ -1,10 +1,12 @@
-"""Random constrained plans beside SciPy's SLSQP and brute force: ten kinds of problems, twenty of each.
+"""Random constrained plans beside SciPy's SLSQP and brute force: ten kinds of problems, twenty of
+each.
 
-Every problem is solved three times: by `allocate`; by SLSQP from many starts with exact gradients, the best feasible end of
-all; and, where two coordinates are chosen, by a look at every point of a grid. The objective and the constraints that
-SciPy sees are written here a second time, over the same coordinates. A gap is how much worse `allocate` is, relative to
-the best that the others found; certificates and statuses are counted. Some limits cannot be met: then `allocate` has to say
-so, and name the limit.
+Every problem is solved three times: by `allocate`; by SLSQP from many starts with exact gradients,
+the best feasible end of all; and, where two coordinates are chosen, by a look at every point of a
+grid. The objective and the constraints that SciPy sees are written here a second time, over the
+same coordinates. A gap is how much worse `allocate` is, relative to the best that the others found;
+certificates and statuses are counted. Some limits cannot be met: then `allocate` has to say so, and
+name the limit.
 """
 
 from __future__ import annotations
@@ -69,7 +71,13 @@ def two(r: Any) -> Any:
 
 @jsl.law
 def bumpy(
-    N: jsl.units.Params, D: jsl.units.Tokens, *, A=jsl.positive(), B=jsl.positive(), h=jsl.positive(), w=jsl.positive()
+    N: jsl.units.Params,
+    D: jsl.units.Tokens,
+    *,
+    A=jsl.positive(),
+    B=jsl.positive(),
+    h=jsl.positive(),
+    w=jsl.positive(),
 ) -> jsl.units.Nats:
     return 1.7 + A * N**-0.34 + B * D**-0.3 + h * jnp.sin(w * jnp.log(N)) * N**-0.1
 
@@ -92,7 +100,12 @@ class Problem:
 
 def near(rng: np.random.Generator, law: Any, spread: float = 0.1) -> Any:
     """A published law with its parameters moved a little, exponents less."""
-    return law.fix(**{k: np.asarray(v) * np.exp(spread * rng.normal(size=np.shape(v)) * 0.3) for k, v in law.params.items()})
+    return law.fix(
+        **{
+            k: np.asarray(v) * np.exp(spread * rng.normal(size=np.shape(v)) * 0.3)
+            for k, v in law.params.items()
+        }
+    )
 
 
 def problem(kind: str, rng: np.random.Generator) -> Problem:
@@ -108,15 +121,28 @@ def problem(kind: str, rng: np.random.Generator) -> Problem:
     if kind == "repeated data":
         law = near(rng, laws.data_constrained.published["muennighoff2023"])
         unique = float(20 * best * 10 ** rng.uniform(-2, 0))
-        return Problem(law, ("N", "D"), wide, c, None, train, {"memory": (memory, 4 * around)}, {"U": unique})
+        return Problem(
+            law, ("N", "D"), wide, c, None, train, {"memory": (memory, 4 * around)}, {"U": unique}
+        )
     if kind == "sparsity":
         law = near(rng, laws.sparse_moe.published["abnar2025"])
         box = {**wide, "S": (0.0, 0.98)}
-        return Problem(law, ("N", "D", "S"), box, c, None, active, {"memory": (memory, 6 * around)}, bounds={"S": (0.0, 0.98)})
+        return Problem(
+            law,
+            ("N", "D", "S"),
+            box,
+            c,
+            None,
+            active,
+            {"memory": (memory, 6 * around)},
+            bounds={"S": (0.0, 0.98)},
+        )
     if kind == "experts":
         law = near(rng, laws.joint_moe.published["ludziejewski2025"], 0.02)
         limits = {"memory": (memory, 2 * around), "days": (days, (None, c / 3e20))}
-        return Problem(law, ("N", "D"), wide, c, None, served, limits, {"E": float(rng.choice([1, 4, 16]))})
+        return Problem(
+            law, ("N", "D"), wide, c, None, served, limits, {"E": float(rng.choice([1, 4, 16]))}
+        )
     if kind == "bits":
         p = {
             "E": 2.0,
@@ -128,28 +154,73 @@ def problem(kind: str, rng: np.random.Generator) -> Problem:
             "gamma_a": 2.2,
             "gamma_kv": 0.96,
         }
-        law = near(rng, laws.precision.fix(**p, C_T=0.0598, gamma_D=0.5068, gamma_N=0.3439, gamma_post=0.59))
+        law = near(
+            rng,
+            laws.precision.fix(**p, C_T=0.0598, gamma_D=0.5068, gamma_N=0.3439, gamma_post=0.59),
+        )
         box, given = {**wide, "P_w": (1.0, 16.0)}, {"P_a": 16.0, "P_kv": 16.0, "P_post": 16.0}
         bits = {"P_w": (1.0, 16.0)}
-        return Problem(law, ("N", "D", "P_w"), box, c, None, by_bits, {"memory": (memory, 4 * around)}, given, bits)
+        return Problem(
+            law,
+            ("N", "D", "P_w"),
+            box,
+            c,
+            None,
+            by_bits,
+            {"memory": (memory, 4 * around)},
+            given,
+            bits,
+        )
     if kind == "mixture":
-        law = laws.data_mixing.sized(t=5).fix(c=1.5, k=1.0, t=rng.normal(size=5) - rng.uniform(0, 2))
-        limits = {"first": (first, float(rng.uniform(0.1, 0.5))), "two": (two, (float(rng.uniform(0.05, 0.3)), 0.6))}
+        law = laws.data_mixing.sized(t=5).fix(
+            c=1.5, k=1.0, t=rng.normal(size=5) - rng.uniform(0, 2)
+        )
+        limits = {
+            "first": (first, float(rng.uniform(0.1, 0.5))),
+            "two": (two, (float(rng.uniform(0.05, 0.3)), 0.6)),
+        }
         return Problem(law, ("r",), {"r": (0.0, 1.0)}, None, None, train, limits, shares=5)
     if kind == "visual tokens":
         p = {"A": 0.6, "alpha": 0.077, "beta": 0.015, "d": 0.02}
         law = near(rng, laws.visual_tokens.fix(**p))
         box = {"N": (1e7, 1e13), "T": (1.0, 576.0)}
         floor = {"memory": (memory, 2 * 10 ** float(rng.uniform(9, 11)))}
-        return Problem(law, ("N", "T"), box, 10 ** float(rng.uniform(10, 13)), None, vision, floor, bounds={"T": (1.0, 576.0)})
+        return Problem(
+            law,
+            ("N", "T"),
+            box,
+            10 ** float(rng.uniform(10, 13)),
+            None,
+            vision,
+            floor,
+            bounds={"T": (1.0, 576.0)},
+        )
     if kind == "target":
         loss = float(plain.params["E"]) + 10 ** float(rng.uniform(-0.9, 0.0))
-        return Problem(plain, ("N", "D"), wide, None, loss, served, {"memory": (memory, 10 ** float(rng.uniform(10, 12)))})
+        return Problem(
+            plain,
+            ("N", "D"),
+            wide,
+            None,
+            loss,
+            served,
+            {"memory": (memory, 10 ** float(rng.uniform(10, 12)))},
+        )
     if kind == "two budgets":
-        limits = {"days": (days, (None, 10 ** float(rng.uniform(-0.7, 0.7)) * c / 4e20)), "memory": (memory, (1e8, 8 * around))}
+        limits = {
+            "days": (days, (None, 10 ** float(rng.uniform(-0.7, 0.7)) * c / 4e20)),
+            "memory": (memory, (1e8, 8 * around)),
+        }
         return Problem(plain, ("N", "D"), wide, c, None, train, limits)
-    p = {"A": 400.0, "B": 900.0, "h": 10 ** float(rng.uniform(-1.5, -0.3)), "w": float(rng.uniform(1, 3))}
-    return Problem(bumpy.fix(**p), ("N", "D"), wide, c, None, train, {"memory": (memory, 8 * around)})
+    p = {
+        "A": 400.0,
+        "B": 900.0,
+        "h": 10 ** float(rng.uniform(-1.5, -0.3)),
+        "w": float(rng.uniform(1, 3)),
+    }
+    return Problem(
+        bumpy.fix(**p), ("N", "D"), wide, c, None, train, {"memory": (memory, 8 * around)}
+    )
 
 
 KINDS = (
@@ -181,13 +252,19 @@ def by_allocate(p: Problem) -> Any:
 
 
 class Written:
-    """The same problem over coordinates, written without the library's planner: goal and slacks (>= 0 where a limit holds)."""
+    """The same problem over coordinates, written without the library's planner: goal and slacks (>=
+    0 where a limit holds).
+    """
 
     def __init__(self, p: Problem) -> None:
         self.log = not p.shares
         names = [n for n in p.over for _ in range(p.shares or 1)]
         bounds = {
-            n: tuple(a if b is None else b for a, b in zip(p.box[n], p.bounds.get(n, p.box[n]), strict=True)) for n in p.over
+            n: tuple(
+                a if b is None else b
+                for a, b in zip(p.box[n], p.bounds.get(n, p.box[n]), strict=True)
+            )
+            for n in p.over
         }
         self.logs = np.array([self.log and n != "S" for n in names])
         ends = np.array([bounds[n] for n in names], float)
@@ -198,10 +275,19 @@ class Written:
 
         def columns(z: Any) -> dict[str, Any]:
             values = [jnp.exp(z[j]) if log else z[j] for j, log in enumerate(self.logs)]
-            return {p.over[0]: jnp.stack(values)} if p.shares else dict(zip(p.over, values, strict=True))
+            return (
+                {p.over[0]: jnp.stack(values)}
+                if p.shares
+                else dict(zip(p.over, values, strict=True))
+            )
 
         def read(function: Any, known: dict[str, Any]) -> Any:
-            return function(**{k: known[k] for k in function.__code__.co_varnames[: function.__code__.co_argcount]})
+            return function(
+                **{
+                    k: known[k]
+                    for k in function.__code__.co_varnames[: function.__code__.co_argcount]
+                }
+            )
 
         def loss(known: dict[str, Any]) -> Any:
             return p.law.function(*(known[c] for c in p.law.columns), **p.law.params)
@@ -235,9 +321,21 @@ class Written:
         self.many = jax.jit(jax.vmap(lambda z: (goal(z), jnp.min(slack(z), initial=jnp.inf))))
 
     def by_slsqp(self, rng: np.random.Generator) -> float:
-        rules = [{"type": "ineq", "fun": lambda z: np.asarray(self.slack(z)), "jac": lambda z: np.asarray(self.slack_slope(z))}]
+        rules = [
+            {
+                "type": "ineq",
+                "fun": lambda z: np.asarray(self.slack(z)),
+                "jac": lambda z: np.asarray(self.slack_slope(z)),
+            }
+        ]
         if self.shares:
-            rules.append({"type": "eq", "fun": lambda z: np.sum(z) - 1.0, "jac": lambda z: np.ones((1, len(z)))})
+            rules.append(
+                {
+                    "type": "eq",
+                    "fun": lambda z: np.sum(z) - 1.0,
+                    "jac": lambda z: np.ones((1, len(z))),
+                }
+            )
         best = np.inf
         for _ in range(STARTS):
             z = rng.dirichlet(np.ones(self.shares)) if self.shares else rng.uniform(*self.ends.T)
@@ -251,7 +349,9 @@ class Written:
                     method="SLSQP",
                     options={"maxiter": 300, "ftol": 1e-14},
                 )
-            if np.all(np.asarray(self.slack(found.x)) > -TOLERANCE) and (not self.shares or abs(found.x.sum() - 1) < TOLERANCE):
+            if np.all(np.asarray(self.slack(found.x)) > -TOLERANCE) and (
+                not self.shares or abs(found.x.sum() - 1) < TOLERANCE
+            ):
                 best = min(best, float(found.fun))
         return best
 
@@ -302,7 +402,10 @@ def one_kind(kind: str, each: int) -> dict[str, Any]:
         lower += best - ours > 1e-6 * abs(ours)
         kkt.append(max(float(v) for v in vars(plan.certificate).values()))
         if gaps[-1] > 1e-6 or status:
-            print(f"# {kind} {i}: ours {ours:.10g}, best {best:.10g}, status {status}, {plan}", flush=True)
+            print(
+                f"# {kind} {i}: ours {ours:.10g}, best {best:.10g}, status {status}, {plan}",
+                flush=True,
+            )
     return {
         "method": kind,
         "problems": each,

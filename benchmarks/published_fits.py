@@ -1,7 +1,8 @@
 """Published fits, refitted: objective at or below the published one wherever a figure is published.
 
-One line per fit: the published objective, ours, the objective at the published coefficients, further metrics beside
-their published values, status and evidence. `docs/published-fits.md` is made from these lines with `--page`.
+One line per fit: the published objective, ours, the objective at the published coefficients,
+further metrics beside their published values, status and evidence. `docs/published-fits.md` is made
+from these lines with `--page`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from published import Published, architecture, curves, downstream, loss, mixture
 import jaxscale as jsl
 
 HERE = Path(__file__).parent
-STORED, PAGE = HERE / "results" / "published_fits-cpu.jsonl", HERE.parent / "docs" / "published-fits.md"
+STORED, PAGE = (
+    HERE / "results" / "published_fits-cpu.jsonl",
+    HERE.parent / "docs" / "published-fits.md",
+)
 HEAD = """# Published fits, refitted
 
 Made by `python benchmarks/published_fits.py --page` from the lines that the same script stored (`--output`). Rows and objective
@@ -36,18 +40,28 @@ FITS = [fit for file in (loss, architecture, curves, mixtures, downstream) for f
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--only", nargs="+", help="names of fits")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page from the stored lines")
+    parser.add_argument(
+        "--page", action="store_true", help="run nothing; write the page from the stored lines"
+    )
     options = parser.parse_args()
     if options.page:
         PAGE.write_text(page())
         return
-    chosen = [f for f in FITS if f.name in options.only] if options.only else [f for f in FITS if f.smoke or not options.smoke]
+    chosen = (
+        [f for f in FITS if f.name in options.only]
+        if options.only
+        else [f for f in FITS if f.smoke or not options.smoke]
+    )
     if options.smoke and not options.only:
         chosen = chosen[:3]
     starts = {"starts": 32} if options.smoke else {}
-    records = one_by_one({f.name: partial(record, f, **starts) for f in chosen}, options.output, digits=10)
+    records = one_by_one(
+        {f.name: partial(record, f, **starts) for f in chosen}, options.output, digits=10
+    )
     for line in records:
-        assert line["reached"], f"{line['method']}: {line['ours']} is above the published {line['published']}"
+        assert line["reached"], (
+            f"{line['method']}: {line['ours']} is above the published {line['published']}"
+        )
         assert line["status"] == line["expected_status"], f"{line['method']}: {line['status']}"
 
 
@@ -55,16 +69,27 @@ def record(published: Published, starts: int | None = None) -> dict[str, Any]:
     """One fit beside what was published about it."""
     runs = published.runs()
     begin = time.perf_counter()
-    fit = jsl.fit(published.law, runs, objective=published.objective, starts=starts or published.starts)
+    fit = jsl.fit(
+        published.law, runs, objective=published.objective, starts=starts or published.starts
+    )
     seconds = time.perf_counter() - begin
     ours = published.value(float(fit.value), len(runs))
     printed, least = published.figure, published.least
-    half = 0.0 if printed is None else 0.5 * 10.0 ** (math.floor(math.log10(abs(printed))) + 1 - published.digits)
+    half = (
+        0.0
+        if printed is None
+        else 0.5 * 10.0 ** (math.floor(math.log10(abs(printed))) + 1 - published.digits)
+    )
     at = None
     if published.params:
         predicted = published.law.fix(**published.params)(*(runs[c] for c in published.law.columns))
         with jax.enable_x64(True):  # an objective called by itself computes as JAX is set
-            total = float(np.sum(np.asarray(runs.weights) * np.asarray(published.objective(predicted, runs.target))))
+            total = float(
+                np.sum(
+                    np.asarray(runs.weights)
+                    * np.asarray(published.objective(predicted, runs.target))
+                )
+            )
         at = published.value(total, len(runs))
     bar = printed + half if printed is not None else at
     return {
@@ -78,7 +103,9 @@ def record(published: Published, starts: int | None = None) -> dict[str, Any]:
         "at_published": at,
         "best_known": published.best,
         "ours": ours,
-        "reached": bool((bar is None or ours <= bar * (1 + 1e-9)) and (least is None or ours >= least)),
+        "reached": bool(
+            (bar is None or ours <= bar * (1 + 1e-9)) and (least is None or ours >= least)
+        ),
         "status": jsl.Status(int(fit.status)).name or "OK",
         "expected_status": published.expected,
         "params": {k: np.asarray(v).tolist() for k, v in fit.params.items()},
@@ -96,11 +123,27 @@ def record(published: Published, starts: int | None = None) -> dict[str, Any]:
 def page() -> str:
     """The stored lines as one table, and below it what was estimated."""
     lines = [json.loads(line) for line in STORED.read_text().splitlines()]
-    title = ["fit", "rows", "published", "at its coefficients", "ours", "difference", "status", "evidence"]
+    title = [
+        "fit",
+        "rows",
+        "published",
+        "at its coefficients",
+        "ours",
+        "difference",
+        "status",
+        "evidence",
+    ]
     rows = [title, ["---"] * len(title), *(cells(line) for line in lines)]
     missing = [fit.name for fit in FITS if fit.name not in {line["method"] for line in lines}]
-    told = f"{len(lines)} of {len(FITS)} fits are stored" + (f"; not yet: {', '.join(missing)}" if missing else "")
-    parts = [HEAD, told + ".", "", *(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)]
+    told = f"{len(lines)} of {len(FITS)} fits are stored" + (
+        f"; not yet: {', '.join(missing)}" if missing else ""
+    )
+    parts = [
+        HEAD,
+        told + ".",
+        "",
+        *(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows),
+    ]
     for line in lines:
         parts += [
             "",
@@ -112,11 +155,15 @@ def page() -> str:
         parts += [f"| | {' | '.join(line['params'])} |", f"|---|{'---|' * len(line['params'])}"]
         parts.append(f"| ours | {' | '.join(short(v) for v in line['params'].values())} |")
         if line["published_params"]:
-            parts.append(f"| published | {' | '.join(short(line['published_params'].get(k)) for k in line['params'])} |")
+            parts.append(
+                f"| published | "
+                f"{' | '.join(short(line['published_params'].get(k)) for k in line['params'])} |"
+            )
         if line["metrics"]:
             published = line["published_metrics"]
             told = (
-                f"{k} {short(v)}" + (f" (published {short(published[k])})" if k in published else "")
+                f"{k} {short(v)}"
+                + (f" (published {short(published[k])})" if k in published else "")
                 for k, v in line["metrics"].items()
             )
             parts += ["", "; ".join(told) + "."]
@@ -126,9 +173,14 @@ def page() -> str:
 def cells(line: dict[str, Any]) -> list[str]:
     reference = line["published"] if line["published"] is not None else line["at_published"]
     difference = "–" if reference is None else f"{100 * (line['ours'] / reference - 1):+.3g} %"
-    published = "report only" if line["published"] is None else f"{line['published']:.{line['published_digits']}g}"
+    published = (
+        "report only"
+        if line["published"] is None
+        else f"{line['published']:.{line['published_digits']}g}"
+    )
     return [
-        line["method"], str(line["rows"]), published, short(line["at_published"], 7), short(line["ours"], 7), difference,
+        line["method"], str(line["rows"]), published, short(line["at_published"], 7),
+        short(line["ours"], 7), difference,
         line["status"], line["evidence"],
     ]  # fmt: skip
 

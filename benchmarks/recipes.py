@@ -1,13 +1,15 @@
-"""Comparing recipes: does the interval of a compute multiplier hold the true one, and how often is a difference imagined.
+"""Comparing recipes: does the interval of a compute multiplier hold the true one, and how often is
+a difference imagined.
 
-Pairs of recipes have a true multiplier of 1.0, 1.1 or 1.5 at every budget: with N scaled by s and D by t in the law,
-L_other(N, D) = L_base(s N, t D), the least losses obey L_other*(C) = L_base*(s t C) exactly. Both recipes are run on one
-grid of sizes and tokens; in a paired study half of the variance of the noise is that of the pair, in an unpaired one each
-run has its own. Asked is the multiplier at ten times the dearest run.
+Pairs of recipes have a true multiplier of 1.0, 1.1 or 1.5 at every budget: with N scaled by s and D
+by t in the law, L_other(N, D) = L_base(s N, t D), the least losses obey L_other*(C) = L_base*(s t
+C) exactly. Both recipes are run on one grid of sizes and tokens; in a paired study half of the
+variance of the noise is that of the pair, in an unpaired one each run has its own. Asked is the
+multiplier at ten times the dearest run.
 
-Quality is the coverage of the 95 % interval; at a multiplier of 1.0 what it misses are false alarms, recipes called different
-that are not. Least squares have the joint HC3 covariance with Student's t; the default Huber objective (delta 1e-3, far below
-the noise) has percentiles of refits
+Quality is the coverage of the 95 % interval; at a multiplier of 1.0 what it misses are false
+alarms, recipes called different that are not. Least squares have the joint HC3 covariance with
+Student's t; the default Huber objective (delta 1e-3, far below the noise) has percentiles of refits
 with exponential weights, the same for both runs of a pair. `width` is the median of high over low.
 """
 
@@ -43,17 +45,26 @@ def main() -> None:
     smooth, few, refits = (6, 4, 39) if options.smoke else (options.pairs, options.refitted, REFITS)
     sizes, wanted = ((25,), (1.5,)) if options.smoke else (tuple(SIDES), MULTIPLIERS)
     jobs: dict[str, Any] = {}
-    for method, count, refitted in (("least squares, HC3-t", smooth, None), ("Huber, percentile", few, refits)):
-        for n, paired, m in itertools.product(sizes, (True,) if options.smoke else (True, False), wanted):
+    for method, count, refitted in (
+        ("least squares, HC3-t", smooth, None),
+        ("Huber, percentile", few, refits),
+    ):
+        for n, paired, m in itertools.product(
+            sizes, (True,) if options.smoke else (True, False), wanted
+        ):
             name = f"{method}, {n} {'paired' if paired else 'unpaired'} rows, multiplier {m}"
             jobs[name] = functools.partial(covered, n, m, paired, count, refitted)
     one_by_one(jobs, options.output)
 
 
 def other(m: float) -> jsl.Law:
-    """The recipe that needs 1/m of the compute of the base at every budget: each of N and D counts for sqrt(m) as much."""
+    """The recipe that needs 1/m of the compute of the base at every budget: each of N and D counts
+    for sqrt(m) as much.
+    """
     p, s = BASE.params, np.sqrt(m)
-    return jsl.laws.chinchilla.fix(**{**p, "A": p["A"] * s ** -p["alpha"], "B": p["B"] * s ** -p["beta"]})
+    return jsl.laws.chinchilla.fix(
+        **{**p, "A": p["A"] * s ** -p["alpha"], "B": p["B"] * s ** -p["beta"]}
+    )
 
 
 def tables(n: int, m: float, paired: bool, count: int) -> tuple[list[jsl.Runs], list[jsl.Runs]]:
@@ -68,7 +79,8 @@ def tables(n: int, m: float, paired: bool, count: int) -> tuple[list[jsl.Runs], 
         common, *own = rng.standard_normal((3, n))
         for tables, loss, noise in zip(out, clean, own, strict=True):
             z = np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * noise if paired else noise
-            # without a shared seed, rows of one configuration are no pairs: a seed of its own says so
+            # without a shared seed, rows of one configuration are no pairs: a seed of its own says
+            # so
             seed = np.zeros(n) if paired else np.full(n, len(tables) * 2.0 + (tables is out[1]))
             tables.append(jsl.Runs.from_columns(N=N, D=D, seed=seed, loss=loss * np.exp(SIGMA * z)))
     return out
@@ -86,10 +98,15 @@ def covered(n: int, m: float, paired: bool, count: int, refits: int | None) -> d
     assert all(len(p) == (n if paired else 0) for p in pairs)
     if refits is None:
         where = np.full((count, 1), budget)
-        interval = by_inversion(*sides, joint(*at, pairs, "hc3"), where, True, LEVEL, "hc3")["multiplier"]
+        interval = by_inversion(*sides, joint(*at, pairs, "hc3"), where, True, LEVEL, "hc3")[
+            "multiplier"
+        ]
         low, middle, high = (v[:, 0] for v in interval)
     else:
-        draws = [jsl.bootstrap(fit, refits, kind="bayes", seed=0 if paired else k) for k, fit in enumerate(fits)]
+        draws = [
+            jsl.bootstrap(fit, refits, kind="bayes", seed=0 if paired else k)
+            for k, fit in enumerate(fits)
+        ]
         ln_m = multipliers(draws, sides, np.full((refits, count, 1), budget), True)["ln_m"]
         low, _, high = (np.exp(v[:, 0]) for v in quantiles(ln_m, LEVEL))
         middle = np.exp(multipliers(fits, sides, np.full((count, 1), budget), True)["ln_m"][:, 0])

@@ -1,6 +1,8 @@
-"""Noise-free runs of every law in jaxscale.laws: fitted, the true parameters must come back, or the status must say why not.
+"""Noise-free runs of every law in jaxscale.laws: fitted, the true parameters must come back, or the
+status must say why not.
 
-Quality: the largest relative error of a parameter. The cases are those of the tests (`tests/cases`).
+Quality: the largest relative error of a parameter. The cases are those of the tests
+(`tests/cases`).
 """
 
 from __future__ import annotations
@@ -42,8 +44,20 @@ def record(name: str) -> dict[str, Any]:
     status = jsl.Status(int(fit.status)).name or "OK"
     expected = OTHERWISE.get(name)
     right = fit.ok and error <= TOLERANCE if expected is None else not fit.ok and expected in status
-    found = {"seconds": seconds, "error": error, "status": status, "expected": expected or "OK", "as_expected": bool(right)}
-    return {"method": name, **found, "parameters": len(law.free), "rows": len(noisy(name, 0.0)), **place("float64")}
+    found = {
+        "seconds": seconds,
+        "error": error,
+        "status": status,
+        "expected": expected or "OK",
+        "as_expected": bool(right),
+    }
+    return {
+        "method": name,
+        **found,
+        "parameters": len(law.free),
+        "rows": len(noisy(name, 0.0)),
+        **place("float64"),
+    }
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""What the choice of rows and of conventions does to an answer: one law, five ways to read one table.
+"""What the choice of rows and of conventions does to an answer: one law, five ways to read one
+table.
 
-The table is that of Li, Kudugunta and Zettlemoyer 2025 (261 runs, 4,852 checkpoints); asked are the exponent of N* in C,
-p = beta / (alpha + beta), the irreducible loss, and N* at 1e22 FLOP with C = 6 N D. Quality is how far each answer lies from
-that of all 261 runs; the figures in `EXPECTED` are those with which the table was first described.
+The table is that of Li, Kudugunta and Zettlemoyer 2025 (261 runs, 4,852 checkpoints); asked are the
+exponent of N* in C, p = beta / (alpha + beta), the irreducible loss, and N* at 1e22 FLOP with C = 6
+N D. Quality is how far each answer lies from that of all 261 runs; the figures in `EXPECTED` are
+those with which the table was first described.
 """
 
 from __future__ import annotations
@@ -33,9 +35,14 @@ def main() -> None:
 def table(smoke: bool) -> list[dict[str, Any]]:
     """One record per way of reading."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", jsl.JaxscaleWarning)  # eight exact copies, said among the remarks
+        # eight exact copies, said among the remarks
+        warnings.simplefilter("ignore", jsl.JaxscaleWarning)
         runs = jsl.datasets.load("misfitting")
-        tables = {"all 261 runs": runs, "best of each cell": runs.best(), "within 1 %": runs.best(within=0.01)}
+        tables = {
+            "all 261 runs": runs,
+            "best of each cell": runs.best(),
+            "within 1 %": runs.best(within=0.01),
+        }
         if not smoke:
             tables["all 4,852 checkpoints"] = jsl.datasets.load("misfitting", rows="all")
         tables["non-embedding N"] = runs.using(N="N_no_emb")

@@ -1,7 +1,9 @@
-"""Are the bodies of two trees the same, wherever they stand? `python benchmarks/same_bodies.py OLD_TREE [NEW_TREE]`.
+"""Are the bodies of two trees the same, wherever they stand? `python benchmarks/same_bodies.py
+OLD_TREE [NEW_TREE]`.
 
-For moves and renames of files: every function and class of `jaxscale/` is compared by name with those of the other tree,
-as a syntax tree without imports and docstrings of files. Prints what is only in one of them and what differs; exits 1 then.
+For moves and renames of files: every function and class of `jaxscale/` is compared by name with
+those of the other tree, as a syntax tree without imports and docstrings of files. Prints what is
+only in one of them and what differs; exits 1 then.
 """
 
 import argparse
@@ -33,7 +35,9 @@ def bodies(tree: Path) -> dict[str, list[str]]:
                     name = part.name if inner else "fields"
                     found[f"{node.name if not inner else ''}.{name}"].append(_text(part))
             elif isinstance(node, ast.Assign | ast.AnnAssign):
-                found[ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)].append(_text(node))
+                found[
+                    ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+                ].append(_text(node))
     return found
 
 
@@ -60,7 +64,10 @@ def main() -> int:
         if gone or come:
             differ += 1
             print(f"{name}: {len(gone)} only in the old tree, {len(come)} only in the new one")
-    print(f"{sum(map(len, old.values()))} bodies before, {sum(map(len, new.values()))} after; {differ} names differ")
+    print(
+        f"{sum(map(len, old.values()))} bodies before, {sum(map(len, new.values()))} after; "
+        f"{differ} names differ"
+    )
     return int(differ > 0)
 
 

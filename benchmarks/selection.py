@@ -1,12 +1,13 @@
 """Which law predicts runs beyond those that it was fitted to? One table for five public data sets.
 
-Every law is fitted below cuts of scale and predicts what lies beyond (`jaxscale.compare`); ranks have 95 % intervals from
-resampling fits, held-out runs and curves. Quality is the mean absolute error of ln L beside that of saying that nothing
-will improve. `--page` writes docs/selection.md and its figure from the stored lines.
+Every law is fitted below cuts of scale and predicts what lies beyond (`jaxscale.compare`); ranks
+have 95 % intervals from resampling fits, held-out runs and curves. Quality is the mean absolute
+error of ln L beside that of saying that nothing will improve. `--page` writes docs/selection.md and
+its figure from the stored lines.
 
-Published for comparison: errors in ln of M1 on the translation curves .262 .171 .234 .252 .190 (Alabdulmohsin et al. 2022,
-table 2); 2.2995 of a power law against 1.7781 of the rectified law at the last subset, where 1.7427 was measured (Lin et
-al. 2024, their points).
+Published for comparison: errors in ln of M1 on the translation curves .262 .171 .234 .252 .190
+(Alabdulmohsin et al. 2022, table 2); 2.2995 of a power law against 1.7781 of the rectified law at
+the last subset, where 1.7427 was measured (Lin et al. 2024, their points).
 """
 
 from __future__ import annotations
@@ -54,7 +55,13 @@ def curves(low: float, high: float) -> dict[str, Any]:
 def translation() -> dict[str, Any]:
     runs = LOAD("learning_curves_nmt", rows="all")
     tables = [runs.where(runs["model"] == model) for model in MODELS]
-    return {"laws": curves(1e3, 1e7), "runs": tables, "scale": "x", "ratios": (2,), "objective": SQUARED}
+    return {
+        "laws": curves(1e3, 1e7),
+        "runs": tables,
+        "scale": "x",
+        "ratios": (2,),
+        "objective": SQUARED,
+    }
 
 
 def finetuning() -> dict[str, Any]:
@@ -67,7 +74,13 @@ def finetuning() -> dict[str, Any]:
 def addition() -> dict[str, Any]:
     runs = LOAD("bnsl_addition", rows="all")
     last = np.sort(runs["x"])
-    return {"laws": curves(1e2, 1e3), "runs": runs, "scale": "x", "ratios": (float(last[-1] / last[13]),), "objective": SQUARED}
+    return {
+        "laws": curves(1e2, 1e3),
+        "runs": runs,
+        "scale": "x",
+        "ratios": (float(last[-1] / last[13]),),
+        "objective": SQUARED,
+    }
 
 
 def chinchilla() -> dict[str, Any]:
@@ -79,7 +92,11 @@ def misfitting() -> dict[str, Any]:
 
 
 def tuned() -> dict[str, Any]:
-    return {"laws": SURFACES, "runs": LOAD("misfitting").best(within=0.01), "ratios": (2, 5, 10, 30)}
+    return {
+        "laws": SURFACES,
+        "runs": LOAD("misfitting").best(within=0.01),
+        "ratios": (2, 5, 10, 30),
+    }
 
 
 STUDIES: dict[str, Callable[[], dict[str, Any]]] = {
@@ -94,25 +111,34 @@ STUDIES: dict[str, Callable[[], dict[str, Any]]] = {
 
 def main() -> None:
     parser = arguments(__doc__)
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page and its figure from the stored lines")
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="run nothing; write the page and its figure from the stored lines",
+    )
     options = parser.parse_args()
     if options.page:
         import _selection_page
 
         return _selection_page.write(STORED, PAGE)
     studies = STUDIES if not options.smoke else {"chinchilla_epoch": chinchilla}
-    one_by_one({name: lambda n=name: study(n, options.smoke) for name in studies}, options.output, digits=5)
+    one_by_one(
+        {name: lambda n=name: study(n, options.smoke) for name in studies}, options.output, digits=5
+    )
 
 
 def study(name: str, smoke: bool) -> dict[str, Any]:
     """One data set: errors and ranks of all laws."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", jsl.JaxscaleWarning)  # copies among the rows are said in the table's remarks
+        # copies among the rows are said in the table's remarks
+        warnings.simplefilter("ignore", jsl.JaxscaleWarning)
         asked = STUDIES[name]()
     if smoke:
         asked["laws"] = {k: SURFACES[k] for k in ("chinchilla", "chinchilla, E = 0")}
     begin = time.perf_counter()
-    found = jsl.compare(**asked, starts=4 if smoke else STARTS, resamples=20 if smoke else RESAMPLES)
+    found = jsl.compare(
+        **asked, starts=4 if smoke else STARTS, resamples=20 if smoke else RESAMPLES
+    )
     seconds = time.perf_counter() - begin
     last = [
         (p[:, int(np.argmax(f.ratio))], f.observed[int(np.argmax(f.ratio))])
@@ -132,7 +158,8 @@ def study(name: str, smoke: bool) -> dict[str, Any]:
                 "not_ok": int(found.failed[i]),
                 "stack": stack.get(law),
                 "by_ratio": {
-                    r: [float(found.by_ratio[k, i]), float(found.bias_by_ratio[k, i])] for k, r in enumerate(found.reach)
+                    r: [float(found.by_ratio[k, i]), float(found.bias_by_ratio[k, i])]
+                    for k, r in enumerate(found.reach)
                 },
                 "furthest": [[float(p[i]), float(o)] for p, o in last],
             }

@@ -1,7 +1,8 @@
-"""The page of all laws: reads `jaxscale.laws` and writes docs/laws.md; `--check` fails where the page is not theirs.
+"""The page of all laws: reads `jaxscale.laws` and writes docs/laws.md; `--check` fails where the
+page is not theirs.
 
-Everything on the page is taken from the functions themselves: formula, units, source, published coefficients with their
-evidence, and what each is used to decide.
+Everything on the page is taken from the functions themselves: formula, units, source, published
+coefficients with their evidence, and what each is used to decide.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ somebody else's account; D derived or recomputed. Recalled numbers are not publi
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="fail where the page is not what would be written")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="fail where the page is not what would be written"
+    )
     options = parser.parse_args()
     text = page()
     if options.check:
@@ -61,7 +66,10 @@ def page() -> str:
     files = {f: importlib.import_module(f"jaxscale.laws.{f}") for f in files_in_order()}
     lines += ["| file | laws | rules |", "|---|---|---|"]
     for name, file in files.items():
-        count = [", ".join(f"[{k}](#{k})" for k in file.__all__ if isinstance(items[k], jsl.Law) == law) for law in (True, False)]
+        count = [
+            ", ".join(f"[{k}](#{k})" for k in file.__all__ if isinstance(items[k], jsl.Law) == law)
+            for law in (True, False)
+        ]
         lines.append(f"| {name} | {count[0] or '–'} | {count[1] or '–'} |")
     for name, file in files.items():
         about = (file.__doc__ or "").strip()
@@ -91,10 +99,19 @@ def entry(name: str, item: Any) -> Iterator[str]:
     yield "```"
     yield ""
     if isinstance(item, jsl.Law):
-        yield "Units: " + ", ".join(f"{c} {u.name}" for c, u in zip(item.columns, item.column_units, strict=True)) + "."
+        yield (
+            "Units: "
+            + ", ".join(
+                f"{c} {u.name}" for c, u in zip(item.columns, item.column_units, strict=True)
+            )
+            + "."
+        )
     yield f"Source: {_catalogue._part(item, 'Source')}"
     yield f"Decides: {_catalogue.decision(item)}"
-    named = [f"{PAPERS[k].authors.split(',')[0]} {PAPERS[k].year}, *{PAPERS[k].title}*" for k in _catalogue.sources(item)]
+    named = [
+        f"{PAPERS[k].authors.split(',')[0]} {PAPERS[k].year}, *{PAPERS[k].title}*"
+        for k in _catalogue.sources(item)
+    ]
     if named:
         yield "Papers: " + "; ".join(named) + "."
     sets = _catalogue.published(item)

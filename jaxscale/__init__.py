@@ -1,4 +1,5 @@
-"""jaxscale: write a scaling law as the paper's formula; get the certified best fit, honest intervals, and a plan.
+"""jaxscale: write a scaling law as the paper's formula; get the certified best fit, honest
+intervals, and a plan.
 
     import jaxscale as jsl
     fit = jsl.fit(jsl.laws.chinchilla, runs)

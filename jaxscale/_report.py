@@ -1,8 +1,9 @@
 """`report`: a fit on one page, with everything that a reader needs to trust it or not.
 
-The report refuses to leave things out: failed refits, rows used and dropped, assumed units, how far delta lies from the
-scatter, what the residuals say against the intervals, the runs that the answer hangs on, and how far a plan lies beyond
-the runs. It ends with the one refit that it makes: whether the runs would have predicted the largest of them.
+The report refuses to leave things out: failed refits, rows used and dropped, assumed units, how far
+delta lies from the scatter, what the residuals say against the intervals, the runs that the answer
+hangs on, and how far a plan lies beyond the runs. It ends with the one refit that it makes: whether
+the runs would have predicted the largest of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from .uncertainty._interval import UNKNOWN, default_kind, interval
 
 
 def report(fit: Fit | Ensemble, *, plan: Allocation | None = None, level: float = 0.95) -> str:
-    """Text report of a fit or of an ensemble, parameters in the units of the law; `plan` adds an allocation.
+    """Text report of a fit or of an ensemble, parameters in the units of the law; `plan` adds an
+    allocation.
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
@@ -49,11 +51,18 @@ def report(fit: Fit | Ensemble, *, plan: Allocation | None = None, level: float 
             *([] if plan is None else [_plan(plan, point, level)]),
         ]
         left_out = (
-            "not looked at with so many groups: residuals, influence, and whether the largest run would have been predicted"
+            "not looked at with so many groups: residuals, influence, and whether the "
+            "largest run would have been predicted"
         )
         return "\n\n".join([*parts, _assumed(point), left_out])
     at = evidence(point)
-    parts = [_head(point), _parameters(fit, at, level), _certificate(fit, point), _table(fit, point), _doubts(at)]
+    parts = [
+        _head(point),
+        _parameters(fit, at, level),
+        _certificate(fit, point),
+        _table(fit, point),
+        _doubts(at),
+    ]
     if plan is not None:
         parts.append(_plan(plan, point, level))
     parts += [_assumed(point), in_a_line(fit, level)]
@@ -64,7 +73,8 @@ def _head(point: Fit) -> str:
     law = point.problem.law
     status = Status(int(point.status))
     lines = [
-        f"{law.name}({', '.join(law.columns)}) -> {law.unit.name}, {point.certificate.rows_used} runs",
+        f"{law.name}({', '.join(law.columns)}) -> {law.unit.name}, "
+        f"{point.certificate.rows_used} runs",
         f"status: {'OK' if status == Status.OK else f'NOT OK ({status.name}): {status.message}'}",
     ]
     return "\n".join([*lines, *(f"  {f}" for f in point.certificate.findings)])
@@ -79,7 +89,10 @@ def _parameters(fit: Fit | Ensemble, at: Evidence, level: float) -> str:
         header += f"   {level:.0%} interval (percentile, {len(fit):,} {what})"
     elif kind == "percentile" or (kind == "cr3" and at.units < FEWEST):
         kind = ""
-        header += "   standard deviation (of its coordinate: ln where positive); bootstrap(...) for intervals"
+        header += (
+            "   standard deviation (of its coordinate: ln where positive); bootstrap(...) "
+            "for intervals"
+        )
     else:
         header += f"   {level:.0%} interval ({kind} with Student's t)"
     intervals = interval(fit, level=level, kind=kind) if kind else {}
@@ -95,7 +108,10 @@ def _parameters(fit: Fit | Ensemble, at: Evidence, level: float) -> str:
             elif kind:
                 own = intervals[name]
                 unusual = f"   {own.kind}" if own.kind in UNKNOWN else ""
-                note = f"{_number(np.asarray(own.low)[place])} .. {_number(np.asarray(own.high)[place])}{unusual}"
+                note = (
+                    f"{_number(np.asarray(own.low)[place])} .. "
+                    f"{_number(np.asarray(own.high)[place])}{unusual}"
+                )
             else:
                 sd = point.certificate.deviation.get(full, float("nan"))
                 note = "not known" if np.isnan(sd) else "unbounded" if np.isinf(sd) else f"{sd:.3g}"
@@ -105,19 +121,34 @@ def _parameters(fit: Fit | Ensemble, at: Evidence, level: float) -> str:
 
 
 def _groups(point: Fit) -> str:
-    """Shared parameters with their deviations; of those that each group has, how they are spread."""
+    """Shared parameters with their deviations; of those that each group has, how they
+    are spread.
+    """
     law, deviation = point.problem.law, point.certificate.deviation
-    lines = [f"{'parameter':<12}{'estimate':>14}   standard deviation (of its coordinate: ln where positive)"]
+    lines = [
+        f"{'parameter':<12}{'estimate':>14}   standard deviation (of its coordinate: ln where "
+        f"positive)"
+    ]
     for name, value in point.params.items():
         if name not in dict(law.groups):
             note = "fixed" if name in law.fixed else f"{deviation.get(name, float('nan')):.3g}"
-            lines.append(f"{name:<12}{_number(value) if np.ndim(value) == 0 else str(np.shape(value)):>14}   {note}")
+            lines.append(
+                f"{name:<12}{_number(value) if np.ndim(value) == 0 else str(np.shape(value)):>14}  "
+                f" {note}"
+            )
         else:
             group = dict(law.groups)[name]
             low, middle, high = np.quantile(np.asarray(value), [0.0, 0.5, 1.0], axis=0)
-            spread = f"{_number(low)} .. {_number(high)}" if np.ndim(middle) == 0 else f"of shape {np.shape(middle)}"
+            spread = (
+                f"{_number(low)} .. {_number(high)}"
+                if np.ndim(middle) == 0
+                else f"of shape {np.shape(middle)}"
+            )
             shown = _number(middle) if np.ndim(middle) == 0 else "vectors"
-            lines.append(f"{name:<12}{shown:>14}   the middle of {len(value)} values, one per {group}: {spread}")
+            lines.append(
+                f"{name:<12}{shown:>14}   the middle of {len(value)} values, one per {group}: "
+                f"{spread}"
+            )
     return "\n".join(lines)
 
 
@@ -126,13 +157,21 @@ def _certificate(fit: Fit | Ensemble, point: Fit) -> str:
     lines = [
         "certificate",
         f"  objective        {_objective(problem.objective)}, sum {float(point.value):.10g}",
-        f"  starts           {c.starts_drawn} drawn, {c.starts_kept} kept, {c.starts_agreed} agree with the best (1e-6)",
+        f"  starts           {c.starts_drawn} drawn, {c.starts_kept} kept, {c.starts_agreed} agree "
+        f"with the best (1e-6)",
         f"  gradient         {c.gradient:.1e} scaled (a converged fit is below 1e-6)",
-        f"  singular value   {c.singular:.1e} smallest of the scaled Jacobian (a lost direction is below 1e-6)",
+        f"  singular value   {c.singular:.1e} smallest of the scaled Jacobian (a lost direction is "
+        f"below 1e-6)",
     ]
     if c.outside_start:
-        lines.append(f"  outside start    {', '.join(c.outside_start)}: the optimum lies beyond the start range (allowed)")
-    scale = f"{c.residual_scale:.3g} in {'ln of the target' if problem.objective.log else 'the target, relative to its size'}"
+        lines.append(
+            f"  outside start    {', '.join(c.outside_start)}: the optimum lies beyond the start "
+            f"range (allowed)"
+        )
+    scale = (
+        f"{c.residual_scale:.3g} in "
+        f"{'ln of the target' if problem.objective.log else 'the target, relative to its size'}"
+    )
     lines.append(f"  residual scale   {scale} (1.4826 MAD)")
     if c.delta_over_scale is not None:
         meaning = (
@@ -146,8 +185,9 @@ def _certificate(fit: Fit | Ensemble, point: Fit) -> str:
     if isinstance(fit, Ensemble) and fit.kind == "posterior":
         worst = max(fit.work.rhat, key=lambda k: fit.work.rhat[k])
         lines.append(
-            f"  chains           {fit.work.chains} of {len(fit) // fit.work.chains:,} draws, R-hat at most "
-            f"{fit.work.rhat[worst]:.3f} ({worst}), {fit.work.divergences} divergences"
+            f"  chains           {fit.work.chains} of {len(fit) // fit.work.chains:,} draws, "
+            f"R-hat at most {fit.work.rhat[worst]:.3f} ({worst}), {fit.work.divergences} "
+            f"divergences"
         )
     elif isinstance(fit, Ensemble):
         bad = {s.name: int(np.sum(np.asarray(fit.status) & s.value != 0)) for s in Status if s}
@@ -157,7 +197,8 @@ def _certificate(fit: Fit | Ensemble, point: Fit) -> str:
         if fit.by != "rows":
             count = np.bincount(np.asarray(problem.runs.groups[fit.by]))
             lines.append(
-                f"  clusters         {len(count)} of up to {count.max()} rows each, drawn whole: their rows are not independent"
+                f"  clusters         {len(count)} of up to {count.max()} rows each, drawn whole: "
+                f"their rows are not independent"
             )
     return "\n".join(lines)
 
@@ -166,23 +207,42 @@ def _table(fit: Fit | Ensemble, point: Fit) -> str:
     runs, law = point.problem.runs, point.problem.law
     c = point.certificate
     zero = len(runs) - c.rows_used
-    lines = ["runs", f"  {c.rows_used} rows used, {c.rows_dropped} dropped as bad" + (f", {zero} of weight 0" if zero else "")]
+    lines = [
+        "runs",
+        f"  {c.rows_used} rows used, {c.rows_dropped} dropped as bad"
+        + (f", {zero} of weight 0" if zero else ""),
+    ]
     lines.append(f"  SHA-256  {rows_digest(runs)[:16]} (its first digits)")
     for name in law.columns:
         v = np.asarray(runs.columns[name])
-        lines.append(f"  {name:<8} {v.min():.3g} .. {v.max():.3g}" if v.ndim == 1 else f"  {name:<8} {v.shape[1]} shares")
+        lines.append(
+            f"  {name:<8} {v.min():.3g} .. {v.max():.3g}"
+            if v.ndim == 1
+            else f"  {name:<8} {v.shape[1]} shares"
+        )
     if {"N", "D"} <= set(law.columns):
         flop = Train()(runs["N"], runs["D"])
         ratio = runs["D"] / runs["N"]
-        lines.append(f"  {'6 N D':<8} {flop.min():.3g} .. {flop.max():.3g} FLOP;  D/N {ratio.min():.3g} .. {ratio.max():.3g}")
+        lines.append(
+            f"  {'6 N D':<8} {flop.min():.3g} .. {flop.max():.3g} FLOP;  D/N {ratio.min():.3g} .. "
+            f"{ratio.max():.3g}"
+        )
     return "\n".join([*lines, *(f"  note: {r}" for r in runs.remarks)])
 
 
 def _doubts(at: Evidence) -> str:
     """What speaks against the intervals, and the runs that the answer hangs on most."""
     observes = at.fit.problem.objective.observes
-    said = cautions_of(at) if observes else ("the law's value is a likelihood: there are no residuals to test",)
-    lines = ["cautions", *(f"  {s}" for s in said)] if said else ["cautions: none of the tests of residuals speaks"]
+    said = (
+        cautions_of(at)
+        if observes
+        else ("the law's value is a likelihood: there are no residuals to test",)
+    )
+    lines = (
+        ["cautions", *(f"  {s}" for s in said)]
+        if said
+        else ["cautions: none of the tests of residuals speaks"]
+    )
     moves, labels, by = moved(at)
     sd = covariance_of(at, "sandwich").deviation(np.eye(len(at.names)))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -190,7 +250,13 @@ def _doubts(at: Evidence) -> str:
     order = np.argsort(-np.max(np.abs(relative), 1), kind="stable")[:3]
     most = [(labels[i], int(np.argmax(np.abs(relative[i]))), i) for i in order]
     shown = ", ".join(f"{label} ({at.names[j]} {relative[i, j]:+.2f})" for label, j, i in most)
-    return "\n".join([*lines, f"  {by} whose absence moves the fit most, in standard deviations (one Newton step): {shown}"])
+    return "\n".join(
+        [
+            *lines,
+            f"  {by} whose absence moves the fit most, in standard deviations (one Newton step): "
+            f"{shown}",
+        ]
+    )
 
 
 def _plan(plan: Allocation, point: Fit, level: float) -> str:
@@ -200,13 +266,25 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
         lines += [f"  budget {budget:.4g}", *_reach(plan.point, point.problem.runs, i)]
         of_point = {**plan.point.columns, point.problem.law.unit.name: plan.point.loss}
         for name, value in {**plan.columns, point.problem.law.unit.name: plan.loss}.items():
-            draws, at = (np.asarray(v)[..., i] if np.ndim(plan.budget) else np.asarray(v) for v in (value, of_point[name]))
+            draws, at = (
+                np.asarray(v)[..., i] if np.ndim(plan.budget) else np.asarray(v)
+                for v in (value, of_point[name])
+            )
             none = not np.any(np.isfinite(draws))
-            shown = "no feasible plan" if none else percentile(draws, level, 0, at) if draws.ndim else f"{float(draws):.4g}"
+            shown = (
+                "no feasible plan"
+                if none
+                else percentile(draws, level, 0, at)
+                if draws.ndim
+                else f"{float(draws):.4g}"
+            )
             lines.append(f"    {name:<12} {shown}")
     worst = float(np.nanmax(plan.certificate.stationarity))
     failed = int(np.sum(np.asarray(plan.status) != 0))
-    lines.append(f"  KKT: largest stationarity residual {worst:.1e}; {failed} of {np.size(plan.loss)} plans not OK")
+    lines.append(
+        f"  KKT: largest stationarity residual {worst:.1e}; {failed} of {np.size(plan.loss)} plans "
+        f"not OK"
+    )
     own = [
         r for r in plan.remarks if r not in untested(plan.columns, (plan.asked or (None, None))[1])
     ]  # those are said above, for each budget
@@ -214,7 +292,9 @@ def _plan(plan: Allocation, point: Fit, level: float) -> str:
 
 
 def _reach(plan: Allocation, runs: Any, i: int) -> list[str]:
-    """How far a plan goes beyond the compute of the runs, and whether it trains at a D/N that none of them had."""
+    """How far a plan goes beyond the compute of the runs, and whether it trains at a D/N that none
+    of them had.
+    """
     if not {"N", "D"} <= set(runs.columns) or not {"N", "D"} <= set(plan.columns):
         return []
     own = {}
@@ -222,13 +302,17 @@ def _reach(plan: Allocation, runs: Any, i: int) -> list[str]:
         value = np.asarray(plan[c])
         own[c] = value[..., i] if np.ndim(plan.budget) else value
     tested = ranges(runs)
-    compute, ratio = float(np.nanmedian(Train()(own["N"], own["D"]))), float(np.nanmedian(own["D"] / own["N"]))
+    compute, ratio = (
+        float(np.nanmedian(Train()(own["N"], own["D"]))),
+        float(np.nanmedian(own["D"] / own["N"])),
+    )
     if not np.isfinite(compute):
         return []
     (low, high), top = tested["D/N"], tested["C"][1]
+    inside = f"D/N of {ratio:.3g} lies inside the {low:.3g} to {high:.3g} of the runs"
     return [
         f"    C = 6 N D of {compute:.3g} FLOP is {compute / top:.3g} times that of the largest run",
-        f"    {ratio_remark(tested, ratio) or f'D/N of {ratio:.3g} lies inside the {low:.3g} to {high:.3g} of the runs'}",
+        f"    {ratio_remark(tested, ratio) or inside}",
     ]
 
 
@@ -238,7 +322,9 @@ def _assumed(point: Fit) -> str:
 
 
 def _objective(objective: Any) -> str:
-    numbers = ", ".join(f"{f.name}={float(getattr(objective, f.name)):g}" for f in dataclasses.fields(objective))
+    numbers = ", ".join(
+        f"{f.name}={float(getattr(objective, f.name)):g}" for f in dataclasses.fields(objective)
+    )
     return f"{type(objective).__name__}({numbers})"
 
 

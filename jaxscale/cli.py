@@ -17,11 +17,20 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--output", default="demo", show_default=True, help="Folder for the report, two figures and a JSON file.")
+@click.option(
+    "--output",
+    default="demo",
+    show_default=True,
+    help="Folder for the report, two figures and a JSON file.",
+)
 @click.option("--resamples", default=4000, show_default=True, help="Refits.")
-@click.option("--budget", default=5.76e23, show_default=True, help="Training compute of the plan [FLOP].")
+@click.option(
+    "--budget", default=5.76e23, show_default=True, help="Training compute of the plan [FLOP]."
+)
 def demo(output: str, resamples: int, budget: float) -> None:
-    """Table -> certified fit -> refits -> plan with intervals, on the runs of Hoffmann et al. 2022."""
+    """Table -> certified fit -> refits -> plan with intervals, on the runs of Hoffmann et
+    al. 2022.
+    """
     import numpy as np
 
     import jaxscale as jsl
@@ -37,7 +46,9 @@ def demo(output: str, resamples: int, budget: float) -> None:
     except FileNotFoundError as error:
         name, why = "simulated", str(error)
         runs = jsl.datasets.load(name)
-        click.echo(f"hoffmann2022 cannot be had here: {why}\nUsing the embedded simulated sweep instead.\n")
+        click.echo(
+            f"hoffmann2022 cannot be had here: {why}\nUsing the embedded simulated sweep instead.\n"
+        )
     click.echo(jsl.datasets.describe(name) + "\n")
     fit = jsl.fit(jsl.laws.chinchilla, runs)
     boot = jsl.bootstrap(fit, resamples)
@@ -63,7 +74,9 @@ def demo(output: str, resamples: int, budget: float) -> None:
     (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
     seconds = time.perf_counter() - begin
     (folder / "demo.json").write_text(
-        json.dumps(_summary(jsl, name, fit=fit, boot=boot, plan=plan, seconds=seconds), indent=2) + "\n", encoding="utf-8"
+        json.dumps(_summary(jsl, name, fit=fit, boot=boot, plan=plan, seconds=seconds), indent=2)
+        + "\n",
+        encoding="utf-8",
     )
     click.echo(f"\nwritten: {', '.join(str(folder / f) for f in written)} ({seconds:.1f} s)")
 

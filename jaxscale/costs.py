@@ -1,9 +1,10 @@
 """Costs: what a plan spends, as plain functions that name the columns they read.
 
-`allocate(..., cost=...)` takes any function of columns: `lambda N, D: 6 * N * D` works. The dataclasses here do the
-same with numbers that can change without recompiling and that can be differentiated (prices, inference tokens). The
-second half counts the FLOP of a transformer from its shape; a matrix product of (m, k) and (k, n) takes 2 m k n, and
-a training step takes three forward passes. Which parts are counted is the difference between published conventions.
+`allocate(..., cost=...)` takes any function of columns: `lambda N, D: 6 * N * D` works. The
+dataclasses here do the same with numbers that can change without recompiling and that can be
+differentiated (prices, inference tokens). The second half counts the FLOP of a transformer from its
+shape; a matrix product of (m, k) and (k, n) takes 2 m k n, and a training step takes three forward
+passes. Which parts are counted is the difference between published conventions.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from .ground._trees import node
 
 @node(eq=True)
 class Train:
-    """Training compute [FLOP] from N [parameters] and D [tokens]: `per_token * N * D`, 6 N D by default.
+    """Training compute [FLOP] from N [parameters] and D [tokens]: `per_token * N * D`, 6 N D by
+    default.
 
     Source: Kaplan et al. 2020 (arXiv 2001.08361), section 2.1: 2 N forward, 4 N backward.
 
@@ -31,10 +33,11 @@ class Train:
 
 @node(eq=True)
 class Lifetime:
-    """Training and inference compute [FLOP]: 6 N D + 2 N D_inf, for `inference_tokens` served over the model's life.
+    """Training and inference compute [FLOP]: 6 N D + 2 N D_inf, for `inference_tokens` served over
+    the model's life.
 
-    Source: Sardana et al. 2023 (arXiv 2401.00448), eq. 2. `train_price` and `inference_price` multiply the two terms
-    (dollars per FLOP, utilisation), which is not in that equation.
+    Source: Sardana et al. 2023 (arXiv 2401.00448), eq. 2. `train_price` and `inference_price`
+    multiply the two terms (dollars per FLOP, utilisation), which is not in that equation.
 
     >>> Lifetime(inference_tokens=1e12)(1e9, 2e10)
     2.12e+21
@@ -45,11 +48,14 @@ class Lifetime:
     inference_price: Any = 1.0
 
     def __call__(self, N: Any, D: Any) -> Any:
-        return self.train_price * 6.0 * N * D + self.inference_price * 2.0 * N * self.inference_tokens
+        return (
+            self.train_price * 6.0 * N * D + self.inference_price * 2.0 * N * self.inference_tokens
+        )
 
 
 def inference(N: Any, tokens: Any) -> Any:
-    """Inference compute [FLOP] of `tokens` [tokens] through N [parameters]: 2 N tokens, attention left out.
+    """Inference compute [FLOP] of `tokens` [tokens] through N [parameters]: 2 N tokens, attention
+    left out.
 
     >>> inference(7e9, 1000.0)
     14000000000000.0
@@ -57,11 +63,14 @@ def inference(N: Any, tokens: Any) -> Any:
     return 2.0 * N * tokens
 
 
-def transformer_parameters(width: Any, depth: Any, *, vocabulary: Any = 0, feed_forward: Any = 4.0, tied: bool = True) -> Any:
+def transformer_parameters(
+    width: Any, depth: Any, *, vocabulary: Any = 0, feed_forward: Any = 4.0, tied: bool = True
+) -> Any:
     """Parameters of a decoder-only transformer: matrices only, biases and norms left out.
 
-    Per layer 4 width^2 (queries, keys, values, output) and 2 feed_forward width^2; plus `vocabulary * width` for the
-    embeddings, twice if the output layer is not `tied`. With `vocabulary=0` the count is non-embedding.
+    Per layer 4 width^2 (queries, keys, values, output) and 2 feed_forward width^2; plus `vocabulary
+    * width` for the embeddings, twice if the output layer is not `tied`. With `vocabulary=0` the
+    count is non-embedding.
     Source: Kaplan et al. 2020, table 1.
 
     >>> transformer_parameters(1024, 24)
@@ -71,15 +80,22 @@ def transformer_parameters(width: Any, depth: Any, *, vocabulary: Any = 0, feed_
 
 
 def transformer_flop(
-    width: Any, depth: Any, *, context: Any = 0, vocabulary: Any = 0, feed_forward: Any = 4.0, embedding: bool = False
+    width: Any,
+    depth: Any,
+    *,
+    context: Any = 0,
+    vocabulary: Any = 0,
+    feed_forward: Any = 4.0,
+    embedding: bool = False,
 ) -> Any:
     """Forward compute per token [FLOP] of a decoder-only transformer.
 
-    Always counted: the weight matrices of all layers. `context` [tokens] adds attention scores and the weighted sum of
-    values over the full window (4 context width per layer; a causal kernel spends half of it on average), `vocabulary`
-    adds the last layer (2 width vocabulary), `embedding=True` adds as much again for a one-hot embedding product, as
-    Hoffmann et al. 2022 count it (recalled; a table look-up spends nothing). Training takes three times this.
-    Source of the terms: Kaplan et al. 2020, table 1.
+    Always counted: the weight matrices of all layers. `context` [tokens] adds attention scores and
+    the weighted sum of values over the full window (4 context width per layer; a causal kernel
+    spends half of it on average), `vocabulary` adds the last layer (2 width vocabulary),
+    `embedding=True` adds as much again for a one-hot embedding product, as Hoffmann et al. 2022
+    count it (recalled; a table look-up spends nothing). Training takes three times this. Source of
+    the terms: Kaplan et al. 2020, table 1.
 
     >>> transformer_flop(1024, 24) / transformer_parameters(1024, 24)
     2.0
@@ -89,7 +105,8 @@ def transformer_flop(
 
 
 def transformer_train(width: Any, depth: Any, tokens: Any, **counted: Any) -> Any:
-    """Training compute [FLOP] of `tokens` [tokens]: three times `transformer_flop`, with its keywords.
+    """Training compute [FLOP] of `tokens` [tokens]: three times `transformer_flop`, with its
+    keywords.
 
     >>> transformer_train(1024, 24, 1.0) / transformer_parameters(1024, 24)
     6.0

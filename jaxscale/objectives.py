@@ -1,10 +1,11 @@
 """Objectives: what a fit adds up over runs.
 
-Each is a frozen dataclass whose numbers are leaves, called as `objective(predicted, observed)` and returning the loss
-of one run. The fit minimises the weighted **sum**; nothing in the solver depends on its scale. `residual` is the
-difference it measures, in ln L for the `Log...` family and in the units of the target for the others, and `smoother`
-is the same objective with a wider quadratic zone, which fits walk through on the way from rough starts (a Huber loss
-with a narrow zone is nearly flat in its curvature far from the optimum).
+Each is a frozen dataclass whose numbers are leaves, called as `objective(predicted, observed)` and
+returning the loss of one run. The fit minimises the weighted **sum**; nothing in the solver depends
+on its scale. `residual` is the difference it measures, in ln L for the `Log...` family and in the
+units of the target for the others, and `smoother` is the same objective with a wider quadratic
+zone, which fits walk through on the way from rough starts (a Huber loss with a narrow zone is
+nearly flat in its curvature far from the optimum).
 """
 
 from __future__ import annotations
@@ -23,20 +24,27 @@ from .ground._trees import node
 @jax.custom_jvp
 def _huber(residual: Any, delta: Any) -> Any:
     size = jnp.abs(residual)
-    inner = jnp.minimum(size, delta)  # no `where`: both branches would be evaluated, and one overflows
+    # no `where`: both branches would be evaluated, and one overflows
+    inner = jnp.minimum(size, delta)
     return inner * (size - 0.5 * inner)
 
 
 @_huber.defjvp
 def _huber_slope(at: Any, along: Any) -> Any:
-    """The clipped residual, written down: what automatic differentiation makes of `minimum` costs ten times as much."""
+    """The clipped residual, written down: what automatic differentiation makes of `minimum` costs
+    ten times as much.
+    """
     (residual, delta), (d_residual, d_delta) = at, along
     clipped = jax.lax.clamp(*jnp.broadcast_arrays(-delta, residual, delta))
-    return _huber(residual, delta), clipped * d_residual + (jnp.abs(residual) - jnp.abs(clipped)) * d_delta
+    return _huber(residual, delta), clipped * d_residual + (
+        jnp.abs(residual) - jnp.abs(clipped)
+    ) * d_delta
 
 
 def _rounded(residual: Any, smoothing: Any) -> Any:
-    """|residual| with a rounded corner: curved everywhere, which a Newton step can follow where a Huber loss is straight."""
+    """|residual| with a rounded corner: curved everywhere, so that a Newton step can follow it
+    where a Huber loss is straight.
+    """
     return residual**2 / (jnp.sqrt(residual**2 + smoothing**2) + smoothing)
 
 
@@ -45,7 +53,8 @@ class Objective:
     """Base of the objectives below; `log` says that residuals are taken in ln of the target."""
 
     log: ClassVar[bool] = True
-    width: ClassVar[str | None] = None  # the field that holds the width of the quadratic zone, if there is one
+    # the field that holds the width of the quadratic zone, if there is one
+    width: ClassVar[str | None] = None
     observes: ClassVar[bool] = True  # whether it compares the law with a target
 
     def residual(self, predicted: Any, observed: Any) -> Any:
@@ -66,15 +75,21 @@ class Objective:
 
     @property
     def zone(self) -> float:
-        """Half the width of the quadratic zone, `delta` or `smoothing`; infinite where all of it is quadratic."""
+        """Half the width of the quadratic zone, `delta` or `smoothing`; infinite where all of it is
+        quadratic.
+        """
         return np.inf if self.width is None else float(getattr(self, self.width))
 
     def size_of(self, target: Any) -> float:
-        """What residuals on this target (n,) are divided by, to be relative: 1 in ln, else its root mean square."""
+        """What residuals on this target (n,) are divided by, to be relative: 1 in ln, else its root
+        mean square.
+        """
         return 1.0 if self.log else float(np.sqrt(np.mean(np.asarray(target) ** 2)) or 1.0)
 
     def smoother(self, scale: float) -> list[Objective]:
-        """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of `scale` down."""
+        """From widest to narrowest, ending with itself: each zone 30 times narrower, from 3 % of
+        `scale` down.
+        """
         if self.width is None:
             return [self]
         delta, levels = self.zone, list[Objective]()
@@ -89,7 +104,8 @@ class Objective:
 class LogHuber(Objective):
     """Huber loss of ln L: quadratic within `delta` (in ln L), linear beyond.
 
-    Source: Hoffmann et al. 2022 (arXiv 2203.15556) eq. 3, with delta = 1e-3. The sum, not the mean, is minimised.
+    Source: Hoffmann et al. 2022 (arXiv 2203.15556) eq. 3, with delta = 1e-3. The sum, not the mean,
+    is minimised.
 
     >>> round(float(LogHuber(0.1)(1.0, 1.0)), 3)
     0.0
@@ -146,10 +162,12 @@ class Squared(Objective):
 
 @node(eq=True)
 class LogAbs(Objective):
-    """Absolute difference of ln L (median regression), with its corner rounded within `smoothing` (in ln L).
+    """Absolute difference of ln L (median regression), with its corner rounded within `smoothing`
+    (in ln L).
 
-    The rounded loss is smaller than the sharp one by at most `smoothing` per run, so its optimum certifies the sharp one
-    to that: the sum of absolute differences there is within `smoothing` per run of the least.
+    The rounded loss is smaller than the sharp one by at most `smoothing` per run, so its optimum
+    certifies the sharp one to that: the sum of absolute differences there is within `smoothing` per
+    run of the least.
 
     >>> round(float(LogAbs()(2.0, 1.0)), 4)
     0.6931
@@ -164,9 +182,11 @@ class LogAbs(Objective):
 
 @node(eq=True)
 class Quantile(Objective):
-    """Check loss of ln L: fits the conditional `tau` quantile; small `tau` follows the lower envelope of the runs.
+    """Check loss of ln L: fits the conditional `tau` quantile; small `tau` follows the lower
+    envelope of the runs.
 
-    Rounded within `smoothing` like `LogAbs`. Source: Koenker and Bassett 1978, in ln L instead of L.
+    Rounded within `smoothing` like `LogAbs`. Source: Koenker and Bassett 1978, in ln L instead of
+    L.
 
     >>> round(float(Quantile(0.5)(2.0, 1.0)), 4)
     0.3466
@@ -183,7 +203,8 @@ class Quantile(Objective):
 
 @node(eq=True)
 class NegLogLik(Objective):
-    """The law's value is itself the loss of the run (a negative log-likelihood): counts, mixtures of likelihoods.
+    """The law's value is itself the loss of the run (a negative log-likelihood): counts, mixtures
+    of likelihoods.
 
     The observed counts are columns of the law; the target of the table is not read.
 

@@ -1,9 +1,11 @@
-"""Units: what the numbers in a column are, so that a mistake of unit can be seen, converted, or at least printed.
+"""Units: what the numbers in a column are, so that a mistake of unit can be seen, converted, or at
+least printed.
 
-A law states the unit of each column and of its value as annotations (`N: Params`); `Runs` states the units of the
-table. Where both speak of the same thing in different units the table is converted; where nothing is said the law's
-unit is assumed, and the report prints that assumption. A unit knows the sign its numbers may have, a limit above
-which they are surely something else, and how to get to the base unit of its dimension.
+A law states the unit of each column and of its value as annotations (`N: Params`); `Runs` states
+the units of the table. Where both speak of the same thing in different units the table is
+converted; where nothing is said the law's unit is assumed, and the report prints that assumption. A
+unit knows the sign its numbers may have, a limit above which they are surely something else, and
+how to get to the base unit of its dimension.
 
 | letter | meaning                                 | unit     |
 |--------|-----------------------------------------|----------|
@@ -31,7 +33,9 @@ from .ground._interval import Interval
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: `factor` turns its numbers into the base unit of `dimension`; `logarithm` says ln comes first."""
+    """A unit: `factor` turns its numbers into the base unit of `dimension`; `logarithm` says ln
+    comes first.
+    """
 
     name: str
     dimension: str
@@ -40,7 +44,8 @@ class Unit:
     factor: float = 1.0
     logarithm: bool = False
     limit: float = math.inf  # numbers above are an error: surely another unit
-    mixed: bool = False  # a gap of five decades inside the column is an error: two units in one column
+    # a gap of five decades inside the column is an error: two units in one column
+    mixed: bool = False
     plain: Unit | None = None  # of a multiple (billion tokens): the unit that `Runs` keeps
 
 
@@ -50,10 +55,12 @@ ActiveParams = Annotated[Any, Unit("parameters (active)", "parameters", mixed=Tr
 Tokens = Annotated[Any, Unit("tokens", "tokens", mixed=True)]
 Flop = Annotated[Any, Unit("FLOP", "compute")]
 PetaflopDays = Annotated[Any, Unit("petaFLOP-days", "compute", factor=8.64e19)]
-# ln(256,000) = 12.45: no model of a vocabulary in use is worse than 13 nats per token for long; perplexities are.
+# ln(256,000) = 12.45: no model of a vocabulary in use is worse than 13 nats per token for long;
+# perplexities are.
 Nats = Annotated[Any, Unit("nats/token", "loss", limit=13.0)]
 Bits = Annotated[Any, Unit("bits/token", "loss", factor=math.log(2.0), limit=13.0 / math.log(2.0))]
-# no dimension: the numbers go into any loss law as they are, and a chain refuses to take them for losses per token
+# no dimension: the numbers go into any loss law as they are, and a chain refuses to take them for
+# losses per token
 BitsPerByte = Annotated[Any, Unit("bits/byte", "", limit=13.0 / math.log(2.0))]
 Perplexity = Annotated[Any, Unit("perplexity", "loss", logarithm=True)]
 Fraction = Annotated[Any, Unit("fraction (0 to 1)", "fraction", support="unit")]
@@ -103,11 +110,15 @@ def scaled(unit: Any, factor: float, name: str) -> Unit:
     """
     if not is_unit(unit):
         raise refuse_type(
-            f"{unit!r} is no unit", why="a name or a number", change="units.scaled(units.Tokens, 1e6, 'million tokens')"
+            f"{unit!r} is no unit",
+            why="a name or a number",
+            change="units.scaled(units.Tokens, 1e6, 'million tokens')",
         )
     base = unit_of(unit)
     plain = base.plain or base
-    return dataclasses.replace(base, name=name, factor=base.factor * factor, limit=base.limit / factor, plain=plain)
+    return dataclasses.replace(
+        base, name=name, factor=base.factor * factor, limit=base.limit / factor, plain=plain
+    )
 
 
 def billion(unit: Any) -> Unit:
@@ -117,12 +128,16 @@ def billion(unit: Any) -> Unit:
     'billion parameters (total)'
     """
     if not is_unit(unit):
-        raise refuse_type(f"{unit!r} is no unit", why="a name or a number", change="units.billion(units.Tokens)")
+        raise refuse_type(
+            f"{unit!r} is no unit", why="a name or a number", change="units.billion(units.Tokens)"
+        )
     return scaled(unit, 1e9, f"billion {unit_of(unit).name}")
 
 
 def convert(values: Any, given: Unit, wanted: Unit) -> Any:
-    """`values` in unit `given`, expressed in unit `wanted`; of another dimension, as they are. Tracers stay tracers."""
+    """`values` in unit `given`, expressed in unit `wanted`; of another dimension, as they are.
+    Tracers stay tracers.
+    """
     same = (given.factor, given.logarithm) == (wanted.factor, wanted.logarithm)
     if same or given.dimension != wanted.dimension:
         return values
@@ -132,11 +147,12 @@ def convert(values: Any, given: Unit, wanted: Unit) -> Any:
 
 
 def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> Any:
-    """Loss [bits/byte] from a loss [nats/token] and the mean length of a token on the same text [bytes/token].
+    """Loss [bits/byte] from a loss [nats/token] and the mean length of a token on the same text
+    [bytes/token].
 
-    Losses per token of different tokenizers cannot be compared, losses per byte can. Declare the column:
-    `units={"L": BitsPerByte}`. Arrays broadcast, tracers stay tracers, and an `Interval` is converted as a whole. Raises
-    InputError where a token has no length.
+    Losses per token of different tokenizers cannot be compared, losses per byte can. Declare the
+    column: `units={"L": BitsPerByte}`. Arrays broadcast, tracers stay tracers, and an `Interval` is
+    converted as a whole. Raises InputError where a token has no length.
 
     >>> round(float(bits_per_byte(2.5, 4.3)), 4)
     0.8388
@@ -145,7 +161,8 @@ def bits_per_byte(nats_per_token: Any, bytes_per_token: Any) -> Any:
 
 
 def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> Any:
-    """Loss [nats/token] of a tokenizer from a loss [bits/byte] and its mean length of a token [bytes/token].
+    """Loss [nats/token] of a tokenizer from a loss [bits/byte] and its mean length of a token
+    [bytes/token].
 
     >>> round(float(nats_per_token(0.8388, 4.3)), 3)
     2.5
@@ -156,7 +173,11 @@ def nats_per_token(bits_per_byte: Any, bytes_per_token: Any) -> Any:
 def _times(value: Any, factor: np.ndarray) -> Any:
     if isinstance(value, Interval):
         return value.each(lambda v: _times(v, factor))
-    return value * factor if hasattr(value, "aval") else np.asarray(np.asarray(value, np.float64) * factor)[()]
+    return (
+        value * factor
+        if hasattr(value, "aval")
+        else np.asarray(np.asarray(value, np.float64) * factor)[()]
+    )
 
 
 def _lengths(bytes_per_token: Any) -> np.ndarray:

@@ -8,8 +8,8 @@
 # %% [markdown]
 # # Quickstart: from a table of small runs to a plan
 #
-# The whole job on one page: read a table, fit a law, see whether the fit may be trusted, get intervals, spend a budget.
-# Set `SMALL=1` in the environment for fewer refits.
+# The whole job on one page: read a table, fit a law, see whether the fit may be trusted, get
+# intervals, spend a budget. Set `SMALL=1` in the environment for fewer refits.
 
 # %%
 import os
@@ -25,8 +25,9 @@ REFITS = 200 if os.environ.get("SMALL") else 4_000
 # %% [markdown]
 # ## 1. A table
 #
-# `Runs` checks units, signs and magnitudes where it is made. Here the embedded sweep: 60 simulated runs around a known law.
-# Yours is `jsl.Runs.from_csv("sweep.csv", N="params", D="tokens", target="final_loss")`.
+# `Runs` checks units, signs and magnitudes where it is made. Here the embedded sweep: 60 simulated
+# runs around a known law. Yours is `jsl.Runs.from_csv("sweep.csv", N="params", D="tokens",
+# target="final_loss")`.
 
 # %%
 runs = jsl.datasets.load("simulated")
@@ -35,7 +36,8 @@ print(len(runs), "runs, N from", f"{runs['N'].min():.2g}", "to", f"{runs['N'].ma
 # %% [markdown]
 # ## 2. A law is the paper's formula
 #
-# Columns are positional and carry a unit; parameters are keyword-only and say where starts are drawn.
+# Columns are positional and carry a unit; parameters are keyword-only and say where starts are
+# drawn.
 
 
 # %%
@@ -86,7 +88,8 @@ best = jsl.allocate(chinchilla.fix(**truth), 5.76e23)
 assert planned["N"].low < best["N"] < planned["N"].high
 
 # %% [markdown]
-# With inference over the model's life, the best model is smaller and trained longer; with a data cap it is larger.
+# With inference over the model's life, the best model is smaller and trained longer; with a data
+# cap it is larger.
 
 # %%
 served = jsl.allocate(fit, 5.76e23, cost=jsl.costs.Lifetime(inference_tokens=1e13))

@@ -1,11 +1,16 @@
-"""Tests run with x64 off, so that a float32 leak shows; CI fails if a test on a real table was skipped."""
+"""Tests run with x64 off, so that a float32 leak shows; CI fails if a test on a real table was
+skipped.
+"""
 
 import os
 from pathlib import Path
 
 # Workers, and the processes that tests start, share compiled programs.
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "jax"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")  # small programs too: there are many of them
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "jax")
+)
+# small programs too: there are many of them
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import pytest
 
@@ -18,7 +23,9 @@ def pytest_collection_modifyitems(items):
             item.user_properties.append(("real", True))
             if DATA:
                 continue
-            item.add_marker(pytest.mark.skip(reason="JAXSCALE_DATA_DIR is not set: no real tables here"))
+            item.add_marker(
+                pytest.mark.skip(reason="JAXSCALE_DATA_DIR is not set: no real tables here")
+            )
 
 
 _skipped: list[str] = []
@@ -36,7 +43,9 @@ def pytest_sessionfinish(session, exitstatus):
 
 def pytest_terminal_summary(terminalreporter):
     if os.environ.get("CI") and _skipped:
-        terminalreporter.write_line(f"FAILED: in CI {len(_skipped)} tests on real tables were skipped", red=True)
+        terminalreporter.write_line(
+            f"FAILED: in CI {len(_skipped)} tests on real tables were skipped", red=True
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""The table of bad inputs: each gets an error, a flag, or an assumption that every report prints. Nothing is silent."""
+"""The table of bad inputs: each gets an error, a flag, or an assumption that every report prints.
+Nothing is silent.
+"""
 
 import ast
 from pathlib import Path
@@ -14,7 +16,9 @@ TRUE = {"E": 1.7, "A": 400.0, "B": 1100.0, "alpha": 0.34, "beta": 0.33}
 
 
 def sweep(n=40, noise=0.005, seed=0, **columns):
-    """Columns of a sweep; given ones replace the drawn ones, and the loss follows unless it is given."""
+    """Columns of a sweep; given ones replace the drawn ones, and the loss follows unless it is
+    given.
+    """
     rng = np.random.default_rng(seed)
     out = {
         "N": columns.get("N", np.exp(rng.uniform(np.log(5e7), np.log(1e10), n))),
@@ -43,21 +47,47 @@ REFUSED = {
         replaced("D", slice(0, 5), lambda d: d / 1e9),
         r"(?s)column 'D'.*rows 0, 1, 2, 3, 4 lie apart.*billions",
     ),
-    "perplexity": ({**sweep(), "loss": np.exp(sweep()["loss"])}, r"(?s)above 13 nats/token.*units\.Perplexity"),
+    "perplexity": (
+        {**sweep(), "loss": np.exp(sweep()["loss"])},
+        r"(?s)above 13 nats/token.*units\.Perplexity",
+    ),
     "1 row": ({k: v[:1] for k, v in sweep().items()}, r"1 distinct runs for 5 free parameters"),
     "3 rows": ({k: v[:3] for k, v in sweep().items()}, r"(?s)3 distinct runs for 5 free.*law\.tie"),
-    "4 rows ten times": ({k: np.tile(v[:4], 10) for k, v in sweep().items()}, r"4 distinct runs for 5"),
+    "4 rows ten times": (
+        {k: np.tile(v[:4], 10) for k, v in sweep().items()},
+        r"4 distinct runs for 5",
+    ),
     "no rows": ({k: v[:0] for k, v in sweep().items()}, r"no rows"),
     "ragged": ({**sweep(), "N": N40[:39]}, r"different length"),
 }
 
 FLAGGED = {
-    "constant D/N, exact": (sweep(D=20 * N40, N=N40, noise=0.0), "FLAT", {"A", "alpha"}, "lockstep"),
+    "constant D/N, exact": (
+        sweep(D=20 * N40, N=N40, noise=0.0),
+        "FLAT",
+        {"A", "alpha"},
+        "lockstep",
+    ),
     "constant D/N, noise": (sweep(D=20 * N40, N=N40), "FLAT", {"A", "alpha"}, "lockstep"),
-    "one model size": (sweep(N=np.full(40, 1e9)), "FLAT", {"E", "A", "alpha"}, "without changing any prediction"),
-    "one data size, exact": (sweep(D=np.full(40, 2e10), noise=0.0), "FLAT", {"B", "beta"}, "without changing any prediction"),
+    "one model size": (
+        sweep(N=np.full(40, 1e9)),
+        "FLAT",
+        {"E", "A", "alpha"},
+        "without changing any prediction",
+    ),
+    "one data size, exact": (
+        sweep(D=np.full(40, 2e10), noise=0.0),
+        "FLAT",
+        {"B", "beta"},
+        "without changing any prediction",
+    ),
     "constant loss": (sweep(loss=np.full(40, 2.5)), "AT_BOUND", set(), "runs to"),
-    "as many rows as parameters": ({k: v[:5] for k, v in sweep().items()}, "FLAT", {"E"}, "leaves nothing to judge"),
+    "as many rows as parameters": (
+        {k: v[:5] for k, v in sweep().items()},
+        "FLAT",
+        {"E"},
+        "leaves nothing to judge",
+    ),
 }
 
 FINE = {
@@ -109,7 +139,9 @@ def test_rows_copied_ten_times_warn_and_change_nothing_but_the_warning():
 def test_a_loss_of_any_size_is_fitted(factor):
     table = sweep()
     once = jsl.fit(chinchilla, jsl.Runs.from_columns(**table))
-    runs = jsl.Runs.from_columns(**{**table, "loss": table["loss"] * factor}, units={"loss": jsl.units.Number})
+    runs = jsl.Runs.from_columns(
+        **{**table, "loss": table["loss"] * factor}, units={"loss": jsl.units.Number}
+    )
     fit = jsl.fit(chinchilla, runs)
     assert fit.ok
     assert fit.certificate.starts_agreed >= 0.95 * 256
@@ -120,9 +152,17 @@ def test_a_loss_of_any_size_is_fitted(factor):
 def test_declared_units_are_converted_and_said():
     table = sweep()
     once = jsl.fit(chinchilla, jsl.Runs.from_columns(**table))
-    for unit, loss in ((jsl.units.Bits, table["loss"] / np.log(2)), (jsl.units.Perplexity, np.exp(table["loss"]))):
+    for unit, loss in (
+        (jsl.units.Bits, table["loss"] / np.log(2)),
+        (jsl.units.Perplexity, np.exp(table["loss"])),
+    ):
         other = {"N": table["N"], "D": table["D"] / 1e9, "loss": loss}
-        fit = jsl.fit(chinchilla, jsl.Runs.from_columns(**other, units={"loss": unit, "D": jsl.units.billion(jsl.units.Tokens)}))
+        fit = jsl.fit(
+            chinchilla,
+            jsl.Runs.from_columns(
+                **other, units={"loss": unit, "D": jsl.units.billion(jsl.units.Tokens)}
+            ),
+        )
         for k in once.params:
             np.testing.assert_allclose(fit.params[k], once.params[k], rtol=1e-7)
         assert "converted from" in jsl.report(fit)
@@ -130,7 +170,9 @@ def test_declared_units_are_converted_and_said():
 
 def test_what_cannot_be_detected_is_printed():
     table = sweep()
-    bits = jsl.fit(chinchilla, jsl.Runs.from_columns(**{**table, "loss": table["loss"] / np.log(2)}))
+    bits = jsl.fit(
+        chinchilla, jsl.Runs.from_columns(**{**table, "loss": table["loss"] / np.log(2)})
+    )
     wrong_unit = jsl.fit(chinchilla, jsl.Runs.from_columns(**{**table, "D": table["D"] / 1e3}))
     for fit in (bits, wrong_unit):
         assert fit.ok
@@ -141,19 +183,27 @@ def test_what_cannot_be_detected_is_printed():
 
 def test_tokens_in_billions_without_a_unit_are_in_the_report():
     table = sweep()
-    with pytest.warns(jsl.JaxscaleWarning, match=r"column 'D': every run has fewer than 100,000 tokens"):
+    with pytest.warns(
+        jsl.JaxscaleWarning, match=r"column 'D': every run has fewer than 100,000 tokens"
+    ):
         runs = jsl.Runs.from_columns(**{**table, "D": table["D"] / 1e9})
-    assert "column 'D': every run has fewer than 100,000 tokens" in jsl.report(jsl.fit(chinchilla, runs))
+    assert "column 'D': every run has fewer than 100,000 tokens" in jsl.report(
+        jsl.fit(chinchilla, runs)
+    )
 
 
 def test_a_missing_column_and_another_unit():
     table = sweep()
     with pytest.raises(jsl.InputError, match=r"reads a column 'D'"):
-        jsl.fit(chinchilla, jsl.Runs.from_columns(N=table["N"], tokens=table["D"], loss=table["loss"]))
+        jsl.fit(
+            chinchilla, jsl.Runs.from_columns(N=table["N"], tokens=table["D"], loss=table["loss"])
+        )
     swapped = jsl.Runs.from_columns(**table, units={"D": jsl.units.Params})
     with pytest.raises(jsl.InputError, match="the law wants tokens"):
         jsl.fit(chinchilla, swapped)
-    below_zero = jsl.Runs.from_columns(**{**table, "loss": table["loss"] - 3}, units={"loss": jsl.units.Number})
+    below_zero = jsl.Runs.from_columns(
+        **{**table, "loss": table["loss"] - 3}, units={"loss": jsl.units.Number}
+    )
     with pytest.raises(jsl.InputError, match="takes logarithms"):
         jsl.fit(chinchilla, below_zero)
     with pytest.raises(jsl.InputError, match="no group column 'family'"):
@@ -174,9 +224,11 @@ def test_public_models_do_not_identify_five_parameters():
 
 
 def test_jittered_ratio_is_flagged_when_noise_hides_it():
-    """D/N with 5 % jitter, 20 sweeps of 40 rows here; 100 sweeps gave 92 flagged at .005 and 3 at .001.
+    """D/N with 5 % jitter, 20 sweeps of 40 rows here; 100 sweeps gave 92 flagged at .005 and 3 at
+    .001.
 
-    With a true rate of at least .7 a correct test fails on fewer than 9 of 20 with probability 0.1 %.
+    With a true rate of at least .7 a correct test fails on fewer than 9 of 20 with probability 0.1
+    %.
     """
     flagged = {0.005: 0, 0.0003: 0}
     for noise in flagged:
@@ -185,25 +237,37 @@ def test_jittered_ratio_is_flagged_when_noise_hides_it():
             N = np.exp(rng.uniform(np.log(5e7), np.log(1e10), 40))
             D = 20 * N * np.exp(0.05 * rng.standard_normal(40))
             loss = chinchilla(N, D, **TRUE) * np.exp(noise * rng.standard_normal(40))
-            flagged[noise] += not jsl.fit(chinchilla, jsl.Runs.from_columns(N=N, D=D, loss=loss), starts=128).ok
+            flagged[noise] += not jsl.fit(
+                chinchilla, jsl.Runs.from_columns(N=N, D=D, loss=loss), starts=128
+            ).ok
     assert flagged[0.005] >= 14
     assert flagged[0.0003] <= 2
 
 
 LEVELS = {
     "interval": lambda fit, level: jsl.interval(fit, level=level),
-    "prediction_interval": lambda fit, level: jsl.uncertainty.prediction_interval(fit, N=1e9, D=1e11, level=level),
-    "profile_likelihood": lambda fit, level: jsl.uncertainty.profile_likelihood(fit, "beta", level=level),
-    "visible": lambda fit, level: jsl.uncertainty.NoiseFloor(0.01, 0.01, 9, np.ones(1), np.ones(1), "").visible(level=level),
+    "prediction_interval": lambda fit, level: jsl.uncertainty.prediction_interval(
+        fit, N=1e9, D=1e11, level=level
+    ),
+    "profile_likelihood": lambda fit, level: jsl.uncertainty.profile_likelihood(
+        fit, "beta", level=level
+    ),
+    "visible": lambda fit, level: jsl.uncertainty.NoiseFloor(
+        0.01, 0.01, 9, np.ones(1), np.ones(1), ""
+    ).visible(level=level),
     "forecast": lambda fit, level: jsl.forecast(fit, N=1e9, D=1e11, level=level),
     "hindsight": lambda fit, level: jsl.forecasts.hindsight(fit, level=level),
     "report": lambda fit, level: jsl.report(fit, level=level),
     "compare": lambda fit, level: jsl.compare(chinchilla, fit.problem.runs, level=level),
     "recipes": lambda fit, level: jsl.selection.recipes(fit, fit, budget=1e21, level=level),
     "plan.interval": lambda fit, level: jsl.allocate(fit, 1e21).interval(level=level),
-    "plots.allocation": lambda fit, level: jsl.plots.allocation(jsl.allocate(fit, [1e21]), level=level),
+    "plots.allocation": lambda fit, level: jsl.plots.allocation(
+        jsl.allocate(fit, [1e21]), level=level
+    ),
     "plots.prices": lambda fit, level: jsl.plots.prices(jsl.allocate(fit, [1e21]), level=level),
-    "plots.plans": lambda fit, level: jsl.plots.plans({"a": jsl.allocate(fit, [1e21])}, level=level),
+    "plots.plans": lambda fit, level: jsl.plots.plans(
+        {"a": jsl.allocate(fit, [1e21])}, level=level
+    ),
 }
 
 
@@ -215,22 +279,33 @@ def fine():
 @pytest.mark.parametrize("verb", LEVELS)
 def test_a_level_is_a_probability_everywhere(verb, fine):
     for level in (95, 0.0, 1.0, float("nan"), -0.5):
-        with pytest.raises(jsl.InputError, match=rf"(?s){verb}\(\): level={level}.*Change: a probability"):
+        with pytest.raises(
+            jsl.InputError, match=rf"(?s){verb}\(\): level={level}.*Change: a probability"
+        ):
             LEVELS[verb](fine, level)
     with pytest.raises(TypeError, match=rf"(?s){verb}\(\): level='0.95'.*Usually: .*Change: "):
         LEVELS[verb](fine, "0.95")
 
 
 # Errors that nobody sees who has not broken in.
-PLAIN = {"fitting/_store.py": 2, "forecasts/_score.py": 1, "table/_scope.py": 1, "formula/_form.py": 1}
+PLAIN = {
+    "fitting/_store.py": 2,
+    "forecasts/_score.py": 1,
+    "table/_scope.py": 1,
+    "formula/_form.py": 1,
+}
 
 
 def test_errors_have_one_form():
-    """A bad value is an InputError, a wrong kind of thing a TypeError, and both say what was seen, why, and what to change."""
+    """A bad value is an InputError, a wrong kind of thing a TypeError, and both say what was seen,
+    why, and what to change.
+    """
     root, plain = Path(jsl.__file__).parent, {}
     for path in root.rglob("*.py"):
         calls = [n.exc for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Raise)]
-        named = [c.func.id for c in calls if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)]
+        named = [
+            c.func.id for c in calls if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)
+        ]
         if count := sum(n in ("ValueError", "TypeError") for n in named):
             plain[path.relative_to(root).as_posix()] = count
     assert plain == PLAIN
@@ -266,7 +341,9 @@ def test_a_report_names_the_row_at_which_a_law_is_no_number():
 
 
 def test_a_condition_on_columns_may_stand_in_a_law():
-    """B is linear in the law on both sides of the condition: what is simulated without noise comes back."""
+    """B is linear in the law on both sides of the condition: what is simulated without noise comes
+    back.
+    """
 
     @jsl.law
     def law(N, D, U, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5)):
@@ -274,5 +351,7 @@ def test_a_condition_on_columns_may_stand_in_a_law():
 
     D, U = np.geomspace(1e9, 1e12, 12), np.full(12, 1e11)
     table = {"N": np.full(12, 1e9), "D": D, "U": U, "loss": 1.7 + 400 * np.minimum(D, U) ** -0.3}
-    fit = jsl.fit(law, jsl.Runs.from_columns(**table), objective=jsl.objectives.LogSquared(), starts=8)
+    fit = jsl.fit(
+        law, jsl.Runs.from_columns(**table), objective=jsl.objectives.LogSquared(), starts=8
+    )
     np.testing.assert_allclose([fit.params["E"], fit.params["B"]], [1.7, 400.0], rtol=1e-6)

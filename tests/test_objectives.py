@@ -1,4 +1,6 @@
-"""Objectives against formulas of scipy and NumPy, their slopes by finite differences, and their place in a compile key."""
+"""Objectives against formulas of scipy and NumPy, their slopes by finite differences, and their
+place in a compile key.
+"""
 
 import dataclasses
 
@@ -54,11 +56,15 @@ def case(request):
 
 
 def test_every_objective_is_tried():
-    public = {v for k, v in vars(jsl.objectives).items() if isinstance(v, type) and issubclass(v, jsl.objectives.Objective)}
+    public = {
+        v
+        for k, v in vars(jsl.objectives).items()
+        if isinstance(v, type) and issubclass(v, jsl.objectives.Objective)
+    }
     assert {type(o) for o, _ in CASES.values()} == public - {jsl.objectives.Objective}
 
 
-# -- values and slopes ----------------------------------------------------------------------------------------------
+# -- values and slopes ---------------------------------------------------------------------------
 def test_value(case):
     objective, formula = case
     with jax.enable_x64(True):
@@ -85,7 +91,9 @@ def test_slopes_are_finite_at_the_optimum_and_far_from_it(case):
     predicted, observed = np.array([2.0, 1e-300, 1e30, 2.0]), np.array([2.0, 2.0, 2.0, 1e-300])
     with jax.enable_x64(True):
         value, slope = jax.jit(jax.vmap(jax.value_and_grad(objective)))(predicted, observed)
-        second = jax.jit(jax.vmap(jax.grad(jax.grad(objective))))(predicted[[0, 2, 3]], observed[[0, 2, 3]])
+        second = jax.jit(jax.vmap(jax.grad(jax.grad(objective))))(
+            predicted[[0, 2, 3]], observed[[0, 2, 3]]
+        )
     assert np.all(np.isfinite(value))
     assert np.all(np.isfinite(slope))
     assert np.all(np.isfinite(second))
@@ -94,19 +102,25 @@ def test_slopes_are_finite_at_the_optimum_and_far_from_it(case):
 def test_zero_at_the_optimum_and_least_there(case):
     objective, _ = case
     if not objective.observes or isinstance(objective, Quantile):
-        return  # a likelihood has no target, and the rounded check loss of tau != 1/2 is least beside it
+        # a likelihood has no target, and the rounded check loss of tau != 1/2 is least beside it
+        return
     with jax.enable_x64(True):
         assert float(objective(2.0, 2.0)) == 0.0
         assert float(objective(2.02, 2.0)) > 0.0
         assert float(objective(1.98, 2.0)) > 0.0
 
 
-@pytest.mark.parametrize("objective", [LogAbs(1e-3), Quantile(0.5, 1e-3), Quantile(0.1, 1e-3), Quantile(0.9, 1e-3)], ids=str)
+@pytest.mark.parametrize(
+    "objective",
+    [LogAbs(1e-3), Quantile(0.5, 1e-3), Quantile(0.1, 1e-3), Quantile(0.9, 1e-3)],
+    ids=str,
+)
 def test_rounding_stays_within_what_it_says(objective):
     """Below the sharp loss by at most `smoothing` a run."""
     r = np.concatenate([-np.geomspace(1, 1e-9, 40), [0.0], np.geomspace(1e-9, 1, 40)])
     tau = getattr(objective, "tau", None)
-    sharp = np.abs(r) if tau is None else np.where(r < 0, -tau * r, (1 - tau) * r)  # observed above costs tau
+    # observed above costs tau
+    sharp = np.abs(r) if tau is None else np.where(r < 0, -tau * r, (1 - tau) * r)
     with jax.enable_x64(True):
         gap = sharp - np.asarray(jax.vmap(objective)(np.exp(r), np.ones_like(r)))
     assert np.all(gap >= -1e-15)
@@ -122,20 +136,27 @@ def test_the_minimum_of_the_check_loss_is_the_quantile(tau):
     assert abs(np.linspace(0.01, 0.99, 99)[int(np.argmin(total))] - tau) < 0.011
 
 
-@pytest.mark.parametrize("objective", [LogHuber(1e-2), LogSquared(), LogAbs(), Quantile(0.3)], ids=str)
+@pytest.mark.parametrize(
+    "objective", [LogHuber(1e-2), LogSquared(), LogAbs(), Quantile(0.3)], ids=str
+)
 def test_log_objectives_do_not_depend_on_the_unit(objective):
     with jax.enable_x64(True):
         np.testing.assert_allclose(
-            objective(1e30 * PREDICTED, 1e30 * OBSERVED), objective(PREDICTED, OBSERVED), rtol=1e-9, atol=1e-15
+            objective(1e30 * PREDICTED, 1e30 * OBSERVED),
+            objective(PREDICTED, OBSERVED),
+            rtol=1e-9,
+            atol=1e-15,
         )
 
 
 def test_the_base_is_no_objective():
-    with pytest.raises(TypeError, match=r"(?s)Objective is not an objective.*one of jaxscale\.objectives"):
+    with pytest.raises(
+        TypeError, match=r"(?s)Objective is not an objective.*one of jaxscale\.objectives"
+    ):
         jsl.objectives.Objective()(2.0, 2.0)
 
 
-# -- leaves and traces ----------------------------------------------------------------------------------------------
+# -- leaves and traces ---------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("objective", "leaves"),
     [
@@ -189,7 +210,9 @@ def test_the_width_is_differentiable_and_can_be_mapped(field, kind):
     with jax.enable_x64(True):
         slope = (total(0.2 + 1e-6) - total(0.2 - 1e-6)) / 2e-6
         np.testing.assert_allclose(jax.jit(jax.grad(total))(0.2), slope, rtol=1e-6)
-        np.testing.assert_allclose(jax.vmap(total)(np.array([0.1, 0.2])), [total(0.1), total(0.2)], rtol=1e-12)
+        np.testing.assert_allclose(
+            jax.vmap(total)(np.array([0.1, 0.2])), [total(0.1), total(0.2)], rtol=1e-12
+        )
 
 
 def test_objectives_compare_by_value():
@@ -200,7 +223,7 @@ def test_objectives_compare_by_value():
         LogHuber().delta = 1.0
 
 
-# -- the ladder -----------------------------------------------------------------------------------------------------
+# -- the ladder ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("scale", [0.0, 1e-6, 0.01, 1.0, 100.0, 1e30])
 @pytest.mark.parametrize("objective", [o for o, _ in CASES.values()], ids=CASES)
 def test_smoother_ends_with_itself_and_narrows(objective, scale):
@@ -213,7 +236,9 @@ def test_smoother_ends_with_itself_and_narrows(objective, scale):
     widths = [getattr(level, objective.width) for level in ladder]
     assert np.all(np.diff(widths) < 0)
     np.testing.assert_allclose(np.divide(widths[:-1], widths[1:]), 30.0)
-    assert all(dataclasses.replace(level, **{objective.width: widths[-1]}) == objective for level in ladder)
+    assert all(
+        dataclasses.replace(level, **{objective.width: widths[-1]}) == objective for level in ladder
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,4 +252,6 @@ def test_smoother_ends_with_itself_and_narrows(objective, scale):
     ],
 )
 def test_smoother_starts_at_three_percent_of_the_scale(objective, scale, widths):
-    np.testing.assert_allclose([getattr(level, objective.width) for level in objective.smoother(scale)], widths)
+    np.testing.assert_allclose(
+        [getattr(level, objective.width) for level in objective.smoother(scale)], widths
+    )

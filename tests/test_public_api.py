@@ -44,8 +44,19 @@ NAMES = [
     "JaxscaleWarning",
     "cache",
 ]
-ROOMS = ("chains", "forecasts", "plans", "selection", "uncertainty")  # show names of their files, loaded lazily
-SPACES = ("costs", "datasets", "laws", "objectives", "plots", "schedules", "solvers", "units", *ROOMS)
+# show names of their files, loaded lazily
+ROOMS = ("chains", "forecasts", "plans", "selection", "uncertainty")
+SPACES = (
+    "costs",
+    "datasets",
+    "laws",
+    "objectives",
+    "plots",
+    "schedules",
+    "solvers",
+    "units",
+    *ROOMS,
+)
 
 
 def run(code):
@@ -53,7 +64,9 @@ def run(code):
 
 
 def typed_names(package):
-    """Names that type checkers see, and their file from the top: the imports under `if TYPE_CHECKING`."""
+    """Names that type checkers see, and their file from the top: the imports under `if
+    TYPE_CHECKING`.
+    """
     tree = ast.parse((ROOT / package / "__init__.py").read_text())
     block = next(n for n in tree.body if isinstance(n, ast.If))
     names = {}
@@ -91,7 +104,10 @@ def test_a_name_has_one_place():
 
 def test_importing_alone_does_not_import_jax():
     rooms = ", ".join(f"jaxscale.{room}" for room in ROOMS)
-    out = run(f"import sys, jaxscale, {rooms}; assert 'jax' not in sys.modules and 'numpy' not in sys.modules")
+    out = run(
+        f"import sys, jaxscale, {rooms}; assert 'jax' not in sys.modules and 'numpy' not in "
+        f"sys.modules"
+    )
     assert out.returncode == 0, out.stderr
     out = run(
         "import sys; sys.argv = ['jaxscale', '--help']\nfrom jaxscale.cli import main\n"
@@ -102,7 +118,9 @@ def test_importing_alone_does_not_import_jax():
 
 
 def test_touching_every_name_is_cheap_and_changes_nothing():
-    """Less CPU than jax and optax themselves (the best of three processes: others may be busy), and no optional package."""
+    """Less CPU than jax and optax themselves (the best of three processes: others may be busy), and
+    no optional package.
+    """
     code = """
 import sys, time
 begin = time.process_time()
@@ -131,7 +149,9 @@ print(share, {"matplotlib", "chex", "optimistix", "pandas", "pooch"} & set(sys.m
 
 def test_mypy_knows_the_names(tmp_path):
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"
-    good.write_text("import jaxscale as jsl\nprint(jsl.fit, jsl.laws, jsl.positive(1, 2), jsl.plans.isoflop)\n")
+    good.write_text(
+        "import jaxscale as jsl\nprint(jsl.fit, jsl.laws, jsl.positive(1, 2), jsl.plans.isoflop)\n"
+    )
     bad.write_text("import jaxscale as jsl\nprint(jsl.fitt, jsl.plans.isoflops)\n")
     command = [
         sys.executable,
@@ -150,8 +170,14 @@ def test_mypy_knows_the_names(tmp_path):
 
 
 def test_every_public_callable_has_a_docstring_with_an_example():
-    verbs = {**dict.fromkeys(jsl.__all__, jsl), **{n: getattr(jsl, r) for r in ROOMS for n in getattr(jsl, r).__all__}}
-    likewise = {n for n in vars(jsl.selection._methods) if "_parameter" in n and n != "three_parameter"}  # "take the same"
+    verbs = {
+        **dict.fromkeys(jsl.__all__, jsl),
+        **{n: getattr(jsl, r) for r in ROOMS for n in getattr(jsl, r).__all__},
+    }
+    # "take the same"
+    likewise = {
+        n for n in vars(jsl.selection._methods) if "_parameter" in n and n != "three_parameter"
+    }
     for name, space in verbs.items():
         thing = getattr(space, name)
         assert thing.__doc__, name
@@ -159,24 +185,49 @@ def test_every_public_callable_has_a_docstring_with_an_example():
             assert ">>>" in thing.__doc__, name
 
 
-# Words that meant several things once: what they mean now is said beside them, and where they may stand.
+# Words that meant several things once: what they mean now is said beside them, and where they may
+# stand.
 WORDS = {
     "within": {"best"},  # a share of the best
     "scale": set(),  # `size` orders runs, `noise_prior` is one
     "size": {"compare"},  # a column, or a function of the runs
     "loss": {"with_helper"},  # a loss; shares are slacks
-    "log": {"interval", "profile_likelihood"},  # what is asked is positive: symmetric in its logarithm
+    # what is asked is positive: symmetric in its logarithm
+    "log": {"interval", "profile_likelihood"},
     "cell": {"best", "noise_floor"},  # columns that are equal in rows that belong together
     "per": {"with_helper"},  # one for each label, as in law.per
-    "by": {"bootstrap", "chain", "covariance", "forecast", "influence", "interval", "prediction_interval", "recipes"},  # clusters
+    # clusters
+    "by": {
+        "bootstrap",
+        "chain",
+        "covariance",
+        "forecast",
+        "influence",
+        "interval",
+        "prediction_interval",
+        "recipes",
+    },
 }
 
 
 def test_an_argument_means_one_thing():
     found = {word: set() for word in WORDS}
     spaces = [jsl, *(getattr(jsl, s) for s in (*ROOMS, "plots", "schedules", "datasets"))]
-    calls = [(n, getattr(s, n)) for s in spaces for n in getattr(s, "__all__", vars(s)) if not n.startswith("_")]
-    nouns = (jsl.Allocation, jsl.Forecast, jsl.Runs, jsl.Law, jsl.Fit, jsl.chains.Chain, jsl.uncertainty.NoiseFloor)
+    calls = [
+        (n, getattr(s, n))
+        for s in spaces
+        for n in getattr(s, "__all__", vars(s))
+        if not n.startswith("_")
+    ]
+    nouns = (
+        jsl.Allocation,
+        jsl.Forecast,
+        jsl.Runs,
+        jsl.Law,
+        jsl.Fit,
+        jsl.chains.Chain,
+        jsl.uncertainty.NoiseFloor,
+    )
     calls += [(n, f) for noun in nouns for n, f in vars(noun).items() if not n.startswith("_")]
     for name, call in calls:
         if isinstance(call, types.FunctionType):

@@ -1,4 +1,6 @@
-"""Everything that is shown runs: README, docstrings, notebooks, benchmarks, the demo; and what it prints is checked."""
+"""Everything that is shown runs: README, docstrings, notebooks, benchmarks, the demo; and what it
+prints is checked.
+"""
 
 import doctest
 import importlib
@@ -22,11 +24,16 @@ MODULES = [m.name for m in pkgutil.walk_packages(jaxscale.__path__, "jaxscale.")
 
 
 def same(printed, shown):
-    """Equal words; numbers equal to 2 per mille (the last digits may differ between versions of JAX)."""
+    """Equal words; numbers equal to 2 per mille (the last digits may differ between versions of
+    JAX).
+    """
     number = re.compile(r"[-+]?\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
     assert number.sub("#", printed).split() == number.sub("#", shown).split()
     for a, b in zip(number.findall(printed), number.findall(shown), strict=True):
-        assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=2e-3), (a, b)
+        assert float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), rel=2e-3), (
+            a,
+            b,
+        )
 
 
 def same_parts(printed, shown):
@@ -35,17 +42,29 @@ def same_parts(printed, shown):
     for part in re.split(r"^\.\.\.\n", shown, flags=re.M):
         own = part.splitlines()
         words = re.sub(r"[\d.,e+-]+", "#", own[0]).split()
-        first = next(i for i, line in enumerate(lines) if re.sub(r"[\d.,e+-]+", "#", line).split() == words)
+        first = next(
+            i for i, line in enumerate(lines) if re.sub(r"[\d.,e+-]+", "#", line).split() == words
+        )
         same("\n".join(lines[first : first + len(own)]), part)
         lines = lines[first + len(own) :]
 
 
-PAGES = ["README", *(f"docs/{n}" for n in ("choosing", "finding-laws", "forecasts", "intervals", "jobs", "plans", "recipes"))]
+PAGES = [
+    "README",
+    *(
+        f"docs/{n}"
+        for n in ("choosing", "finding-laws", "forecasts", "intervals", "jobs", "plans", "recipes")
+    ),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs_as_printed(page):
-    blocks = re.findall(r"```python\n(.*?)```\n(?:```text\n(.*?)```)?", (ROOT / f"{page}.md").read_text(), flags=re.S)
+    blocks = re.findall(
+        r"```python\n(.*?)```\n(?:```text\n(.*?)```)?",
+        (ROOT / f"{page}.md").read_text(),
+        flags=re.S,
+    )
     assert blocks
     scope = {"__name__": "page"}
     for code, shown in blocks:
@@ -60,9 +79,13 @@ def test_the_readme_is_a_page():
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) <= 200
     links = [
-        (page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / f"{page}.md").read_text())
+        (page, link)
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / f"{page}.md").read_text())
     ]
-    assert {link for page, link in links if page == "README" and link.startswith("docs/")} >= {f"{p}.md" for p in PAGES[1:]}
+    assert {link for page, link in links if page == "README" and link.startswith("docs/")} >= {
+        f"{p}.md" for p in PAGES[1:]
+    }
     for page, link in links:
         assert ((ROOT / page).parent / link).exists(), (page, link)
 
@@ -82,23 +105,37 @@ def test_examples_of_laws():
     for name in laws.__all__:
         law = getattr(laws, name)
         if isinstance(law, jaxscale.Law):
-            for case in finder.find(law.function, name, globs={"np": np, **{k: getattr(laws, k) for k in laws.__all__}}):
+            for case in finder.find(
+                law.function, name, globs={"np": np, **{k: getattr(laws, k) for k in laws.__all__}}
+            ):
                 assert case.examples, f"{name} has no example"
                 runner.run(case)
     assert runner.summarize().failed == 0
 
 
 def test_the_page_of_laws_is_what_the_laws_say(tmp_path):
-    """And its way from a sweep to a fitted law, run as printed, finds the law that made the sweep."""
-    done = subprocess.run([sys.executable, "docs/catalogue.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    """And its way from a sweep to a fitted law, run as printed, finds the law that made
+    the sweep.
+    """
+    done = subprocess.run(
+        [sys.executable, "docs/catalogue.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
-    (code,) = re.findall(r"From a sweep.*?```python\n(.*?)```", (ROOT / "docs" / "laws.md").read_text(), flags=re.S)
+    (code,) = re.findall(
+        r"From a sweep.*?```python\n(.*?)```", (ROOT / "docs" / "laws.md").read_text(), flags=re.S
+    )
     assert len(code.strip().splitlines()) <= 4
     law = jaxscale.laws.sparse_moe.published["abnar2025"]
     rng = np.random.default_rng(0)
-    n, d, s = np.exp(rng.uniform(17, 24, 160)), np.exp(rng.uniform(21, 27, 160)), rng.uniform(0, 0.98, 160)
+    n, d, s = (
+        np.exp(rng.uniform(17, 24, 160)),
+        np.exp(rng.uniform(21, 27, 160)),
+        rng.uniform(0, 0.98, 160),
+    )
     loss = law(n, d, s) * np.exp(0.002 * rng.standard_normal(160))
-    rows = "\n".join(",".join(map(repr, map(float, row))) for row in zip(n, d, s, loss, strict=True))
+    rows = "\n".join(
+        ",".join(map(repr, map(float, row))) for row in zip(n, d, s, loss, strict=True)
+    )
     (tmp_path / "moe.csv").write_text(f"params,tokens,sparsity,loss\n{rows}\n")
     out, scope = io.StringIO(), {"jsl": jaxscale}
     with redirect_stdout(out):
@@ -108,10 +145,14 @@ def test_the_page_of_laws_is_what_the_laws_say(tmp_path):
     assert np.sqrt(np.mean(near**2)) < 0.002
 
 
-@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.py")), ids=lambda p: p.stem
+)
 def test_notebooks(notebook):
     env = {**os.environ, "SMALL": "1", "PYTHONWARNINGS": "error"}
-    done = subprocess.run([sys.executable, str(notebook)], capture_output=True, text=True, env=env, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(notebook)], capture_output=True, text=True, env=env, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "capped" in done.stdout
 
@@ -119,18 +160,29 @@ def test_notebooks(notebook):
 def test_every_benchmark_can_be_imported():
     """The long ones are not run here; a name that has moved shows all the same."""
     names = sorted(p.stem for p in (ROOT / "benchmarks").glob("*.py") if not p.stem.startswith("_"))
-    code = "import importlib, sys; sys.path.insert(0, 'benchmarks'); [importlib.import_module(n) for n in sys.argv[1:]]"
-    done = subprocess.run([sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    code = (
+        "import importlib, sys; sys.path.insert(0, 'benchmarks'); [importlib.import_module(n) "
+        "for n in sys.argv[1:]]"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_the_benchmark_of_refits():
     done = subprocess.run(
-        [sys.executable, "benchmarks/bootstrap.py", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "benchmarks/bootstrap.py", "--smoke"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert {"jaxscale", "optimistix.BFGS under vmap", "scipy as in Epoch's script"} <= {r["method"] for r in records}
+    assert {"jaxscale", "optimistix.BFGS under vmap", "scipy as in Epoch's script"} <= {
+        r["method"] for r in records
+    }
     for record in records:
         assert {"method", "seconds", "compile_seconds", "worst_gap"} <= set(record)
     assert next(r for r in records if r["method"] == "jaxscale")["worst_gap"] <= 1e-8
@@ -138,19 +190,32 @@ def test_the_benchmark_of_refits():
 
 def test_the_benchmark_of_plans():
     done = subprocess.run(
-        [sys.executable, "benchmarks/allocate.py", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "benchmarks/allocate.py", "--smoke"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[0])["worst_gap"] < 1e-8
 
 
 def test_the_benchmark_of_accelerators(tmp_path):
-    """All its lines, by the programs that accelerators use; a run that has no time for a line says so and keeps the others."""
-    command, output = [sys.executable, "benchmarks/accelerator.py", "--smoke", "--output"], tmp_path / "lines.jsonl"
-    done = subprocess.run([*command, str(output)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    """All its lines, by the programs that accelerators use; a run that has no time for a line says
+    so and keeps the others.
+    """
+    command, output = (
+        [sys.executable, "benchmarks/accelerator.py", "--smoke", "--output"],
+        tmp_path / "lines.jsonl",
+    )
+    done = subprocess.run(
+        [*command, str(output)], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     late = [*command, str(output), "--budget", "0", "--only", "plans"]
-    told = subprocess.run(late, cwd=ROOT, capture_output=True, check=True, timeout=300, text=True).stdout
+    told = subprocess.run(
+        late, cwd=ROOT, capture_output=True, check=True, timeout=300, text=True
+    ).stdout
     assert "skipped" in json.loads(told)
     records = {r["method"]: r for r in map(json.loads, output.read_text().splitlines())}
     assert {"fit", "refits", "plans", "agreement with the CPU", "starts x resamples"} < set(records)
@@ -163,7 +228,16 @@ def test_the_benchmark_of_accelerators(tmp_path):
 
 def test_the_demo(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "200", "--output", str(tmp_path)],
+        [
+            sys.executable,
+            "-m",
+            "jaxscale.cli",
+            "demo",
+            "--resamples",
+            "200",
+            "--output",
+            str(tmp_path),
+        ],
         capture_output=True,
         text=True,
         timeout=300,
@@ -186,7 +260,16 @@ def test_the_demo_without_the_table_says_so(tmp_path):
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
     }
-    command = [sys.executable, "-m", "jaxscale.cli", "demo", "--resamples", "50", "--output", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "jaxscale.cli",
+        "demo",
+        "--resamples",
+        "50",
+        "--output",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Using the embedded simulated sweep instead" in done.stdout
@@ -195,8 +278,14 @@ def test_the_demo_without_the_table_says_so(tmp_path):
 
 def test_make_test_runs_every_file():
     """Exactly one of its parts names each file of tests."""
-    plan = subprocess.run(["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    plan = subprocess.run(
+        ["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     (line,) = re.findall(r"for part in (.*?); do", plan)
     parts = [part.strip("'") for part in line.split()]
-    run = [file for part in parts for file in (ROOT.glob(part) if "*" in part else (ROOT / part).glob("test_*.py"))]
+    run = [
+        file
+        for part in parts
+        for file in (ROOT.glob(part) if "*" in part else (ROOT / part).glob("test_*.py"))
+    ]
     assert sorted(run) == sorted((ROOT / "tests").rglob("test_*.py"))

@@ -26,7 +26,9 @@ def counted(monkeypatch, name, function, user, static=()):
 
 
 def test_fits_and_refits_share_one_trace(monkeypatch):
-    """Tables of any length, starts, seeds, deltas, what is fixed and tied, refits and several tables: all of it is data."""
+    """Tables of any length, starts, seeds, deltas, what is fixed and tied, refits and several
+    tables: all of it is data.
+    """
     traces = counted(monkeypatch, "summed", _programs.summed, _host, static=("layout", "widths"))
     a, b = noisy("chinchilla", 0.01, seed=0), noisy("chinchilla", 0.01, seed=1)
     fit = jsl.fit(chinchilla, a, starts=16)
@@ -36,7 +38,11 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
     jsl.fit(chinchilla, a, objective=jsl.objectives.LogHuber(1e-2), starts=16)  # delta
     jsl.fit(chinchilla, a, seed=5, starts=64)  # seed, number of starts
     jsl.fit(chinchilla.start(A=(1, 1e6)), a, starts=16)  # start ranges
-    for held in (chinchilla.fix(alpha=0.34), chinchilla.fix(alpha=0.35, E=0.0), chinchilla.tie(beta="alpha")):
+    for held in (
+        chinchilla.fix(alpha=0.34),
+        chinchilla.fix(alpha=0.35, E=0.0),
+        chinchilla.tie(beta="alpha"),
+    ):
         jsl.fit(held, a, starts=16)
     jsl.fit(chinchilla, [a, b], starts=16)  # several tables
     jsl.fit(chinchilla, a, objective=[jsl.objectives.LogHuber(d) for d in (1e-3, 1e-2)], starts=16)
@@ -44,12 +50,15 @@ def test_fits_and_refits_share_one_trace(monkeypatch):
     jsl.bootstrap(fit, 40, seed=3, kind="webb")
     jsl.interval(boot, kind="studentised")
     assert len(traces) == 1
-    jsl.fit(chinchilla, a, objective=jsl.objectives.LogSquared(), starts=16)  # another kind of objective
+    # another kind of objective
+    jsl.fit(chinchilla, a, objective=jsl.objectives.LogSquared(), starts=16)
     assert len(traces) == 2
 
 
 def test_plans_share_one_trace(monkeypatch):
-    """Budget, target, bounds, prices, number of plans, and edges and regrets of a plan are data: only functions compile."""
+    """Budget, target, bounds, prices, number of plans, and edges and regrets of a plan are data:
+    only functions compile.
+    """
     traces = counted(monkeypatch, "_chunks", _oracle._chunks, _oracle)
     law = chinchilla.published["hoffmann2022"]
     jsl.allocate(law, 1e21)

@@ -18,7 +18,11 @@ DIMENSIONS = {
     "tokens": [units.Tokens, billion(units.Tokens), scaled(units.Tokens, 1e6, "million tokens")],
     "parameters": [units.Params, billion(units.Params)],
 }
-PAIRS = [(a, b) for group in DIMENSIONS.values() for a, b in itertools.product(map(unit_of, group), repeat=2)]
+PAIRS = [
+    (a, b)
+    for group in DIMENSIONS.values()
+    for a, b in itertools.product(map(unit_of, group), repeat=2)
+]
 ALL = [
     "Params",
     "NonEmbeddingParams",
@@ -49,7 +53,9 @@ ALL += ["Seconds", "Experts", "BitWidth", "LearningRate", "Count", "Positive", "
 @pytest.mark.parametrize(("given", "wanted"), PAIRS, ids=lambda u: u.name)
 def test_convert_there_and_back(given, wanted):
     values = VALUES + 1.0  # perplexities below 1 are no losses
-    np.testing.assert_allclose(convert(convert(values, given, wanted), wanted, given), values, rtol=1e-13)
+    np.testing.assert_allclose(
+        convert(convert(values, given, wanted), wanted, given), values, rtol=1e-13
+    )
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -90,12 +96,19 @@ def test_every_unit_is_an_annotation_with_one_unit(name):
 
 
 def test_every_unit_is_in_the_list_above():
-    found = [k for k, v in vars(units).items() if not k.startswith("_") and isinstance(getattr(v, "__metadata__", (0,))[0], Unit)]
+    found = [
+        k
+        for k, v in vars(units).items()
+        if not k.startswith("_") and isinstance(getattr(v, "__metadata__", (0,))[0], Unit)
+    ]
     assert sorted(found) == sorted(ALL)
-    assert len({unit_of(getattr(units, k)).name for k in ALL}) == len(ALL)  # a report can tell them apart
+    # a report can tell them apart
+    assert len({unit_of(getattr(units, k)).name for k in ALL}) == len(ALL)
 
 
-@pytest.mark.parametrize("annotation", [None, float, Any, "Tokens", Annotated[float, "tokens"]], ids=str)
+@pytest.mark.parametrize(
+    "annotation", [None, float, Any, "Tokens", Annotated[float, "tokens"]], ids=str
+)
 def test_without_a_unit_it_is_a_number(annotation):
     assert unit_of(annotation).name == "number"
     assert unit_of(annotation).support == "real"
@@ -130,7 +143,12 @@ def test_billion(base):
     unit = billion(getattr(units, base))
     assert unit.name == f"billion {plain.name}"
     assert unit.factor == 1e9 * plain.factor
-    assert (unit.dimension, unit.support, unit.rank, unit.mixed) == (plain.dimension, plain.support, plain.rank, plain.mixed)
+    assert (unit.dimension, unit.support, unit.rank, unit.mixed) == (
+        plain.dimension,
+        plain.support,
+        plain.rank,
+        plain.mixed,
+    )
     assert unit.limit == plain.limit / 1e9
     assert billion(plain) == unit  # a unit or its annotation
 
@@ -146,7 +164,9 @@ def test_bits_per_byte_of_an_interval_and_under_a_derivative():
 
     interval = jsl.Interval(2.4, 2.5, 2.6, 0.95, "hc3")
     found = jsl.units.bits_per_byte(interval, 4.3)
-    np.testing.assert_allclose([found.low, found.point, found.high], np.array([2.4, 2.5, 2.6]) / 4.3 / np.log(2))
+    np.testing.assert_allclose(
+        [found.low, found.point, found.high], np.array([2.4, 2.5, 2.6]) / 4.3 / np.log(2)
+    )
     with jax.enable_x64(True):
         slope = jax.grad(lambda v: jsl.units.bits_per_byte(v, 4.3))(2.5)
     np.testing.assert_allclose(slope, 1 / 4.3 / np.log(2))
@@ -165,4 +185,5 @@ def test_convert_is_one_map_for_tables_and_for_formulas():
     np.testing.assert_allclose(slope, 0.25, rtol=1e-15)
     same = np.array([2.5])
     assert convert(same, unit_of(units.Tokens), loss) is same
-    assert convert(same, scaled(units.Tokens, 1e9, "tokens"), unit_of(units.Tokens)) == 2.5e9  # a name is no unit
+    # a name is no unit
+    assert convert(same, scaled(units.Tokens, 1e9, "tokens"), unit_of(units.Tokens)) == 2.5e9

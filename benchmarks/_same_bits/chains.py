@@ -1,4 +1,6 @@
-"""Chains of a loss and its links: forecasts by slopes and by draws, shared rows, tasks, helpers, noise of tasks, units."""
+"""Chains of a loss and its links: forecasts by slopes and by draws, shared rows, tasks, helpers,
+noise of tasks, units.
+"""
 
 import numpy as np
 
@@ -19,23 +21,48 @@ def cases():
     names = np.array([f"m{i:02d}" for i in range(20)])
     yield "two lines", lambda: told(jsl.chain(one, two), x=4.0)
     yield "two lines, many models", lambda: told(jsl.chain(one, two), x=[3.0, 4.0, 5.0], level=0.8)
-    yield "two lines of other rows", lambda: told(jsl.chain(one, straight(second, *lines(20, 14)[2:])), x=4.0)
+    yield (
+        "two lines of other rows",
+        lambda: told(jsl.chain(one, straight(second, *lines(20, 14)[2:])), x=4.0),
+    )
     yield (
         "runs by name",
-        lambda: told(jsl.chain(straight(line, x, y, run=names), straight(second, other[::-1], z[::-1], run=names[::-1])), x=4.0),
+        lambda: told(
+            jsl.chain(
+                straight(line, x, y, run=names),
+                straight(second, other[::-1], z[::-1], run=names[::-1]),
+            ),
+            x=4.0,
+        ),
     )
     yield (
         "runs by group",
-        lambda: told(jsl.chain(straight(line, x, y, model=names), straight(second, other, z, model=names), by="model"), x=4.0),
+        lambda: told(
+            jsl.chain(
+                straight(line, x, y, model=names),
+                straight(second, other, z, model=names),
+                by="model",
+            ),
+            x=4.0,
+        ),
     )
     yield "checkpoints", lambda: told(checkpoints(), x=4.0)
     yield "refits", lambda: told(jsl.chain(*(jsl.bootstrap(f, 60) for f in (one, two))), x=4.0)
-    yield "refits of two seeds", lambda: jsl.chain(jsl.bootstrap(one, 20), jsl.bootstrap(two, 20, seed=1))
-    yield "three stages of refits", lambda: told(jsl.chain(*(jsl.bootstrap(f, 60) for f in three())), x=1.5)
+    yield (
+        "refits of two seeds",
+        lambda: jsl.chain(jsl.bootstrap(one, 20), jsl.bootstrap(two, 20, seed=1)),
+    )
+    yield (
+        "three stages of refits",
+        lambda: told(jsl.chain(*(jsl.bootstrap(f, 60) for f in three())), x=1.5),
+    )
     loss, link, columns = ladder(0)
     yield "a ladder", lambda: told(jsl.chain(loss, link), **columns)
     yield "a ladder, one model", lambda: told(jsl.chain(loss, link), N=1e11, D=2e12)
-    yield "a ladder of refits", lambda: told(jsl.chain(jsl.bootstrap(loss, 60), jsl.bootstrap(link, 60)), **columns)
+    yield (
+        "a ladder of refits",
+        lambda: told(jsl.chain(jsl.bootstrap(loss, 60), jsl.bootstrap(link, 60)), **columns),
+    )
     yield "a ladder whose top is lost", top_lost
     yield "three stages with tasks", tasks
     yield "per byte", per_byte
@@ -62,7 +89,9 @@ def told(found, **columns):
 
 def straight(law, x, y, **groups):
     (column,) = law.columns
-    runs = jsl.Runs.from_columns(**{column: x, "z": y}, target="z", groups=groups, units={"z": Number})
+    runs = jsl.Runs.from_columns(
+        **{column: x, "z": y}, target="z", groups=groups, units={"z": Number}
+    )
     return jsl.fit(law, runs, objective=SQUARED, starts=4)
 
 
@@ -79,7 +108,9 @@ def lines(n=20, m=20, seed=0, pull=0.0):
 def checkpoints():
     x, y, other, z = lines(24, 24, pull=0.9)
     run = np.repeat([f"r{i}" for i in range(8)], 3)
-    return jsl.chain(straight(line, x, y, run=run), straight(second, other[2::3], z[2::3], run=run[2::3]))
+    return jsl.chain(
+        straight(line, x, y, run=run), straight(second, other[2::3], z[2::3], run=run[2::3])
+    )
 
 
 def three():
@@ -94,10 +125,15 @@ def three():
 def tables(seed, top=1.0, n=40):
     """A sweep and the scores of the same runs."""
     rng = np.random.default_rng([11, seed])
-    C, ratio = np.exp(rng.uniform(np.log(1e18), np.log(1e21), n)), np.exp(rng.uniform(np.log(5), np.log(80), n))
+    C, ratio = (
+        np.exp(rng.uniform(np.log(1e18), np.log(1e21), n)),
+        np.exp(rng.uniform(np.log(5), np.log(80), n)),
+    )
     N = np.sqrt(C / 6 / ratio)
     loss = TRUTH(N, C / 6 / N) * np.exp(0.005 * rng.standard_normal(n))
-    link = laws.accuracy_above_chance.fix(k=rng.uniform(3, 8), x0=rng.uniform(2.1, 2.8), chance=0.25, top=top)
+    link = laws.accuracy_above_chance.fix(
+        k=rng.uniform(3, 8), x0=rng.uniform(2.1, 2.8), chance=0.25, top=top
+    )
     score = np.clip(link(loss) + 0.01 * rng.standard_normal(n), 0, 1)
     sweep = jsl.Runs.from_columns(N=N, D=C / 6 / N, loss=loss)
     return sweep, jsl.Runs.from_columns(L=loss, score=score, target="score", units=SCORE)
@@ -129,7 +165,13 @@ def tasks():
     own = [
         jsl.Runs.from_columns(N=N, D=D, loss=loss),
         jsl.Runs.from_columns(L0=loss, loss=other, units={"L0": units.Nats}),
-        jsl.Runs.from_columns(L=other, score=score, target="score", groups={"task": np.tile(["arc", "piqa"], 30)}, units=SCORE),
+        jsl.Runs.from_columns(
+            L=other,
+            score=score,
+            target="score",
+            groups={"task": np.tile(["arc", "piqa"], 30)},
+            units=SCORE,
+        ),
     ]
     fits = [
         jsl.fit(laws.chinchilla, own[0], objective=LOG, starts=16),
@@ -142,10 +184,16 @@ def tasks():
 def per_byte():
     sweep, scores = tables(0)
     same = jsl.Runs.from_columns(
-        N=sweep["N"], D=sweep["D"], loss=units.bits_per_byte(sweep["loss"], 4.3), units={"loss": units.BitsPerByte}
+        N=sweep["N"],
+        D=sweep["D"],
+        loss=units.bits_per_byte(sweep["loss"], 4.3),
+        units={"loss": units.BitsPerByte},
     )
     here = jsl.Runs.from_columns(
-        L=units.bits_per_byte(scores["L"], 4.3), score=scores["score"], target="score", units=SCORE | {"L": units.BitsPerByte}
+        L=units.bits_per_byte(scores["L"], 4.3),
+        score=scores["score"],
+        target="score",
+        units=SCORE | {"L": units.BitsPerByte},
     )
     loss = jsl.fit(laws.chinchilla, same, objective=LOG, starts=8)
     return told(jsl.chain(loss, jsl.fit(LINK, here, objective=SQUARED, starts=8)), N=1e10, D=2e11)
@@ -155,25 +203,43 @@ def tokenizers():
     x, y, other, z = lines(pull=0.9)
     first = jsl.Runs.from_columns(x=x, loss=y, groups={"tokenizer": ["gpt2"] * 20})
     link = jsl.Runs.from_columns(
-        y=other, z=z, target="z", groups={"tokenizer": ["llama"] * 20}, units={"y": units.Nats, "z": Number}
+        y=other,
+        z=z,
+        target="z",
+        groups={"tokenizer": ["llama"] * 20},
+        units={"y": units.Nats, "z": Number},
     )
-    return jsl.chain(*(jsl.fit(law, runs, objective=SQUARED, starts=4) for law, runs in ((line, first), (second, link))))
+    return jsl.chain(
+        *(
+            jsl.fit(law, runs, objective=SQUARED, starts=4)
+            for law, runs in ((line, first), (second, link))
+        )
+    )
 
 
 def helpers(loss):
     _, scores = tables(0)
     helped = today.with_helper(scores, 0.97, weight=100.0)
     by_task = jsl.Runs.from_columns(
-        L=scores["L"], score=scores["score"], target="score", groups={"task": np.tile(["a", "b"], 20)}, units=SCORE
+        L=scores["L"],
+        score=scores["score"],
+        target="score",
+        groups={"task": np.tile(["a", "b"], 20)},
+        units=SCORE,
     )
     yield "a helper", lambda: helped
     yield "a helper by task", lambda: today.with_helper(by_task, per="task")
     yield "a helper twice", lambda: today.with_helper(helped)
 
     def link():
-        return jsl.fit(laws.accuracy_above_chance.fix(chance=0.25), helped, objective=SQUARED, starts=8)
+        return jsl.fit(
+            laws.accuracy_above_chance.fix(chance=0.25), helped, objective=SQUARED, starts=8
+        )
 
-    yield "a link with a helper", lambda: {"fit": (fit := link()), "interval": jsl.interval(fit), "report": jsl.report(fit)}
+    yield (
+        "a link with a helper",
+        lambda: {"fit": (fit := link()), "interval": jsl.interval(fit), "report": jsl.report(fit)},
+    )
     yield "a chain with a helper", lambda: told(jsl.chain(loss, link()), N=1e11, D=2e12)
 
 
@@ -191,7 +257,11 @@ def signal():
     )
     found = today.task_signal(runs, last=5)
     loss, link, columns = ladder(0)
-    return {"found": found, "weak": list(found.weak), **told(jsl.chain(loss, link, checkpoints=runs), **columns)}
+    return {
+        "found": found,
+        "weak": list(found.weak),
+        **told(jsl.chain(loss, link, checkpoints=runs), **columns),
+    }
 
 
 def narrow():

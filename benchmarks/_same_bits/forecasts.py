@@ -10,7 +10,19 @@ import numpy as np
 import jaxscale as jsl
 
 from . import today
-from .made import BIG, CHINCHILLA, LOG, SQUARED, boot, clustered, line, sharp, simulated, smooth, straight
+from .made import (
+    BIG,
+    CHINCHILLA,
+    LOG,
+    SQUARED,
+    boot,
+    clustered,
+    line,
+    sharp,
+    simulated,
+    smooth,
+    straight,
+)
 from .record import plain
 
 FLOOR = today.NoiseFloor(0.002, 0.002, 3, np.ones(1), np.ones(1), "replicates")
@@ -22,21 +34,49 @@ def cases():
     yield "runs", lambda: told(jsl.forecast(smooth(), **MANY))
     yield "a level", lambda: told(jsl.forecast(smooth(), **BIG, level=0.8))
     yield "of the default", lambda: told(jsl.forecast(sharp(), **BIG))
-    yield "of refits", lambda: told(jsl.forecast(boot(), N=np.geomspace(1e10, 1e12, 3)[:, None], D=np.array([1e12, 1e13])))
+    yield (
+        "of refits",
+        lambda: told(
+            jsl.forecast(boot(), N=np.geomspace(1e10, 1e12, 3)[:, None], D=np.array([1e12, 1e13]))
+        ),
+    )
     yield "of runs", lambda: told(jsl.forecast(clustered(), **BIG))
     yield "of a line", lambda: told(jsl.forecast(straight(), x=4.0))
-    yield "of squares", lambda: told(jsl.forecast(jsl.fit(CHINCHILLA, simulated(), objective=SQUARED, starts=16), **BIG))
-    yield "with E fixed", lambda: told(jsl.forecast(jsl.fit(CHINCHILLA.fix(E=1.7), simulated(), objective=LOG, starts=16), **BIG))
-    yield "with a floor", lambda: [told(jsl.forecast(smooth(), **BIG, noise=v)) for v in (0.004, FLOOR)]
+    yield (
+        "of squares",
+        lambda: told(
+            jsl.forecast(jsl.fit(CHINCHILLA, simulated(), objective=SQUARED, starts=16), **BIG)
+        ),
+    )
+    yield (
+        "with E fixed",
+        lambda: told(
+            jsl.forecast(
+                jsl.fit(CHINCHILLA.fix(E=1.7), simulated(), objective=LOG, starts=16), **BIG
+            )
+        ),
+    )
+    yield (
+        "with a floor",
+        lambda: [told(jsl.forecast(smooth(), **BIG, noise=v)) for v in (0.004, FLOOR)],
+    )
     yield "file", file
     yield "altered", altered
     yield "differences", differences
     yield from scores()
     yield "ledger", ledger
     yield "a ledger with problems", problems
-    for name, fit in {"squares": smooth, "default": sharp, "runs": clustered, "line": straight}.items():
+    for name, fit in {
+        "squares": smooth,
+        "default": sharp,
+        "runs": clustered,
+        "line": straight,
+    }.items():
         yield f"hindsight of {name}", lambda fit=fit: of_hindsight(today.hindsight(fit()))
-    yield "hindsight within", lambda: [of_hindsight(today.hindsight(smooth(), factor=w)) for w in (1.0, 30)]
+    yield (
+        "hindsight within",
+        lambda: [of_hindsight(today.hindsight(smooth(), factor=w)) for w in (1.0, 30)],
+    )
 
 
 def told(frozen):
@@ -46,7 +86,9 @@ def told(frozen):
 
 def settled(frozen):
     """A forecast without versions of other packages and of this machine's Python."""
-    return dataclasses.replace(frozen, settings={k: v for k, v in frozen.settings.items() if k != "versions"}, date="")
+    return dataclasses.replace(
+        frozen, settings={k: v for k, v in frozen.settings.items() if k != "versions"}, date=""
+    )
 
 
 def of_hindsight(found):
@@ -54,11 +96,16 @@ def of_hindsight(found):
 
 
 def scored(score):
-    return {"score": score, "printed": plain(repr(score), [score.forecast.digest, score.forecast.digest[:8]])}
+    return {
+        "score": score,
+        "printed": plain(repr(score), [score.forecast.digest, score.forecast.digest[:8]]),
+    }
 
 
 def file():
-    """The record as it is stored: all sections, and the digests of those that say nothing of time or versions."""
+    """The record as it is stored: all sections, and the digests of those that say nothing of time
+    or versions.
+    """
     with tempfile.TemporaryDirectory() as folder:
         frozen = jsl.forecast(smooth(), **BIG, note="the big run")
         path = frozen.save(Path(folder) / "big.json")
@@ -70,7 +117,13 @@ def file():
     record["settings"].pop("versions")
     record["about"].pop("date")
     same = again.digest == frozen.digest
-    return {"record": record, "digests": digests, "same": same, "named": named, "again": told(again)}
+    return {
+        "record": record,
+        "digests": digests,
+        "same": same,
+        "named": named,
+        "again": told(again),
+    }
 
 
 def altered():
@@ -104,7 +157,9 @@ def altered():
 def differences():
     frozen, runs = jsl.forecast(smooth(), **BIG), simulated()
     loss = np.asarray(runs["loss"]) * 1.0001
-    other = jsl.fit(CHINCHILLA, dataclasses.replace(runs, target=loss), objective=LOG, starts=16, seed=1)
+    other = jsl.fit(
+        CHINCHILLA, dataclasses.replace(runs, target=loss), objective=LOG, starts=16, seed=1
+    )
     return {"same": list(frozen.differences(smooth())), "other": list(frozen.differences(other))}
 
 
@@ -116,16 +171,25 @@ def scores():
     yield "score far off", lambda: scored(today.score(frozen(), 2.2))
     yield "score of another run", lambda: scored(today.score(frozen(), 1.88, D=2.4e12))
     yield "score with noise", lambda: scored(today.score(frozen(), 1.88, noise=FLOOR))
-    yield "score that is open", lambda: scored(today.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8]))
+    yield (
+        "score that is open",
+        lambda: scored(today.score(jsl.forecast(smooth(), **MANY), [1.88, np.nan, 1.8])),
+    )
     yield "score of a line", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2))
-    yield "score with a law", lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line))
+    yield (
+        "score with a law",
+        lambda: scored(today.score(jsl.forecast(straight(), x=4.0), 3.2, x=4.1, law=line)),
+    )
 
 
 def kept(folder):
     """Three forecasts with dates of their own, two of them scored."""
     dates = [f"2026-01-0{k}T00:00:00+00:00" for k in (1, 2, 3)]
     asked = (BIG, MANY, {"N": 3e10, "D": 1e12})
-    frozen = [dataclasses.replace(jsl.forecast(smooth(), **own), date=date) for own, date in zip(asked, dates, strict=True)]
+    frozen = [
+        dataclasses.replace(jsl.forecast(smooth(), **own), date=date)
+        for own, date in zip(asked, dates, strict=True)
+    ]
     paths = [own.save(folder) for own in frozen]
     for own, seen in zip(frozen, (2.05, [1.88, np.nan, 1.8]), strict=False):
         today.score(own, seen).save(folder)
@@ -141,10 +205,21 @@ def ledger():
         except jsl.InputError as error:
             again = plain(str(error), hidden(frozen))
         book = today.ledger(folder)
-        lines = [json.loads(line) for line in (Path(folder) / "scores.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line) for line in (Path(folder) / "scores.jsonl").read_text().splitlines()
+        ]
         text = plain(str(book), hidden(frozen))
-    scores = [{k: v for k, v in line.items() if k not in ("date", "forecast", "digest", "sha256")} for line in lines]
-    return {"text": text, "rate": book.rate, "counts": [book.hits, book.count, len(book)], "again": again, "lines": scores}
+    scores = [
+        {k: v for k, v in line.items() if k not in ("date", "forecast", "digest", "sha256")}
+        for line in lines
+    ]
+    return {
+        "text": text,
+        "rate": book.rate,
+        "counts": [book.hits, book.count, len(book)],
+        "again": again,
+        "lines": scores,
+    }
 
 
 def problems():
@@ -156,8 +231,13 @@ def problems():
         scores = Path(folder) / "scores.jsonl"
         scores.write_bytes(scores.read_bytes()[:-30])
         book = today.ledger(folder)
-        return {"problems": sorted(plain(p, hidden(frozen)) for p in book.problems), "text": len(str(book).splitlines())}
+        return {
+            "problems": sorted(plain(p, hidden(frozen)) for p in book.problems),
+            "text": len(str(book).splitlines()),
+        }
 
 
 def hidden(frozen):
-    return [v for own in frozen for v in (own.digest, own.digest[:16], own.digest[:12], own.digest[:8])]
+    return [
+        v for own in frozen for v in (own.digest, own.digest[:16], own.digest[:12], own.digest[:8])
+    ]

@@ -1,4 +1,6 @@
-"""Every law of the registry: fitted to noisy rows, called, predicted, sent through pickle, described."""
+"""Every law of the registry: fitted to noisy rows, called, predicted, sent through pickle,
+described.
+"""
 
 import pickle
 
@@ -30,7 +32,10 @@ def fitted(name):
     there = {c: v[:5] for c, v in columns.items()}
     out = {"called": law(**there, **true), "fit": (fit := jsl.fit(law, runs, starts=16))}
     out |= {"predicted": fit.predict(**there), "bound": fit.law(**there), "law": fit.law}
-    return out | {"findings": list(fit.certificate.findings), "again": pickle.loads(pickle.dumps(fit.law))(**there)}
+    return out | {
+        "findings": list(fit.certificate.findings),
+        "again": pickle.loads(pickle.dumps(fit.law))(**there),
+    }
 
 
 def words(name):

@@ -48,7 +48,9 @@ def grid(sizes=8, data=6):
 def columns(noise=0.01, seed=0, sizes=8, data=6, **more):
     """A sweep as columns."""
     n, d = grid(sizes, data)
-    loss = (1.7 + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(noise * np.random.default_rng(seed).standard_normal(len(n)))
+    loss = (1.7 + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(
+        noise * np.random.default_rng(seed).standard_normal(len(n))
+    )
     return {"N": n, "D": d, "loss": loss, **more}
 
 
@@ -91,7 +93,9 @@ def boot():
 def clustered():
     """Checkpoints of 12 runs."""
     runs = simulated()
-    table = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], run=np.repeat(np.arange(12), 5))
+    table = jsl.Runs.from_columns(
+        N=runs["N"], D=runs["D"], loss=runs["loss"], run=np.repeat(np.arange(12), 5)
+    )
     return jsl.fit(CHINCHILLA, table, objective=LOG, starts=STARTS)
 
 
@@ -109,6 +113,9 @@ def family_table(count, rows, noise=3e-3, seed=0):
     rng = np.random.default_rng(seed)
     names = [f"f{i:02d}" for i in range(count)]
     d = np.exp(rng.uniform(np.log(1e8), np.log(1e11), count * rows))
-    e, b = np.repeat(rng.uniform(1.5, 2.2, count), rows), np.repeat(np.exp(rng.uniform(4, 6, count)), rows)
+    e, b = (
+        np.repeat(rng.uniform(1.5, 2.2, count), rows),
+        np.repeat(np.exp(rng.uniform(4, 6, count)), rows),
+    )
     loss = (e + b * d**-0.3) * np.exp(noise * rng.standard_normal(len(d)))
     return jsl.Runs.from_columns(D=d, loss=loss, groups={"family": np.repeat(names, rows)})

@@ -1,4 +1,5 @@
-"""Jobs in directories, in pools, on eight devices and in two processes; killed, resumed, refused. The same numbers everywhere.
+"""Jobs in directories, in pools, on eight devices and in two processes; killed, resumed, refused.
+The same numbers everywhere.
 
 Blocks are as small as a budget of memory makes them, so that there are several.
 """
@@ -55,19 +56,31 @@ def cases():
     yield "a directory of a fit", of_fit
     yield "directories that are refused", refused
     yield "threads", lambda: pooled(ThreadPoolExecutor(2))
-    yield "processes", lambda: pooled(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")))
+    yield (
+        "processes",
+        lambda: pooled(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))),
+    )
     yield (
         "eight devices",
-        lambda: elsewhere(XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"),
+        lambda: elsewhere(
+            XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+        ),
     )
     yield "two processes", two_processes
 
 
-# -- directories -------------------------------------------------------------------------------------------------------
+# -- directories ---------------------------------------------------------------------------------
 def contents(folder):
     """Names and SHA-256 of blocks, and what the job says of itself, without versions."""
-    blocks = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(Path(folder).glob("block_??????.npz"))}
-    others = sorted(p.name for p in Path(folder).iterdir() if p.name not in blocks and not p.name.endswith(".part"))
+    blocks = {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(Path(folder).glob("block_??????.npz"))
+    }
+    others = sorted(
+        p.name
+        for p in Path(folder).iterdir()
+        if p.name not in blocks and not p.name.endswith(".part")
+    )
     about = json.loads((Path(folder) / "job.json").read_text())
     about["jaxscale"] = "<version>" if about["jaxscale"] == jsl.__version__ else about["jaxscale"]
     return {"blocks": blocks, "others": others, "job": about, "keys": list(about)}
@@ -78,13 +91,21 @@ def fresh():
         boot = refits(directory=folder)
         first = contents(folder)
         again = refits(directory=folder)
-        return {"boot": boot, "again": again, "contents": first, "unchanged": contents(folder) == first}
+        return {
+            "boot": boot,
+            "again": again,
+            "contents": first,
+            "unchanged": contents(folder) == first,
+        }
 
 
 def killed():
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job"
-        code = f"import sys; sys.path[:0] = {sys.path[:3]!r}; from _same_bits import places; places.die_midway({str(job)!r})"
+        code = (
+            f"import sys; sys.path[:0] = {sys.path[:3]!r}; from _same_bits import places; "
+            f"places.die_midway({str(job)!r})"
+        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         some = len(list(job.glob("block_??????.npz")))
         boot = refits(directory=job)
@@ -172,14 +193,19 @@ def refused():
     return out
 
 
-# -- other places ------------------------------------------------------------------------------------------------------
+# -- other places --------------------------------------------------------------------------------
 def pooled(pool):
     with pool:
-        return {"boot": refits(600, executor=pool), "fit": jsl.fit(CHINCHILLA, sweep(), starts=8, executor=pool)}
+        return {
+            "boot": refits(600, executor=pool),
+            "fit": jsl.fit(CHINCHILLA, sweep(), starts=8, executor=pool),
+        }
 
 
 def child(out, *options, **env):
-    code = f"import sys; sys.path[:0] = {sys.path[:3]!r}; from _same_bits import places; places.main()"
+    code = (
+        f"import sys; sys.path[:0] = {sys.path[:3]!r}; from _same_bits import places; places.main()"
+    )
     command = [sys.executable, "-c", code, str(out), *map(str, options)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **env})
 
@@ -205,7 +231,10 @@ def two_processes():
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{k}.npz" for k in range(2)]
         both = [child(file, "--process", port, k) for k, file in enumerate(files)]
-        return {str(k): finished(process, file) for k, (process, file) in enumerate(zip(both, files, strict=True))}
+        return {
+            str(k): finished(process, file)
+            for k, (process, file) in enumerate(zip(both, files, strict=True))
+        }
 
 
 def main():
@@ -220,5 +249,10 @@ def main():
         port, number = options.process
         jax.distributed.initialize(f"127.0.0.1:{port}", 2, number)
     boot = refits()
-    arrays = {**boot.params, "value": boot.value, "status": boot.status, "gradient": boot.certificate.gradient}
+    arrays = {
+        **boot.params,
+        "value": boot.value,
+        "status": boot.status,
+        "gradient": boot.certificate.gradient,
+    }
     np.savez(options.out, devices=jax.local_device_count(), **arrays)

@@ -1,4 +1,6 @@
-"""Plans: budgets and targets, one law and ensembles, limits, bounds, boxes, mixtures, choices, other costs, derivatives."""
+"""Plans: budgets and targets, one law and ensembles, limits, bounds, boxes, mixtures, choices,
+other costs, derivatives.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -92,12 +94,19 @@ def limits(ask):
     yield "one limit", lambda: ask(HOFFMANN, 1e24, constraints=one)
     yield "limits of several sizes", lambda: ask(HOFFMANN, 1e24, constraints=two)
     yield "limits from below", lambda: ask(HOFFMANN, 1e24, constraints=both)
-    yield "a limit of two sides", lambda: ask(HOFFMANN, np.geomspace(1e21, 1e26, 5), constraints=sides)
+    yield (
+        "a limit of two sides",
+        lambda: ask(HOFFMANN, np.geomspace(1e21, 1e26, 5), constraints=sides),
+    )
     yield "limits of refits", lambda: ask(boot(), 1e24, constraints=one)
     yield "limits and a target", lambda: ask(HOFFMANN, target=2.0, constraints=one)
     yield (
         "limits that cannot be met",
-        lambda: ask(HOFFMANN, 1e20, constraints={"least": (memory, (1e12, None)), "tokens": (tokens, (1e12, None))}),
+        lambda: ask(
+            HOFFMANN,
+            1e20,
+            constraints={"least": (memory, (1e12, None)), "tokens": (tokens, (1e12, None))},
+        ),
     )
 
 
@@ -116,7 +125,10 @@ def bounds(ask):
     yield "bounds of refits", lambda: ask(boot(), 1e22, bounds={"N": (None, 5e8)})
     yield "bounds of a fit", lambda: ask(smooth(), [1e22, 1e20], bounds={"N": (None, 5e8)})
     box = {"S": (0.0, 0.95)}
-    yield "a box that reaches 0", lambda: [ask(sparse.fix(a=1.0), c, bounds=box) for c in (1e18, 1e19, 1e23)]
+    yield (
+        "a box that reaches 0",
+        lambda: [ask(sparse.fix(a=1.0), c, bounds=box) for c in (1e18, 1e19, 1e23)],
+    )
 
 
 def others(ask):
@@ -126,22 +138,38 @@ def others(ask):
     yield (
         "given",
         lambda: [
-            ask(laws.data_constrained.published["muennighoff2023"], c, given={"U": u}) for c, u in ((1e22, 25e9), (9.3e21, 12e9))
+            ask(laws.data_constrained.published["muennighoff2023"], c, given={"U": u})
+            for c, u in ((1e22, 25e9), (9.3e21, 12e9))
         ],
     )
     kaplan = laws.kaplan_steps.published["kaplan2020"]
-    yield "a cost that reads the loss", lambda: ask(kaplan, [8.64e19, 8.64e23], cost=critical_flop, bounds={"S": (1.0, 1e7)})
-    yield "a shape", lambda: ask(laws.width_depth.published["mcleish2025_late"], [1e20, 1e23], cost=shape_flop)
+    yield (
+        "a cost that reads the loss",
+        lambda: ask(kaplan, [8.64e19, 8.64e23], cost=critical_flop, bounds={"S": (1.0, 1e7)}),
+    )
+    yield (
+        "a shape",
+        lambda: ask(laws.width_depth.published["mcleish2025_late"], [1e20, 1e23], cost=shape_flop),
+    )
     for starts in (1, 16):
-        yield f"{starts} starts", lambda starts=starts: ask(HOFFMANN, 1e24, constraints={"tokens": (tokens, 2e12)}, starts=starts)
+        yield (
+            f"{starts} starts",
+            lambda starts=starts: ask(
+                HOFFMANN, 1e24, constraints={"tokens": (tokens, 2e12)}, starts=starts
+            ),
+        )
     lbfgs = jsl.solvers.Optax(optax.lbfgs, max_steps=200)
-    yield "another solver", lambda: ask(HOFFMANN, 1e24, constraints={"tokens": (tokens, 2e12)}, solver=lbfgs)
+    yield (
+        "another solver",
+        lambda: ask(HOFFMANN, 1e24, constraints={"tokens": (tokens, 2e12)}, solver=lbfgs),
+    )
 
 
 def mixtures(ask):
     blend = laws.data_mixing.fix(c=1.6, k=1.0, t=[-1.5, -2.0, -0.4])
     joint = laws.mixture_joint.fix(
-        E=1.5, alpha=0.34, beta=0.36, C=[4.0, 1.0, 2.0], gamma=[0.5, 0.4, 0.6], gamma_A=1.0, gamma_B=1.0,
+        E=1.5, alpha=0.34, beta=0.36, C=[4.0, 1.0, 2.0], gamma=[0.5, 0.4, 0.6], gamma_A=1.0,
+        gamma_B=1.0,
         C_A=[500.0, 300.0, 450.0], C_B=[1500.0, 4000.0, 900.0],
     )  # fmt: skip
     p = {k: float(v) for k, v in BESIROGLU.params.items()}
@@ -150,7 +178,11 @@ def mixtures(ask):
     yield "a mixture with a limit", lambda: ask(blend, constraints={"code": (code, 0.3)})
     yield (
         "a mixture with bounds",
-        lambda: ask(blend, constraints={"code": (code, 1.0)}, bounds={"r": (np.full(3, 0.1), np.full(3, 0.6))}),
+        lambda: ask(
+            blend,
+            constraints={"code": (code, 1.0)},
+            bounds={"r": (np.full(3, 0.1), np.full(3, 0.6))},
+        ),
     )
     yield "a mixture with size and data", lambda: ask(additive, [1e20, 1e23])
     yield "a mixture that moves", lambda: ask(joint, [1e18, 1e24])
@@ -162,17 +194,25 @@ def choices(ask):
     yield "choices of refits", lambda: ask(boot(), 1e24, choices=sizes)
     moe, experts = laws.joint_moe.published["ludziejewski2025"], {"E": np.array([1.0, 4.0, 32.0])}
     limit = {"memory": (all_experts, np.array([1e14, 8e10]))}
-    yield "choices and a limit", lambda: ask(moe, np.array([1e20, 1e22]), choices=experts, constraints=limit)
+    yield (
+        "choices and a limit",
+        lambda: ask(moe, np.array([1e20, 1e22]), choices=experts, constraints=limit),
+    )
 
 
 def goals(ask):
     yield "what follows from a loss", lambda: ask(HOFFMANN, 1e25, maximise=worth)
-    yield "samples that pay", lambda: ask(laws.coverage.fix(a=-1.5, b=-0.4), 1e4, cost=samples, maximise=profit)
+    yield (
+        "samples that pay",
+        lambda: ask(laws.coverage.fix(a=-1.5, b=-0.4), 1e4, cost=samples, maximise=profit),
+    )
     batch = laws.steps_to_target.fix(S_min=1000.0, B_crit=2000.0)
     yield (
         "the largest batch",
         lambda: ask(
-            batch, maximise=lambda B: B, constraints={"examples": (lambda loss, B: loss * B, 1.2 * 256 * float(batch(256.0)))}
+            batch,
+            maximise=lambda B: B,
+            constraints={"examples": (lambda loss, B: loss * B, 1.2 * 256 * float(batch(256.0)))},
         ),
     )
 
@@ -182,7 +222,9 @@ def derivatives():
         return jnp.log(jsl.allocate(HOFFMANN, jnp.exp(log_c))["N"])
 
     def limited(budget, limit):
-        return jsl.allocate(HOFFMANN, budget, cost=costs.Lifetime(2e12), constraints={"memory": (memory, limit)}).loss
+        return jsl.allocate(
+            HOFFMANN, budget, cost=costs.Lifetime(2e12), constraints={"memory": (memory, limit)}
+        ).loss
 
     def by_law(law):
         return jnp.log(jsl.allocate(law, 1e22)["N"])
@@ -197,9 +239,21 @@ def derivatives():
     yield "the slope of a plan", in_64_bits(lambda: jax.grad(size)(50.0))
     yield "slopes of limits", in_64_bits(lambda: jax.grad(limited, (0, 1))(1e24, 3e10))
     yield "slopes by a law", in_64_bits(lambda: dict(jax.grad(by_law)(HOFFMANN).fixed))
-    yield "under jit", in_64_bits(lambda: jax.jit(lambda c: jsl.allocate(HOFFMANN, c)["N"])(jnp.asarray([1e20, 1e22])))
-    yield "under vmap", in_64_bits(lambda: jax.vmap(lambda c: jsl.allocate(HOFFMANN, c)["N"])(jnp.asarray([1e20, 1e22])))
+    yield (
+        "under jit",
+        in_64_bits(
+            lambda: jax.jit(lambda c: jsl.allocate(HOFFMANN, c)["N"])(jnp.asarray([1e20, 1e22]))
+        ),
+    )
+    yield (
+        "under vmap",
+        in_64_bits(
+            lambda: jax.vmap(lambda c: jsl.allocate(HOFFMANN, c)["N"])(jnp.asarray([1e20, 1e22]))
+        ),
+    )
     yield (
         "of a free law in a fit",
-        lambda: jsl.allocate(jsl.fit(CHINCHILLA.tie(beta="alpha"), sharp().problem.runs, starts=8), 1e24),
+        lambda: jsl.allocate(
+            jsl.fit(CHINCHILLA.tie(beta="alpha"), sharp().problem.runs, starts=8), 1e24
+        ),
     )

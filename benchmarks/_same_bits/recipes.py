@@ -1,4 +1,6 @@
-"""Two recipes: multipliers at budgets and targets, by HC3, CR3 and refits, with pairs and without, and where they cross."""
+"""Two recipes: multipliers at budgets and targets, by HC3, CR3 and refits, with pairs and without,
+and where they cross.
+"""
 
 import numpy as np
 
@@ -7,7 +9,10 @@ import jaxscale as jsl
 from . import today
 from .made import BESIROGLU, CHINCHILLA, LOG, SQUARED
 
-N, D = (v.ravel() for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij"))
+N, D = (
+    v.ravel()
+    for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij")
+)
 COMMON = np.random.default_rng(5).standard_normal(25)
 
 
@@ -36,12 +41,23 @@ def cases():
     yield "targets", lambda: told(ask(*two, target=[3.0, 2.1]))
     yield "a level", lambda: told(ask(*two, budget=1e21, level=0.8))
     yield "refits", lambda: told(ask(*two, budget=[1e19, 1e21], kind="percentile", resamples=60))
-    yield "refits of a target", lambda: told(ask(*two, target=2.4, kind="percentile", resamples=60, seed=4))
+    yield (
+        "refits of a target",
+        lambda: told(ask(*two, target=2.4, kind="percentile", resamples=60, seed=4)),
+    )
     yield "a table against itself", lambda: told(ask(two[0], two[0], budget=1e21))
     yield (
         "without pairs",
         lambda: told(
-            ask(*fitted(*(table(law, k + 1, seed=np.full(25, k)) for k, law in enumerate((BESIROGLU, scaled(1.5))))), budget=1e21)
+            ask(
+                *fitted(
+                    *(
+                        table(law, k + 1, seed=np.full(25, k))
+                        for k, law in enumerate((BESIROGLU, scaled(1.5)))
+                    )
+                ),
+                budget=1e21,
+            )
         ),
     )
     fewer = fitted(table(scaled(1.5), 2, weights=1.0 * (np.arange(25) < 20)))[0]
@@ -49,20 +65,41 @@ def cases():
     yield (
         "the default objective",
         lambda: told(
-            ask(*fitted(*(f.problem.runs for f in two), objective=jsl.objectives.LogHuber()), budget=1e20, resamples=60)
+            ask(
+                *fitted(*(f.problem.runs for f in two), objective=jsl.objectives.LogHuber()),
+                budget=1e20,
+                resamples=60,
+            )
         ),
     )
-    yield "squares of the loss", lambda: told(ask(*fitted(*(f.problem.runs for f in two), objective=SQUARED), budget=1e20))
+    yield (
+        "squares of the loss",
+        lambda: told(ask(*fitted(*(f.problem.runs for f in two), objective=SQUARED), budget=1e20)),
+    )
     yield "whole runs", lambda: told(ask(*fitted(*whole_runs()), budget=1e20))
     yield "whole runs, by rows", lambda: told(ask(*fitted(*whole_runs()), budget=1e20, by="rows"))
-    yield "whole runs, refits", lambda: told(ask(*fitted(*whole_runs()), budget=1e20, kind="percentile", resamples=60))
-    later = scaled(1.0, A=float(BESIROGLU.params["A"]) * 1.25, E=float(BESIROGLU.params["E"]) - 0.05)
+    yield (
+        "whole runs, refits",
+        lambda: told(ask(*fitted(*whole_runs()), budget=1e20, kind="percentile", resamples=60)),
+    )
+    later = scaled(
+        1.0, A=float(BESIROGLU.params["A"]) * 1.25, E=float(BESIROGLU.params["E"]) - 0.05
+    )
     yield (
         "a crossing",
-        lambda: told(ask(*fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)), budget=1e20, bracket=(1e17, 1e25))),
+        lambda: told(
+            ask(
+                *fitted(table(BESIROGLU, 1, 0.002), table(later, 2, 0.002)),
+                budget=1e20,
+                bracket=(1e17, 1e25),
+            )
+        ),
     )
     below = fitted(table(BESIROGLU, 1, 0.001), table(scaled(1.0, E=1.5), 2, 0.001))
-    yield "a loss that is never reached", lambda: told(ask(*below, target=[2.4, float(below[0].params["E"]) - 0.05, 1.2]))
+    yield (
+        "a loss that is never reached",
+        lambda: told(ask(*below, target=[2.4, float(below[0].params["E"]) - 0.05, 1.2])),
+    )
     yield "a law of compute", compute
 
 
@@ -85,8 +122,11 @@ def compute():
     tables = [
         jsl.Runs.from_columns(
             x=c,
-            loss=law(c, E=1.7, x0=x, alpha=0.15) * np.exp(1e-3 * np.random.default_rng(k).standard_normal(25)),
+            loss=law(c, E=1.7, x0=x, alpha=0.15)
+            * np.exp(1e-3 * np.random.default_rng(k).standard_normal(25)),
         )
         for k, x in enumerate((2e19, 1e19))
     ]
-    return told(today.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20))
+    return told(
+        today.compare_recipes(*fitted(*tables, law=law.start(x0=(1e18, 1e21))), budget=1e20)
+    )

@@ -1,7 +1,9 @@
-"""One case as fields that can be stored and compared: bits of numbers, statuses as whole numbers, text without its place.
+"""One case as fields that can be stored and compared: bits of numbers, statuses as whole numbers,
+text without its place.
 
-What a result says of where and when it was made (folders, dates, versions, seconds, addresses) is replaced by words, so that
-two trees, or two runs of one tree, differ only where what they compute or say differs.
+What a result says of where and when it was made (folders, dates, versions, seconds, addresses) is
+replaced by words, so that two trees, or two runs of one tree, differ only where what they compute
+or say differs.
 """
 
 import base64
@@ -34,7 +36,9 @@ HIDDEN = [
 
 
 def plain(text, hide=()):
-    """Text without folders, dates, seconds, addresses, versions; `hide` names what else says nothing, such as digests."""
+    """Text without folders, dates, seconds, addresses, versions; `hide` names what else says
+    nothing, such as digests.
+    """
     for i, word in enumerate(hide):
         text = text.replace(str(word), f"<hidden {i}>")
     text = text.replace(str(ROOT), "<root>")
@@ -49,7 +53,12 @@ def array(values, kind=None):
     """A number or an array as its type, shape and bytes."""
     values = np.ascontiguousarray(values).reshape(np.shape(values))
     data = base64.b64encode(zlib.compress(values.tobytes())).decode()
-    return {"dtype": str(values.dtype), "shape": list(values.shape), "data": data, **({"kind": kind} if kind else {})}
+    return {
+        "dtype": str(values.dtype),
+        "shape": list(values.shape),
+        "data": data,
+        **({"kind": kind} if kind else {}),
+    }
 
 
 def opened(field):
@@ -124,7 +133,11 @@ def of_record(value, name):
 
 def of_fit(fit, name):
     """A fit or an ensemble."""
-    out = {f"{name}.printed": plain(repr(fit)), f"{name}.by": getattr(fit, "by", ""), f"{name}.kind": getattr(fit, "kind", "")}
+    out = {
+        f"{name}.printed": plain(repr(fit)),
+        f"{name}.by": getattr(fit, "by", ""),
+        f"{name}.kind": getattr(fit, "kind", ""),
+    }
     for part in ("params", "value", "status", "steps", "certificate"):
         if hasattr(fit, part):  # fits of several tables have one each
             out |= fields(getattr(fit, part), f"{name}.{part}")
@@ -141,24 +154,40 @@ def of_fit(fit, name):
 
 def of_law(law, name):
     """A law's words, and the values that it is bound to."""
-    out = {f"{name}.printed": plain(repr(law)), f"{name}.columns": list(law.columns), f"{name}.free": list(law.free)}
+    out = {
+        f"{name}.printed": plain(repr(law)),
+        f"{name}.columns": list(law.columns),
+        f"{name}.free": list(law.free),
+    }
     return {**out, **fields(dict(law.fixed), f"{name}.fixed")}
 
 
 def of_runs(runs, name):
     """A table: all of its numbers and labels, or their bytes' fingerprint where they are many."""
-    out = {f"{name}.printed": plain(repr(runs)), f"{name}.rows": len(runs), f"{name}.dropped": runs.dropped}
+    out = {
+        f"{name}.printed": plain(repr(runs)),
+        f"{name}.rows": len(runs),
+        f"{name}.dropped": runs.dropped,
+    }
     out |= fields(list(runs.remarks), f"{name}.remarks") | fields(runs.clusters, f"{name}.clusters")
-    units = [f"{k}: {v.name}, {v.support}, times {v.factor!r}" for k, v in sorted(runs.units.items())]
+    units = [
+        f"{k}: {v.name}, {v.support}, times {v.factor!r}" for k, v in sorted(runs.units.items())
+    ]
     out |= fields(runs.target_name, f"{name}.target_name") | fields(units, f"{name}.units")
     own = {**runs.columns, **runs.groups, "weights": runs.weights}
     if runs.target is not None:
         own["target"] = runs.target
     for key, values in own.items():
         values = np.asarray(values)
-        out |= fields(values, f"{name}.{key}") if values.size <= 2000 else {f"{name}.{key}": fingerprint(values)}
+        out |= (
+            fields(values, f"{name}.{key}")
+            if values.size <= 2000
+            else {f"{name}.{key}": fingerprint(values)}
+        )
     for key, labels in runs.labels.items():
-        out[f"{name}.labels.{key}"] = list(labels) if len(labels) <= 200 else fingerprint(np.array(labels))
+        out[f"{name}.labels.{key}"] = (
+            list(labels) if len(labels) <= 200 else fingerprint(np.array(labels))
+        )
     return out
 
 
@@ -181,4 +210,9 @@ def recorded(part, name, call):
             notes = "\n".join(["", *getattr(error, "__notes__", [])]).rstrip()
             found = {"error": type(error).__name__, "message": plain(str(error) + notes)}
     found["warnings"] = [f"{w.category.__name__}: {plain(str(w.message))}" for w in said]
-    return {"part": part, "case": name, "seconds": round(time.perf_counter() - begin, 2), "fields": found}
+    return {
+        "part": part,
+        "case": name,
+        "seconds": round(time.perf_counter() - begin, 2),
+        "fields": found,
+    }

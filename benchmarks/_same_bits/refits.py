@@ -1,11 +1,28 @@
-"""Resamples of every kind, by rows and by clusters, with guards, in little memory; what is drawn from an ensemble."""
+"""Resamples of every kind, by rows and by clusters, with guards, in little memory; what is drawn
+from an ensemble.
+"""
 
 import numpy as np
 
 import jaxscale as jsl
 
 from . import today
-from .made import BESIROGLU, BIG, CHINCHILLA, LOG, SCORE, SQUARED, boot, clustered, exponent, line, sharp, size, smooth, straight
+from .made import (
+    BESIROGLU,
+    BIG,
+    CHINCHILLA,
+    LOG,
+    SCORE,
+    SQUARED,
+    boot,
+    clustered,
+    exponent,
+    line,
+    sharp,
+    size,
+    smooth,
+    straight,
+)
 
 KINDS = ("pairs", "bayes", "webb", "rademacher", "parametric")
 
@@ -16,7 +33,10 @@ def cases():
         yield f"{kind} of a sweep", lambda kind=kind: jsl.bootstrap(smooth(), 130, kind=kind)
         yield f"{kind} of the default", lambda kind=kind: jsl.bootstrap(sharp(), 50, kind=kind)
         if kind != "parametric":
-            yield f"{kind} by laboratory", lambda kind=kind: jsl.bootstrap(straight(), 50, kind=kind, by="lab")
+            yield (
+                f"{kind} by laboratory",
+                lambda kind=kind: jsl.bootstrap(straight(), 50, kind=kind, by="lab"),
+            )
             yield f"{kind} by run", lambda kind=kind: jsl.bootstrap(clustered(), 50, kind=kind)
     yield "another seed", lambda: jsl.bootstrap(smooth(), 50, seed=3)
     yield "guards", lambda: jsl.bootstrap(smooth(), 20, starts=8)
@@ -24,7 +44,12 @@ def cases():
     yield "little memory", lambda: jsl.bootstrap(smooth(), 50, memory=2**20)
     yield "weights", weighted
     yield "a helper point", helped
-    yield "a fit that is not OK", lambda: jsl.bootstrap(jsl.fit(CHINCHILLA, jsl.datasets.load("public_models"), starts=16), 20)
+    yield (
+        "a fit that is not OK",
+        lambda: jsl.bootstrap(
+            jsl.fit(CHINCHILLA, jsl.datasets.load("public_models"), starts=16), 20
+        ),
+    )
     yield (
         "predictions",
         lambda: {
@@ -46,20 +71,36 @@ def cases():
         },
     )
     for kind in ("bca", "studentised"):
-        yield f"{kind} of a line", lambda kind=kind: jsl.interval(jsl.bootstrap(straight(), 130), kind=kind)
-        yield f"{kind} by laboratory", lambda kind=kind: jsl.interval(jsl.bootstrap(straight(), 130, by="lab"), kind=kind)
-        yield f"{kind} of a sweep", lambda kind=kind: jsl.interval(jsl.bootstrap(smooth(), 130), kind=kind)
-        yield f"{kind} of anything", lambda kind=kind: jsl.interval(jsl.bootstrap(smooth(), 130), of=exponent, kind=kind)
+        yield (
+            f"{kind} of a line",
+            lambda kind=kind: jsl.interval(jsl.bootstrap(straight(), 130), kind=kind),
+        )
+        yield (
+            f"{kind} by laboratory",
+            lambda kind=kind: jsl.interval(jsl.bootstrap(straight(), 130, by="lab"), kind=kind),
+        )
+        yield (
+            f"{kind} of a sweep",
+            lambda kind=kind: jsl.interval(jsl.bootstrap(smooth(), 130), kind=kind),
+        )
+        yield (
+            f"{kind} of anything",
+            lambda kind=kind: jsl.interval(jsl.bootstrap(smooth(), 130), of=exponent, kind=kind),
+        )
     yield "studentised tables", studentised
     yield (
         "simulated tables",
-        lambda: refitted(jsl.simulate(BESIROGLU, jsl.datasets.load("simulated"), noise=0.01, seed=1, count=3)),
+        lambda: refitted(
+            jsl.simulate(BESIROGLU, jsl.datasets.load("simulated"), noise=0.01, seed=1, count=3)
+        ),
     )
 
 
 def weighted():
     runs = smooth().problem.runs
-    table = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.arange(60) % 3.0)
+    table = jsl.Runs.from_columns(
+        N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.arange(60) % 3.0
+    )
     return jsl.bootstrap(jsl.fit(CHINCHILLA, table, objective=LOG, starts=16), 50)
 
 

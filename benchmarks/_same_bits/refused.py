@@ -1,4 +1,6 @@
-"""What cannot be meant: the error of each, in its words; and tables that are fitted with a flag or a note."""
+"""What cannot be meant: the error of each, in its words; and tables that are fitted with a flag or
+a note.
+"""
 
 import dataclasses
 
@@ -29,7 +31,19 @@ from .made import (
 
 
 def cases():
-    for part in (tables, laws, fits, refits, intervals, plans, forecasts, comparisons, chains, others, flagged):
+    for part in (
+        tables,
+        laws,
+        fits,
+        refits,
+        intervals,
+        plans,
+        forecasts,
+        comparisons,
+        chains,
+        others,
+        flagged,
+    ):
         for name, call in part().items():
             yield f"{part.__name__} {name}", call
 
@@ -89,7 +103,9 @@ def laws():
         "a start": lambda: law.start(E=(3, 1)),
         "a prior": lambda: law.prior(E=(1.7, -0.1)),
         "a prior of what is fixed": lambda: law.fix(E=1.7).prior(E=(1.7, 0.1)),
-        "published without all": lambda: law.publish("x", source="here", evidence="none", E=1.0, A=2.0),
+        "published without all": lambda: law.publish(
+            "x", source="here", evidence="none", E=1.0, A=2.0
+        ),
         "sized without a vector": lambda: law.sized(alpha=3),
         "called without a column": lambda: law(1e9, **TRUE),
         "called without a parameter": lambda: law(1e9, 1e10, E=1.7),
@@ -114,10 +130,17 @@ def fits():
         "1 row": cut(1),
         "3 rows": cut(3),
         "4 rows ten times": cut(4, 10),
-        "a missing column": lambda: jsl.fit(CHINCHILLA, jsl.Runs.from_columns(N=runs["N"], tokens=runs["D"], loss=runs["loss"])),
-        "another unit": lambda: jsl.fit(CHINCHILLA, jsl.Runs.from_columns(**swapped, units={"D": jsl.units.Params})),
+        "a missing column": lambda: jsl.fit(
+            CHINCHILLA, jsl.Runs.from_columns(N=runs["N"], tokens=runs["D"], loss=runs["loss"])
+        ),
+        "another unit": lambda: jsl.fit(
+            CHINCHILLA, jsl.Runs.from_columns(**swapped, units={"D": jsl.units.Params})
+        ),
         "logarithms of negatives": lambda: jsl.fit(
-            CHINCHILLA, jsl.Runs.from_columns(**swapped | {"loss": runs["loss"] - 3}, units={"loss": jsl.units.Number})
+            CHINCHILLA,
+            jsl.Runs.from_columns(
+                **swapped | {"loss": runs["loss"] - 3}, units={"loss": jsl.units.Number}
+            ),
         ),
         "no group": lambda: jsl.fit(CHINCHILLA.per(E="family"), runs),
         "nothing to fit": lambda: jsl.fit(HOFFMANN, runs),
@@ -131,8 +154,12 @@ def fits():
         "no objective": lambda: jsl.fit(CHINCHILLA, runs, objective="huber"),
         "the base objective": lambda: jsl.objectives.Objective()(2.0, 2.0),
         "no memory": lambda: jsl.fit(CHINCHILLA, runs, starts=8, memory=100),
-        "a solver without a name": lambda: jsl.fit(CHINCHILLA, runs, starts=8, solver=optax.lbfgs(), directory="nowhere"),
-        "one of several": lambda: jsl.fit(CHINCHILLA, [runs, runs.where(np.arange(48) < 3)], starts=8),
+        "a solver without a name": lambda: jsl.fit(
+            CHINCHILLA, runs, starts=8, solver=optax.lbfgs(), directory="nowhere"
+        ),
+        "one of several": lambda: jsl.fit(
+            CHINCHILLA, [runs, runs.where(np.arange(48) < 3)], starts=8
+        ),
     }
 
 
@@ -181,17 +208,28 @@ def plans():
         "bounds that are swapped": lambda: ask(law, 1e21, bounds={"D": (1e13, 1e12)}),
         "bounds of one number": lambda: ask(law, 1e21, bounds={"D": 1e12}),
         "a cost of what is unknown": lambda: ask(law, 1e21, cost=lambda N, D, U: N * D * U),
-        "a cost of nothing chosen": lambda: ask(law, 1e21, over=("N",), given={"D": 1e12}, cost=lambda D: D),
+        "a cost of nothing chosen": lambda: ask(
+            law, 1e21, over=("N",), given={"D": 1e12}, cost=lambda D: D
+        ),
         "one column alone": lambda: ask(law, 1e21, over=("N",)),
         "given and chosen": lambda: ask(law, 1e22, over=("N", "D"), given={"D": 1e12}),
         "given and unread": lambda: ask(law, 1e22, given={"typo": 3.0}),
-        "no cost of a column": lambda: ask(jsl.laws.data_constrained.published["muennighoff2023"], 1e22),
+        "no cost of a column": lambda: ask(
+            jsl.laws.data_constrained.published["muennighoff2023"], 1e22
+        ),
         "a constraint of one number": lambda: ask(law, 1e21, constraints={"memory": 80e9}),
-        "a constraint of what is unknown": lambda: ask(law, 1e21, constraints={"memory": (lambda n: n, 80e9)}),
+        "a constraint of what is unknown": lambda: ask(
+            law, 1e21, constraints={"memory": (lambda n: n, 80e9)}
+        ),
         "choices of two lengths": lambda: ask(law, 1e21, choices={"N": [1e9, 2e9], "width": [1]}),
-        "shapes": lambda: ask(law, [1e21, 1e22], constraints={"memory": (lambda N: N, [1e9, 2e9, 3e9])}),
+        "shapes": lambda: ask(
+            law, [1e21, 1e22], constraints={"memory": (lambda N: N, [1e9, 2e9, 3e9])}
+        ),
         "bounds without a solver": lambda: ask(
-            law, 1e24, bounds={"D": (None, 2e12)}, solver=jsl.solvers.Optax(optax.lbfgs, max_steps=50)
+            law,
+            1e24,
+            bounds={"D": (None, 2e12)},
+            solver=jsl.solvers.Optax(optax.lbfgs, max_steps=50),
         ),
         "a region of nothing": lambda: today.near_optimal(ask(law, 1e21)),
         "regret of one law": lambda: today.regret(ask(law, 1e21)),
@@ -203,8 +241,12 @@ def plans():
         "envelope of one point": lambda: today.envelope(simulated(), points=1),
         "isoflop budget": lambda: today.isoflop(simulated()).predict(-1),
         "a design too dear": lambda: jsl.design(smooth(), {"N": [1e9], "D": [1e10]}, 1e15, of=size),
-        "a design without noise": lambda: jsl.design(BESIROGLU, {"N": [1e9], "D": [1e10]}, 1e21, of=size),
-        "a simulation below 0": lambda: jsl.simulate(BESIROGLU, {"N": [1e9], "D": [1e10]}, noise=-1),
+        "a design without noise": lambda: jsl.design(
+            BESIROGLU, {"N": [1e9], "D": [1e10]}, 1e21, of=size
+        ),
+        "a simulation below 0": lambda: jsl.simulate(
+            BESIROGLU, {"N": [1e9], "D": [1e10]}, noise=-1
+        ),
         "a simulation without a column": lambda: jsl.simulate(BESIROGLU, {"N": [1e9]}, noise=0.1),
         "a lifetime below 0": lambda: costs.Lifetime(-1.0)(1e9, 1e10),
         "a traced question": traced_question,
@@ -235,7 +277,9 @@ def forecasts():
         "no file": lambda: jsl.Forecast.load("no-such-file.json"),
         "hindsight within": lambda: today.hindsight(fit, factor=0.5),
         "a law that is not at hand": lambda: today.score(
-            dataclasses.replace(frozen, law={**frozen.law, "module": "nowhere", "qualname": "fly"}), 1.88, D=2.1e12
+            dataclasses.replace(frozen, law={**frozen.law, "module": "nowhere", "qualname": "fly"}),
+            1.88,
+            D=2.1e12,
         ),
     }
 
@@ -255,10 +299,14 @@ def comparisons():
         "recipes below 0": lambda: today.compare_recipes(fit, fit, budget=-1),
         "recipes of a kind": lambda: today.compare_recipes(fit, fit, budget=1e21, kind="bca"),
         "recipes of a law": lambda: today.compare_recipes(BESIROGLU, fit, budget=1e21),
-        "recipes swapped": lambda: today.compare_recipes(fit, fit, budget=1e21, bracket=(1e24, 1e20)),
+        "recipes swapped": lambda: today.compare_recipes(
+            fit, fit, budget=1e21, bracket=(1e24, 1e20)
+        ),
         "sensitivity of nothing": lambda: today.sensitivity({}, runs),
         "baselines without groups": lambda: today.decisions(runs, at=BIG, truth={}),
-        "baselines without a column": lambda: today.extrapolation("five_parameter")(runs, {"N": 1e9}),
+        "baselines without a column": lambda: today.extrapolation("five_parameter")(
+            runs, {"N": 1e9}
+        ),
     }
 
 
@@ -282,12 +330,16 @@ def others():
         "a shape of a schedule": lambda: jsl.schedules.cooldown(0.5, "spline"),
         "no peak left": lambda: jsl.schedules.constant(1.0, 10, warm_up=10),
         "bins": lambda: jsl.schedules.decrements(jsl.schedules.linear(3e-4, 200), 100, bins=1),
-        "a convention": lambda: jsl.schedules.decrements(jsl.schedules.linear(3e-4, 200), 100, convention="peak"),
+        "a convention": lambda: jsl.schedules.decrements(
+            jsl.schedules.linear(3e-4, 200), 100, convention="peak"
+        ),
         "no optax": lambda: jsl.solvers.Optax("adam"),
         "a figure of one budget": lambda: jsl.plots.prices(jsl.allocate(HOFFMANN, 1e23)),
         "a figure of nothing": lambda: today.compare_plans({}),
         "a figure of a fit": lambda: jsl.plots.recipes(smooth()),
-        "a report of several": lambda: jsl.report(jsl.fit(line, [straight().problem.runs] * 2, objective=SQUARED, starts=4)),
+        "a report of several": lambda: jsl.report(
+            jsl.fit(line, [straight().problem.runs] * 2, objective=SQUARED, starts=4)
+        ),
     }
 
 

@@ -1,4 +1,5 @@
-"""Verbs by one name on every tree: a method or a room of today where the tree has it, else what was there before.
+"""Verbs by one name on every tree: a method or a room of today where the tree has it, else what was
+there before.
 
 `today.regret(plan)` calls `plan.regret()`, and `jsl.regret(plan)` on a tree without that method.
 """
@@ -24,11 +25,44 @@ ROOMS = {
     "chains": ("Chain", "ChainForecast"),
     "forecasts": ("Hindsight", "Ledger", "Score", "hindsight", "ledger"),
     "laws": ("cite",),
-    "plans": ("Approaches", "Design", "IsoFLOP", "Region", "Regret", "approaches", "expected_deviation", "isoflop"),
-    "selection": ("Comparison", "Recipes", "Sensitivity", "TaskSignal", "sensitivity", "task_signal"),
+    "plans": (
+        "Approaches",
+        "Design",
+        "IsoFLOP",
+        "Region",
+        "Regret",
+        "approaches",
+        "expected_deviation",
+        "isoflop",
+    ),
+    "selection": (
+        "Comparison",
+        "Recipes",
+        "Sensitivity",
+        "TaskSignal",
+        "sensitivity",
+        "task_signal",
+    ),
     "uncertainty": (
-        *("Covariance", "Identifiability", "Influence", "LackOfFit", "NoiseFloor", "Profile", "Sampling", "cautions"),
-        *("covariance", "identifiability", "influence", "lack_of_fit", "noise_floor", "posterior", "prediction_interval"),
+        *(
+            "Covariance",
+            "Identifiability",
+            "Influence",
+            "LackOfFit",
+            "NoiseFloor",
+            "Profile",
+            "Sampling",
+            "cautions",
+        ),
+        *(
+            "covariance",
+            "identifiability",
+            "influence",
+            "lack_of_fit",
+            "noise_floor",
+            "posterior",
+            "prediction_interval",
+        ),
         "profile_likelihood",
     ),
 }
@@ -60,7 +94,9 @@ def worded(name, call):
 
     def asked(*given, **options):
         before = WORDS.get(name, {})
-        return call(*given, **{k if k in known else before.get(k, k): v for k, v in options.items()})
+        return call(
+            *given, **{k if k in known else before.get(k, k): v for k, v in options.items()}
+        )
 
     return asked
 
@@ -81,11 +117,17 @@ def __getattr__(name):
 
 
 def compare_recipes(*sides, **options):
-    return worded("compare_recipes", has("selection", "recipes") or jsl.compare_recipes)(*sides, **options)
+    return worded("compare_recipes", has("selection", "recipes") or jsl.compare_recipes)(
+        *sides, **options
+    )
 
 
 def envelope(runs, **options):
-    return jsl.envelope(runs, **options) if hasattr(jsl, "envelope") else jsl.plans.isoflop(runs, kind="envelope", **options)
+    return (
+        jsl.envelope(runs, **options)
+        if hasattr(jsl, "envelope")
+        else jsl.plans.isoflop(runs, kind="envelope", **options)
+    )
 
 
 def compare_plans(*plans, **options):
@@ -98,15 +140,26 @@ def delta_sensitivity(fit, deltas=None, *, of):
         return jsl.delta_sensitivity(fit, deltas, of=of)
     problem, certificate = fit.problem, fit.certificate
     scale = problem.objective.zone / certificate.delta_over_scale
-    wanted = scale * np.geomspace(0.03, 30.0, 7) if deltas is None else np.asarray(deltas, np.float64)
-    objectives = [dataclasses.replace(problem.objective, **{problem.objective.width: float(d)}) for d in wanted]
+    wanted = (
+        scale * np.geomspace(0.03, 30.0, 7) if deltas is None else np.asarray(deltas, np.float64)
+    )
+    objectives = [
+        dataclasses.replace(problem.objective, **{problem.objective.width: float(d)})
+        for d in wanted
+    ]
     starts, seed = max(certificate.starts_drawn, 1), problem.seed
-    found = jsl.selection.sensitivity(problem.law, problem.runs, of=of, objective=objectives, starts=starts, seed=seed)
+    found = jsl.selection.sensitivity(
+        problem.law, problem.runs, of=of, objective=objectives, starts=starts, seed=seed
+    )
     return wanted, found["answer"]
 
 
 def decisions(*tables, **options):
-    return jsl.baselines.compare(*tables, **options) if hasattr(jsl, "baselines") else jsl.selection.decisions(*tables, **options)
+    return (
+        jsl.baselines.compare(*tables, **options)
+        if hasattr(jsl, "baselines")
+        else jsl.selection.decisions(*tables, **options)
+    )
 
 
 def extrapolation(name):

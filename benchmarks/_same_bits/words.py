@@ -1,4 +1,6 @@
-"""Rules of the catalogue, schedules, costs, units, the words that are found, and the command line."""
+"""Rules of the catalogue, schedules, costs, units, the words that are found, and the
+command line.
+"""
 
 import csv
 import os
@@ -25,8 +27,24 @@ SCOPE = {
 
 
 def cases():
-    yield "public names", lambda: {"names": sorted(jsl.__all__), "laws": sorted(jsl.laws.__all__), "spaces": spaces()}
-    for word in ("repeated data", "mixture", "batch", "muP", "learning rate", "sparse", "downstream", "zebra"):
+    yield (
+        "public names",
+        lambda: {
+            "names": sorted(jsl.__all__),
+            "laws": sorted(jsl.laws.__all__),
+            "spaces": spaces(),
+        },
+    )
+    for word in (
+        "repeated data",
+        "mixture",
+        "batch",
+        "muP",
+        "learning rate",
+        "sparse",
+        "downstream",
+        "zebra",
+    ):
         yield f"find {word}", lambda word=word: str(jsl.laws.find(word))
     for name in jsl.laws.__all__:
         if not isinstance(getattr(jsl.laws, name), jsl.Law) and callable(getattr(jsl.laws, name)):
@@ -43,12 +61,19 @@ def cases():
 def spaces():
     """The public names of every namespace."""
     named = ("baselines", "costs", "datasets", "objectives", "plots", "schedules", "units")
-    return {"solvers": ["Newton", "Optax"], **{name: names_of(getattr(jsl, name)) for name in named if hasattr(jsl, name)}}
+    return {
+        "solvers": ["Newton", "Optax"],
+        **{name: names_of(getattr(jsl, name)) for name in named if hasattr(jsl, name)},
+    }
 
 
 def names_of(space):
     """Those that it lists, or those that it defines."""
-    own = {k for k, v in vars(space).items() if not k.startswith("_") and getattr(v, "__module__", "") == space.__name__}
+    own = {
+        k
+        for k, v in vars(space).items()
+        if not k.startswith("_") and getattr(v, "__module__", "") == space.__name__
+    }
     return sorted(getattr(space, "__all__", own))
 
 
@@ -60,8 +85,15 @@ def described(name):
 def rules():
     """Every expression of the catalogue's tables that plans nothing, in their order."""
     for path in sorted((ROOT / "tests").rglob("catalogue/*.checks.tsv")):
-        for row in csv.reader(path.read_text().splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row and not row[0].startswith("#") and "allocate" not in row[2] and "fit(" not in row[2]:
+        for row in csv.reader(
+            path.read_text().splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE
+        ):
+            if (
+                row
+                and not row[0].startswith("#")
+                and "allocate" not in row[2]
+                and "fit(" not in row[2]
+            ):
                 yield row[0], row[2]
 
 
@@ -76,8 +108,13 @@ def schedules():
         "constant": lambda: own.constant(3e-4, 1000, warm_up=50),
         "linear": lambda: own.linear(3e-4, 1000, end=3e-5),
         "cosine": lambda: own.cosine(3e-4, 1000, end=3e-5, warm_up=100),
-        **{f"wsd {s}": lambda s=s: own.wsd(3e-4, 1000, cooldown=0.2, shape=s, end=3e-5) for s in ("exponential", *own.SHAPES)},
-        "power": lambda: own.power(0.02, 3001, batch=1024, context=4096, cooldown=0.1, end=1e-4, warm_up=100),
+        **{
+            f"wsd {s}": lambda s=s: own.wsd(3e-4, 1000, cooldown=0.2, shape=s, end=3e-5)
+            for s in ("exponential", *own.SHAPES)
+        },
+        "power": lambda: own.power(
+            0.02, 3001, batch=1024, context=4096, cooldown=0.1, end=1e-4, warm_up=100
+        ),
     }
     for name, make in made.items():
         yield (
@@ -89,7 +126,10 @@ def schedules():
                 "from peak": own.decrements(eta, at, bins=4, convention="from_peak", area=0.3),
             },
         )
-    yield "power_onset", lambda: [own.power_onset(1024), own.power_rate(np.geomspace(1e9, 1e12, 5), 1024)]
+    yield (
+        "power_onset",
+        lambda: [own.power_onset(1024), own.power_rate(np.geomspace(1e9, 1e12, 5), 1024)],
+    )
 
 
 def costs_and_units():
@@ -104,13 +144,19 @@ def costs_and_units():
             "inference": costs.inference(n, 1e12),
             "parameters": costs.transformer_parameters(512, 8, vocabulary=32_000, tied=False),
             "flop": costs.transformer_flop(512, 8, context=2048, vocabulary=32_000),
-            "train of a shape": costs.transformer_train(np.array([512, 1024]), 8, 1e9, context=2048, vocabulary=50304),
+            "train of a shape": costs.transformer_train(
+                np.array([512, 1024]), 8, 1e9, context=2048, vocabulary=50304
+            ),
         },
     )
     yield (
         "units",
         lambda: {
-            "named": {k: repr(v) for k, v in sorted(vars(units).items()) if k[0].isupper() and "Unit(" in repr(v)},
+            "named": {
+                k: repr(v)
+                for k, v in sorted(vars(units).items())
+                if k[0].isupper() and "Unit(" in repr(v)
+            },
             "billion": repr(units.billion(units.Tokens)),
             "bytes": units.bits_per_byte(np.array([2.5, 3.0]), 4.3),
             "tokens": units.nats_per_token(np.array([0.8, 0.9]), 4.3),

@@ -9,17 +9,25 @@ import jaxscale as jsl
 from . import Published
 from .loss import r_squared
 
-_MOE, _VOCABULARY, _VLM = jsl.laws.routed_moe, jsl.laws.vocabulary.tie(beta="alpha1"), jsl.laws.visual_tokens
+_MOE, _VOCABULARY, _VLM = (
+    jsl.laws.routed_moe,
+    jsl.laws.vocabulary.tie(beta="alpha1"),
+    jsl.laws.visual_tokens,
+)
 
 
 def _log10(total: float, rows: int) -> float:
-    """Mean square of differences of log10 L, the paper's objective, from half the sum of squares in ln L."""
+    """Mean square of differences of log10 L, the paper's objective, from half the sum of squares in
+    ln L.
+    """
     return 2 * total / rows / math.log(10) ** 2
 
 
 def _dense() -> jsl.Runs:
     table = jsl.datasets.load("routed_moe", "dense")
-    return jsl.Runs.from_columns(x=table["N"], loss=table["loss"], units={"x": jsl.units.DenseParams})
+    return jsl.Runs.from_columns(
+        x=table["N"], loss=table["loss"], units={"x": jsl.units.DenseParams}
+    )
 
 
 def _clark(router: str, key: str) -> Published:
@@ -35,8 +43,9 @@ def _clark(router: str, key: str) -> Published:
         value=_log10,
         metrics=lambda fit: {k: float(v) for k, v in fit.params.items()},
         figures={k: float(v) for k, v in known.items()},
-        note="rows of the notebook, last step of the models with every second layer routed and the 5 dense ones; E_start and "
-        "E_max are weakly determined, and the paper's table may rest on other rows",
+        note="rows of the notebook, last step of the models with every second layer routed and "
+        "the 5 dense ones; E_start and E_max are weakly determined, and the paper's table may "
+        "rest on other rows",
     )
 
 
@@ -62,11 +71,19 @@ def _tao(rows: str, name: str, evidence: str, note: str, figures: dict[str, floa
     )
 
 
-def _li(d: float | None, name: str, least_squares: float | None, params: dict[str, float], expected: str, note: str) -> Published:
+def _li(
+    d: float | None,
+    name: str,
+    least_squares: float | None,
+    params: dict[str, float],
+    expected: str,
+    note: str,
+) -> Published:
     return Published(
         name=f"Li et al. 2024, 28 vision-language models, {name}",
         source="arXiv 2411.03312; scores in the authors' code",
-        evidence="D: recomputed from the scores; the authors searched a part of a grid and print alpha .077, beta .015",
+        evidence="D: recomputed from the scores; the authors searched a part of a grid and print "
+        "alpha .077, beta .015",
         law=_VLM if d is None else _VLM.fix(d=d),
         runs=lambda: jsl.datasets.load("vlm_tokens"),
         objective=jsl.objectives.Squared(),
@@ -103,19 +120,28 @@ FITS: list[Published] = [
         "default",
         "D as in the authors' code",
         "CODE, DATA: coefficients; objective and R2 there are computed here",
-        "the authors choose among minima by relative squared error, so their set is no optimum of their objective. The exponent "
-        "and the amplitude of the vocabulary's term are not determined apart",
+        "the authors choose among minima by relative squared error, so their set is no optimum of "
+        "their objective. The exponent and the amplitude of the vocabulary's term are not "
+        "determined apart",
         {"alpha1": 0.44660634152009615, "alpha2": 0.6707374679896795},
     ),
     _tao(
         "tokens",
         "D in tokens",
         "D: no published fit; the set belongs to the other count of D and is judged here",
-        "with the count of tokens that the FLOP imply, the published set explains nothing (R2 .04), a refit as much as before",
+        "with the count of tokens that the FLOP imply, the published set explains nothing (R2 "
+        ".04), a refit as much as before",
         {},
     ),
     _li(0.0, "d = 0", 3.794e-4, dict(_VLM.published["li2024_no_offset"].params), "OK", ""),
     _li(1 / 30, "d = 1/30", None, {}, "OK", "a point of the authors' grid of offsets"),
     _li(0.1, "d = .1", None, dict(_VLM.published["li2024_offset"].params), "OK", ""),
-    _li(None, "d free", None, {}, "MAX_STEPS|FLAT", "the sum of squares falls as d does: no offset is determined"),
+    _li(
+        None,
+        "d free",
+        None,
+        {},
+        "MAX_STEPS|FLAT",
+        "the sum of squares falls as d does: no offset is determined",
+    ),
 ]

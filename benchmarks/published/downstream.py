@@ -24,7 +24,7 @@ _TRANSLATIONS = {  # kappa and K
 _CORPORA = ("fineweb", "fineweb-edu", "proof-pile-2", "slimpajama", "smollm", "starcoder")
 
 
-# -- loss to loss -------------------------------------------------------------------------------------------------------
+# -- loss to loss --------------------------------------------------------------------------------
 def _corpus(name: str, rows: str = "default") -> jsl.Runs:
     table = jsl.datasets.load("loss_to_loss", rows=rows)
     return table.where(table["data"] == name)
@@ -34,7 +34,10 @@ def _corpus(name: str, rows: str = "default") -> jsl.Runs:
 def _floors() -> dict[str, float]:
     """The irreducible loss of each corpus, from one law for each."""
     fits = jsl.fit(
-        jsl.laws.kaplan_offset, [_corpus(name) for name in _CORPORA], objective=jsl.objectives.LogHuber(1e-3), starts=64
+        jsl.laws.kaplan_offset,
+        [_corpus(name) for name in _CORPORA],
+        objective=jsl.objectives.LogHuber(1e-3),
+        starts=64,
     )
     return dict(zip(_CORPORA, np.asarray(fits.params["E"]).tolist(), strict=True))
 
@@ -45,7 +48,9 @@ def _reducible(source: str, target: str) -> Callable[[], jsl.Runs]:
     def runs() -> jsl.Runs:
         pairs, floor = jsl.datasets.load("loss_to_loss", rows="pairs"), _floors()
         pairs = pairs.where(pairs["pair"] == f"{source} to {target}")
-        return jsl.Runs.from_columns(L0=pairs["L0"] - floor[source], loss=pairs["loss"] - floor[target], units={"L0": Nats})
+        return jsl.Runs.from_columns(
+            L0=pairs["L0"] - floor[source], loss=pairs["loss"] - floor[target], units={"L0": Nats}
+        )
 
     return runs
 
@@ -65,7 +70,7 @@ def _at_largest(name: str, rows: str = "default") -> Callable[[jsl.Fit], dict[st
     return metrics
 
 
-# -- coverage -----------------------------------------------------------------------------------------------------------
+# -- coverage ------------------------------------------------------------------------------------
 _FEW, _DRAWS = 100.0, 20
 
 
@@ -75,18 +80,24 @@ def _all() -> jsl.Runs:
 
 
 def _drawn(model: str, seed: int = 0) -> jsl.Runs:
-    """100 of the 10,000 samples of each problem, drawn without replacement: what a small budget would have seen."""
+    """100 of the 10,000 samples of each problem, drawn without replacement: what a small budget
+    would have seen.
+    """
     runs = _all().where(_all()["model"] == model)
     c, n = runs["c"].astype(int), runs["n"].astype(int)
     drawn = np.random.default_rng(seed).hypergeometric(c, n - c, int(_FEW))
-    return jsl.Runs.from_columns(n=np.full(len(c), _FEW), c=drawn, target=None, groups={"problem": runs["problem"]})
+    return jsl.Runs.from_columns(
+        n=np.full(len(c), _FEW), c=drawn, target=None, groups={"problem": runs["problem"]}
+    )
 
 
 def _coverage_of_drawn(model: str, seed: int = 0) -> jsl.Runs:
     """Mean pass@k of those samples, up to k = 100."""
     k = np.unique(np.round(np.geomspace(1, _FEW, 25)))
     mean = jsl.laws.pass_at_k(_FEW, _drawn(model, seed)["c"][:, None], k).mean(0)
-    return jsl.Runs.from_columns(k=k, coverage=mean, target="coverage", units={"coverage": Fraction})
+    return jsl.Runs.from_columns(
+        k=k, coverage=mean, target="coverage", units={"coverage": Fraction}
+    )
 
 
 def _coverage_by_all(model: str) -> float:
@@ -95,8 +106,13 @@ def _coverage_by_all(model: str) -> float:
 
 
 def _extrapolated(fit: jsl.Fit) -> dict[str, float]:
-    """Errors of the coverage by 10,000 samples that the fitted law extrapolates from 100, over 20 draws for 7 models."""
-    counts, cases = fit.law.name == "beta_binomial", [(m, s) for m in _all().labels["model"] for s in range(_DRAWS)]
+    """Errors of the coverage by 10,000 samples that the fitted law extrapolates from 100, over 20
+    draws for 7 models.
+    """
+    counts, cases = (
+        fit.law.name == "beta_binomial",
+        [(m, s) for m in _all().labels["model"] for s in range(_DRAWS)],
+    )
     tables = [(_drawn if counts else _coverage_of_drawn)(*case) for case in cases]
     fits = jsl.fit(fit.problem.law, tables, objective=fit.problem.objective, starts=8)
     a, b = np.asarray(fits.params["a"]), np.asarray(fits.params["b"])
@@ -109,15 +125,19 @@ def _extrapolated(fit: jsl.Fit) -> dict[str, float]:
     }
 
 
-# -- scores of public models --------------------------------------------------------------------------------------------
+# -- scores of public models ---------------------------------------------------------------------
 @cache
 def _capabilities() -> dict[str, np.ndarray]:
-    """Three principal components of each model, of its scores without GSM8K, and the shares of variance of all eight."""
+    """Three principal components of each model, of its scores without GSM8K, and the shares of
+    variance of all eight.
+    """
     runs = jsl.datasets.load("observational")
     table = np.full((len(runs.labels["model"]), len(runs.labels["benchmark"])), np.nan)
     table[runs.groups["model"], runs.groups["benchmark"]] = runs["score"]
     other = [i for i, b in enumerate(runs.labels["benchmark"]) if b != "GSM8K"]
-    found = dict(zip(runs.labels["model"], jsl.laws.capabilities(table[:, other])["S"], strict=True))
+    found = dict(
+        zip(runs.labels["model"], jsl.laws.capabilities(table[:, other])["S"], strict=True)
+    )
     return found | {"explained": jsl.laws.capabilities(table)["explained"]}
 
 
@@ -126,7 +146,9 @@ def _task(name: str, beyond: bool = False) -> jsl.Runs:
     runs = jsl.datasets.load("observational", rows="emergent")
     runs = runs.where((runs["benchmark"] == name) & ((runs["C"] >= 8.4e22) == beyond))
     S = np.array([_capabilities()[m] for m in runs["model"]])
-    return jsl.Runs.from_columns(S=S, score=runs["score"], target="score", units={"S": Vector, "score": Fraction})
+    return jsl.Runs.from_columns(
+        S=S, score=runs["score"], target="score", units={"S": Vector, "score": Fraction}
+    )
 
 
 def _beyond(name: str) -> Callable[[jsl.Fit], dict[str, float]]:
@@ -135,7 +157,9 @@ def _beyond(name: str) -> Callable[[jsl.Fit], dict[str, float]]:
         share = _capabilities()["explained"]
         return {
             "mean squared error beyond": float(np.mean((fit.law(test["S"]) - test["score"]) ** 2)),
-            "mean squared error, constant": float(np.mean((fit.problem.runs["score"].mean() - test["score"]) ** 2)),
+            "mean squared error, constant": float(
+                np.mean((fit.problem.runs["score"].mean() - test["score"]) ** 2)
+            ),
             "variance of the first component": float(share[0]),
             "of three": float(share.sum()),
         }
@@ -150,8 +174,16 @@ def _families() -> jsl.Runs:
     return runs.where(np.array([sizes[f] >= 3 for f in runs["family"]]))
 
 
-# Chance of the six benchmarks as the authors give it (lower_bounds.csv), in the order of their names.
-_CHANCE = {"ARC": 0.2048, "GSM8K": 0.0, "HellaSwag": 0.2491432, "MMLU": 0.2303, "TruthfulQA": 0.317364, "Winogrande": 0.4791}
+# Chance of the six benchmarks as the authors give it (lower_bounds.csv), in the order of their
+# names.
+_CHANCE = {
+    "ARC": 0.2048,
+    "GSM8K": 0.0,
+    "HellaSwag": 0.2491432,
+    "MMLU": 0.2303,
+    "TruthfulQA": 0.317364,
+    "Winogrande": 0.4791,
+}
 
 
 def _one_skill() -> jsl.Law:
@@ -163,12 +195,15 @@ def _one_skill() -> jsl.Law:
 
 def _error(fit: jsl.Fit) -> dict[str, float]:
     runs = fit.problem.runs
-    predicted = fit.law(runs["size"], runs["tokens"], family=runs["family"], benchmark=runs["benchmark"])
+    predicted = fit.law(
+        runs["size"], runs["tokens"], family=runs["family"], benchmark=runs["benchmark"]
+    )
     return {"mean absolute error": float(np.mean(np.abs(predicted - runs["score"])))}
 
 
 _EXTRAPOLATION = (
-    "report only: 100 of 10,000 samples of 128 problems, extrapolated to 10,000; metrics are of 20 draws for 7 models"
+    "report only: 100 of 10,000 samples of 128 problems, extrapolated to 10,000; "
+    "metrics are of 20 draws for 7 models"
 )
 
 FITS = [
@@ -197,8 +232,18 @@ FITS = [
         objective=jsl.objectives.LogHuber(1e-3),
         value=lambda total, rows: total / rows,
         starts=64,
-        metrics=lambda fit: {k: float(fit.params[k]) for k in ("E", "alpha", "beta")} | _at_largest("fineweb-edu", "c4")(fit),
-        figures={"E": 2.5087, "alpha": 0.4349, "beta": 0.4743, "R2": 0.99897, "loss at 1e21 FLOP": 2.7320, "observed": 2.6493},
+        metrics=lambda fit: (
+            {k: float(fit.params[k]) for k in ("E", "alpha", "beta")}
+            | _at_largest("fineweb-edu", "c4")(fit)
+        ),
+        figures={
+            "E": 2.5087,
+            "alpha": 0.4349,
+            "beta": 0.4743,
+            "R2": 0.99897,
+            "loss at 1e21 FLOP": 2.7320,
+            "observed": 2.6493,
+        },
         note="no objective was published",
         smoke=False,
     ),
@@ -214,7 +259,8 @@ FITS = [
             starts=16,
             metrics=lambda fit: {k: float(fit.params[k]) for k in ("kappa", "K")},
             figures={"kappa": kappa, "K": K},
-            note="losses are those above the floors that the offset laws give; no objective was published",
+            note="losses are those above the floors that the offset laws give; no objective was "
+            "published",
             smoke=False,
         )
         for (source, target), (kappa, K) in _TRANSLATIONS.items()
@@ -251,7 +297,9 @@ FITS = [
         runs=lambda: jsl.datasets.load("monkeys_coverage", rows="mean"),
         objective=jsl.objectives.Squared(),
         starts=16,
-        metrics=lambda fit: dict(zip(fit.problem.runs.labels["model"], np.asarray(fit.params["b"]).tolist(), strict=True)),
+        metrics=lambda fit: dict(
+            zip(fit.problem.runs.labels["model"], np.asarray(fit.params["b"]).tolist(), strict=True)
+        ),
         note="report only: metrics are the exponents b",
         smoke=False,
     ),
@@ -264,7 +312,9 @@ FITS = [
         objective=jsl.objectives.NegLogLik(),
         starts=16,
         metrics=lambda fit: {
-            "coverage by 10,000": float(jsl.laws.beta_coverage(1e4, fit.params["a"], fit.params["b"])),
+            "coverage by 10,000": float(
+                jsl.laws.beta_coverage(1e4, fit.params["a"], fit.params["b"])
+            ),
             "observed": _coverage_by_all("Pythia 12B"),
         },
         note="report only",
@@ -282,8 +332,8 @@ FITS = [
             starts=64,
             expected=status,
             metrics=_beyond(task),
-            note="report only: mean squared error up to 8.4e22 FLOP; components are of the standardised table without GSM8K, "
-            "which the paper does not standardise",
+            note="report only: mean squared error up to 8.4e22 FLOP; components are of the "
+            "standardised table without GSM8K, which the paper does not standardise",
             smoke=False,
         )
         for task, status in [
@@ -304,7 +354,8 @@ FITS = [
         starts=8,
         expected="FLAT",
         metrics=_error,
-        note="report only: intercepts of families and of benchmarks share an offset, so the fit is flat along it",
+        note="report only: intercepts of families and of benchmarks share an offset, so the fit is "
+        "flat along it",
         smoke=False,
     ),
 ]

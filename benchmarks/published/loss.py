@@ -13,10 +13,15 @@ from . import Published
 
 
 def r_squared(fit: jsl.Fit, law: jsl.Law | None = None) -> float:
-    """Share of the target's variance that the fit explains, or another bound law on the same rows."""
+    """Share of the target's variance that the fit explains, or another bound law on the
+    same rows.
+    """
     runs = fit.problem.runs
     predicted = (law or fit.law)(*(runs[c] for c in fit.problem.law.columns))
-    return float(1 - np.sum((predicted - runs.target) ** 2) / np.sum((runs.target - np.mean(runs.target)) ** 2))
+    return float(
+        1
+        - np.sum((predicted - runs.target) ** 2) / np.sum((runs.target - np.mean(runs.target)) ** 2)
+    )
 
 
 def _hoffmann(rows: str = "default", below: float = math.inf) -> Callable[[], jsl.Runs]:
@@ -42,9 +47,11 @@ def _cerebras() -> jsl.Runs:
 def _fit_to_scores(fit: jsl.Fit) -> dict[str, float]:
     runs, law = fit.problem.runs, fit.law
     error = np.abs(law(runs["N"], runs["D"]) - runs.target)
-    return {"R2": r_squared(fit), "mean absolute error": float(np.mean(error)), "E": float(fit.params["E"])} | {
-        k: float(fit.params[k]) for k in ("alpha", "beta")
-    }
+    return {
+        "R2": r_squared(fit),
+        "mean absolute error": float(np.mean(error)),
+        "E": float(fit.params["E"]),
+    } | {k: float(fit.params[k]) for k in ("alpha", "beta")}
 
 
 _SETS = {name: dict(law.params) for name, law in jsl.laws.chinchilla.published.items()}
@@ -53,11 +60,14 @@ _BASE = {k: _REPEATED[k] for k in ("E", "A", "B", "alpha", "beta")}
 _NO_DECAY = 1e9  # a half-life far beyond the table's repetitions: every repetition counts in full
 
 
-def _judged(name: str, printed: str, figure: float, digits: int, params: str, note: str) -> Published:
+def _judged(
+    name: str, printed: str, figure: float, digits: int, params: str, note: str
+) -> Published:
     return Published(
         name=name,
         source="arXiv 2203.15556; rows and objective of arXiv 2404.10102",
-        evidence=f"D: the published coefficients, {printed}, put into the objective; Hoffmann et al. fitted other rows",
+        evidence=f"D: the published coefficients, {printed}, put into the objective; Hoffmann et "
+        f"al. fitted other rows",
         law=jsl.laws.chinchilla,
         runs=_hoffmann(),
         objective=jsl.objectives.LogHuber(1e-3),
@@ -119,7 +129,13 @@ FITS = [
         value=lambda total, rows: 2 * total / rows,
         params=_SETS["open_athena_mse"],
         metrics=_fit_to_scores,
-        figures={"R2": 0.996040, "mean absolute error": 0.012207, "E": 1.9051, "alpha": 0.3510, "beta": 0.4588},
+        figures={
+            "R2": 0.996040,
+            "mean absolute error": 0.012207,
+            "E": 1.9051,
+            "alpha": 0.3510,
+            "beta": 0.4588,
+        },
     ),
     Published(
         name="Open-Athena, 217 runs below 1e21 FLOP, Huber",
@@ -128,11 +144,23 @@ FITS = [
         law=jsl.laws.chinchilla,
         runs=_hoffmann(below=1e21),
         objective=jsl.objectives.Huber(1e-3),
-        params={"E": 1.8250, "A": 3.6984 * 1e6**0.3239, "B": 1.0396 * 1e9**0.4058, "alpha": 0.3239, "beta": 0.4058},
+        params={
+            "E": 1.8250,
+            "A": 3.6984 * 1e6**0.3239,
+            "B": 1.0396 * 1e9**0.4058,
+            "alpha": 0.3239,
+            "beta": 0.4058,
+        },
         metrics=_fit_to_scores,
-        figures={"R2": 0.994694, "mean absolute error": 0.011531, "E": 1.8250, "alpha": 0.3239, "beta": 0.4058},
-        note="in the units of the loss, not of its logarithm: only so is the published set an optimum. The set that L-BFGS found "
-        "(E 1.8267, alpha .3240, beta .4080) is 0.03 % above it",
+        figures={
+            "R2": 0.994694,
+            "mean absolute error": 0.011531,
+            "E": 1.8250,
+            "alpha": 0.3239,
+            "beta": 0.4058,
+        },
+        note="in the units of the loss, not of its logarithm: only so is the published set an "
+        "optimum. The set that L-BFGS found (E 1.8267, alpha .3240, beta .4080) is 0.03 % above it",
     ),
     Published(
         name="Li et al. 2025, 261 runs",
@@ -177,7 +205,8 @@ FITS = [
         runs=_single_epoch,
         objective=jsl.objectives.LogHuber(1e-3),
         params=_BASE,
-        note="the 29 runs without repetition among the 182: the paper's base does not come from them and fits them badly",
+        note="the 29 runs without repetition among the 182: the paper's base does not come from "
+        "them and fits them badly",
     ),
     Published(
         name="Muennighoff et al. 2023, stage 2, 182 runs",
@@ -198,8 +227,9 @@ FITS = [
             "R_N": float(fit.params["R_N"]),
         },
         figures={"R2": 0.7722046, "R_D": 15.387756, "R_N": 5.309743},
-        note="five local optima (R_D, R_N): 95.4, 1.71; 47.0, 2.33 (0.01580738); 52.2, 2.20 (0.01580834); 160.7, 1.45 "
-        "(0.01581129); 15.4, 5.32 (0.01582593), the published one. R_D is weakly determined",
+        note="five local optima (R_D, R_N): 95.4, 1.71; 47.0, 2.33 (0.01580738); 52.2, 2.20 "
+        "(0.01580834); 160.7, 1.45 (0.01581129); 15.4, 5.32 (0.01582593), the published one. R_D "
+        "is weakly determined",
     ),
     Published(
         name="Muennighoff et al. 2023, stage 2, data alone decay",
@@ -225,7 +255,7 @@ FITS = [
         expected="FLAT",
         metrics=lambda fit: {k: float(fit.params[k]) for k in ("E", "alpha")},
         figures={"E": 0.5066, "alpha": 0.0737},
-        note="how it was fitted is not known; of the usual objectives least squares ends nearest. Seven runs do not determine "
-        "x0; in ln L, E is .459 and alpha .0713",
+        note="how it was fitted is not known; of the usual objectives least squares ends nearest. "
+        "Seven runs do not determine x0; in ln L, E is .459 and alpha .0713",
     ),
 ]

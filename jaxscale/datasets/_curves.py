@@ -1,4 +1,6 @@
-"""Tables of curves: losses along a run under learning-rate schedules, and losses as one quantity grows."""
+"""Tables of curves: losses along a run under learning-rate schedules, and losses as one quantity
+grows.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from ._read import numbers, saying
 _LUO = "https://raw.githubusercontent.com/thu-yao-01-luo/MultiPowerLaw/8da9f1902602f3391b971a811e3cc51604541769/loss_curve_repo"
 _LUO_SIZES = {"25M": 25e6, "100M": 1e8, "400M": 4e8}
 _LUO_TRAIN = ("cosine_24000", "constant_24000", "wsdcon_9")
-_LUO_TEST = ("cosine_72000", "constant_72000", "wsdcon_3", "wsdcon_18", "wsd_20000_24000", "wsdld_20000_24000")
+_LUO_TEST = (
+    "cosine_72000",
+    "constant_72000",
+    "wsdcon_3",
+    "wsdcon_18",
+    "wsd_20000_24000",
+    "wsdld_20000_24000",
+)
 _LUO_PEAK, _LUO_END, _LUO_WARM_UP = 3e-4, 3e-5, 2160
 _LUO_CURVES = {
     rows: tuple((size, curve) for size in _LUO_SIZES for curve in curves)
@@ -59,57 +68,73 @@ def _luo_file(size: str, curve: str) -> str:
 
 ENTRIES = {
     "multipowerlaw": Entry(
-        about="Loss [nats/token] along runs under different learning-rate schedules, logged every 128 steps after the "
-        "warm-up, for `multi_power`: three sizes (N nominal, group `size`), three curves each that the authors fitted; "
-        "rows='all' adds the six curves they predicted (group `split`; takes half a minute, since schedules of 72,000 steps "
-        "are reduced). S1, drop, eta and S are columns of `schedules.decrements`, 16 bins, the warm-up counted in: without "
-        "it the published coefficients are off by B times the peak. Losses of one run are not independent: column `run`.",
+        about="Loss [nats/token] along runs under different learning-rate schedules, logged every "
+        "128 steps after the warm-up, for `multi_power`: three sizes (N nominal, group `size`), "
+        "three curves each that the authors fitted; rows='all' adds the six curves they predicted "
+        "(group `split`; takes half a minute, since schedules of 72,000 steps are reduced). S1, "
+        "drop, eta and S are columns of `schedules.decrements`, 16 bins, the warm-up counted in: "
+        "without it the published coefficients are off by B times the peak. Losses of one run are "
+        "not independent: column `run`.",
         source="thu-yao-01-luo/MultiPowerLaw, loss_curve_repo/csv_{25,100,400}/*.csv",
         licence="MIT",
-        published="Luo et al. 2025 (arXiv 2503.12811), README: mean R2 of the six test curves .9988, .9983, .9978, RMSE "
-        ".00465, .00592, .00730 (25M, 100M, 400M)",
+        published="Luo et al. 2025 (arXiv 2503.12811), README: mean R2 of the six test curves "
+        ".9988, .9983, .9978, RMSE .00465, .00592, .00730 (25M, 100M, 400M)",
         variants=("default", "all"),
         files={rows: tuple(_luo_file(*c) for c in curves) for rows, curves in _LUO_CURVES.items()},
         sha256=_LUO_SHA256,
         url={file: f"{_LUO}/{file.removeprefix('multipowerlaw/')}" for file in _LUO_SHA256},
     ),
     "bnsl_addition": Entry(
-        about="Test cross-entropy [nats] of four-digit addition from x [training examples]: one sharp break. The 14 rows that "
-        "were fitted; rows='all' adds the 3 that were predicted. The authors' residual is in ln(y + 1): rows='plus_one' has "
-        "loss + 1 as the target, and the limit `a` of `broken_power_law` is then theirs plus 1.",
+        about="Test cross-entropy [nats] of four-digit addition from x [training examples]: one "
+        "sharp break. The 14 rows that were fitted; rows='all' adds the 3 that were predicted. "
+        "The authors' residual is in ln(y + 1): rows='plus_one' has loss + 1 as the target, and "
+        "the limit `a` of `broken_power_law` is then theirs plus 1.",
         source="ethancaballero/broken_neural_scaling_laws, extracted from two arrays of "
         "fit_bnsl_and_extrapolate__4_digit_addition__dataset_size_x-axis.py: local only",
         licence="none stated: not part of this package",
-        published="Caballero et al. 2022 (arXiv 2210.14891) print no figures; best known sum of squares / 2 in ln(y + 1) "
-        "1.134e-6, RMSLE of the 3 rows .01092 (recomputed)",
+        published="Caballero et al. 2022 (arXiv 2210.14891) print no figures; best known sum of "
+        "squares / 2 in ln(y + 1) 1.134e-6, RMSLE of the 3 rows .01092 (recomputed)",
         variants=("default", "all", "plus_one"),
-        files=dict.fromkeys(("default", "all", "plus_one"), "bnsl_addition/four_digit_addition.csv"),
-        sha256={"bnsl_addition/four_digit_addition.csv": "834ac918aff6c28590564b78c69f90f5e2b6524e567f4d0d78de3129976ad7fa"},
+        files=dict.fromkeys(
+            ("default", "all", "plus_one"), "bnsl_addition/four_digit_addition.csv"
+        ),
+        sha256={
+            "bnsl_addition/four_digit_addition.csv": "834ac918aff6c28590564b78c69f90f5e2b6524e567f4d0d78de3129976ad7fa"
+        },
     ),
     "learning_curves_nmt": Entry(
-        about="Log-perplexity from x [sentence pairs] of five translation models (group `model`), x doubling: 48 points that "
-        "were fitted; rows='all' adds the largest x of each model, which was predicted.",
-        source="google-research/google-research, revisiting_neural_scaling_laws/data/benchmark.lang.csv, rows NMT, "
-        "transcribed: local only",
+        about="Log-perplexity from x [sentence pairs] of five translation models (group `model`), "
+        "x doubling: 48 points that were fitted; rows='all' adds the largest x of each model, "
+        "which was predicted.",
+        source="google-research/google-research, "
+        "revisiting_neural_scaling_laws/data/benchmark.lang.csv, rows NMT, transcribed: local only",
         licence="CC BY 4.0",
-        published="Alabdulmohsin et al. 2022 (arXiv 2209.06640), table 2: error in ln at the largest x by M1 (`power_law` with "
-        "E = 0) .26, .17, .23, .25, .19; rows 1 and 4 of that table are alike for M2 to M4, probably a slip",
+        published="Alabdulmohsin et al. 2022 (arXiv 2209.06640), table 2: error in ln at the "
+        "largest x by M1 (`power_law` with E = 0) .26, .17, .23, .25, .19; rows 1 and 4 of that "
+        "table are alike for M2 to M4, probably a slip",
         variants=("default", "all"),
         files=dict.fromkeys(("default", "all"), "learning_curves_nmt/benchmark_nmt.csv"),
-        sha256={"learning_curves_nmt/benchmark_nmt.csv": "e4da12ca970c0d350e16d9e23690f7922eaa74cbf6f1b9900aa47e57a39a8596"},
+        sha256={
+            "learning_curves_nmt/benchmark_nmt.csv": "e4da12ca970c0d350e16d9e23690f7922eaa74cbf6f1b9900aa47e57a39a8596"
+        },
     ),
 }
 
 
 def _luo_rates(curve: str) -> np.ndarray:
-    """Learning rate of every step, as the authors write it: the warm-up has the peak already at its last step."""
+    """Learning rate of every step, as the authors write it: the warm-up has the peak already at its
+    last step.
+    """
     kind, *numbers = curve.split("_")
     last = int(numbers[-1]) if kind != "wsdcon" else 16_000
     steps = last - _LUO_WARM_UP + 1  # from the first after the warm-up to the one after the last
     if kind == "cosine":
         after = schedules.cosine(_LUO_PEAK, steps, end=_LUO_END)
     elif kind in ("wsd", "wsdld"):
-        share, shape = (last - int(numbers[0])) / (steps - 1), {"wsd": "exponential", "wsdld": "linear"}[kind]
+        share, shape = (
+            (last - int(numbers[0])) / (steps - 1),
+            {"wsd": "exponential", "wsdld": "linear"}[kind],
+        )
         after = schedules.wsd(_LUO_PEAK, steps, cooldown=share, shape=shape, end=_LUO_END)
     else:
         after = schedules.constant(_LUO_PEAK, steps)
@@ -119,7 +144,9 @@ def _luo_rates(curve: str) -> np.ndarray:
 
 
 def _multipowerlaw(paths: tuple[Path, ...], rows: str) -> Runs:
-    tables = dict(zip(_LUO_CURVES[rows], (numbers(path, "step", "lr", "loss") for path in paths), strict=True))
+    tables = dict(
+        zip(_LUO_CURVES[rows], (numbers(path, "step", "lr", "loss") for path in paths), strict=True)
+    )
     parts: list[dict[str, np.ndarray]] = []
     for curve in dict.fromkeys(curve for _, curve in tables):
         sizes = {size: table for (size, other), table in tables.items() if other == curve}
@@ -127,13 +154,28 @@ def _multipowerlaw(paths: tuple[Path, ...], rows: str) -> Runs:
         columns, _ = schedules.decrements(_luo_rates(curve), steps)  # once for all sizes
         for size, (step, lr, loss) in sizes.items():
             own = {k: v[np.searchsorted(steps, step)] for k, v in columns.items()}
-            labels = {"run": f"{size} {curve}", "size": size, "split": "train" if curve in _LUO_TRAIN else "test"}
+            labels = {
+                "run": f"{size} {curve}",
+                "size": size,
+                "split": "train" if curve in _LUO_TRAIN else "test",
+            }
             same = {"N": _LUO_SIZES[size], **labels}
-            parts.append({"step": step, "lr": lr, **own, "loss": loss, **{k: np.full(len(step), v) for k, v in same.items()}})
+            parts.append(
+                {
+                    "step": step,
+                    "lr": lr,
+                    **own,
+                    "loss": loss,
+                    **{k: np.full(len(step), v) for k, v in same.items()},
+                }
+            )
     together: dict[str, Any] = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
     groups = {g: together.pop(g) for g in ("run", "size", "split")}
     units = {"S1": LearningRate, "drop": Vector, "eta": Vector, "S": Vector}
-    said = "S1, drop, eta and S are made from each schedule, with 16 bins: they move the law's value by some 2e-5 nats"
+    said = (
+        "S1, drop, eta and S are made from each schedule, with 16 bins: they move the law's "
+        "value by some 2e-5 nats"
+    )
     return saying(Runs.from_columns(**together, groups=groups, units=units), [said])
 
 
@@ -142,12 +184,16 @@ def _bnsl_addition(path: Path, rows: str) -> Runs:
     keep = slice(None) if rows == "all" else slice(0, 14)
     if rows == "plus_one":
         runs = Runs.from_columns(x=x[keep], loss=loss[keep] + 1, units={"x": Examples})
-        return saying(runs, ["the target is the loss plus 1: the authors' residual is in ln(y + 1)"])
+        return saying(
+            runs, ["the target is the loss plus 1: the authors' residual is in ln(y + 1)"]
+        )
     return Runs.from_columns(x=x[keep], loss=loss[keep], units={"x": Examples})
 
 
 def _learning_curves_nmt(path: Path, rows: str) -> Runs:
-    runs = Runs.from_csv(path, x="Seen Examples", Training="Training", target="Loss", groups=["Model"])
+    runs = Runs.from_csv(
+        path, x="Seen Examples", Training="Training", target="Loss", groups=["Model"]
+    )
     keep = slice(None) if rows == "all" else runs["Training"] == 1
     return Runs.from_columns(
         x=runs["x"][keep],
@@ -157,4 +203,8 @@ def _learning_curves_nmt(path: Path, rows: str) -> Runs:
     )
 
 
-READERS = {"multipowerlaw": _multipowerlaw, "bnsl_addition": _bnsl_addition, "learning_curves_nmt": _learning_curves_nmt}
+READERS = {
+    "multipowerlaw": _multipowerlaw,
+    "bnsl_addition": _bnsl_addition,
+    "learning_curves_nmt": _learning_curves_nmt,
+}

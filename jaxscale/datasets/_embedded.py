@@ -1,4 +1,6 @@
-"""Tables that are part of the package: published figures, typed, and simulated sweeps with known truth."""
+"""Tables that are part of the package: published figures, typed, and simulated sweeps with known
+truth.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +59,8 @@ _PUBLIC_MODELS = {
     "GPT-J": ((6e09, 1.7e22, 1.613),),
 }
 
-# Average benchmark score of N [parameters of the language model] (rows) at T [visual tokens per image] (columns).
-# Source: Li et al. 2024 (arXiv 2411.03312), figures in the authors' code.
+# Average benchmark score of N [parameters of the language model] (rows) at T [visual tokens per
+# image] (columns). Source: Li et al. 2024 (arXiv 2411.03312), figures in the authors' code.
 _VLM_TOKENS = (1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0)
 _VLM_SCORES = {
     5e8: (0.3855, 0.3917, 0.4078, 0.4133, 0.4151, 0.4244, 0.4320),
@@ -68,26 +70,34 @@ _VLM_SCORES = {
 }
 
 
-# Loss [nats/token] every 1,000 steps of 20,000. Source: authors' code of Tissue, Wang and Wang 2024 (arXiv 2408.11029).
+# Loss [nats/token] every 1,000 steps of 20,000. Source: authors' code of Tissue, Wang and Wang 2024
+# (arXiv 2408.11029).
 _ANNEALED = {
     "cosine": (
-        3.6696358, 3.3254106, 3.1908393, 3.1158533, 3.0604768, 3.0203840, 2.9880967, 2.9612265, 2.9395165, 2.9195616,
-        2.9030452, 2.8881907, 2.8767889, 2.8654318, 2.8565135, 2.8489892, 2.8436390, 2.8398669, 2.8380618, 2.8376071,
+        3.6696358, 3.3254106, 3.1908393, 3.1158533, 3.0604768, 3.0203840, 2.9880967, 2.9612265,
+        2.9395165, 2.9195616,
+        2.9030452, 2.8881907, 2.8767889, 2.8654318, 2.8565135, 2.8489892, 2.8436390, 2.8398669,
+        2.8380618, 2.8376071,
     ),
     "constant": (
-        3.6714418, 3.3256260, 3.1884103, 3.1119470, 3.0583540, 3.0211415, 2.9874816, 2.9608200, 2.9406552, 2.9241402,
-        2.9054413, 2.8942103, 2.8807929, 2.8702695, 2.8621750, 2.8530996, 2.8448784, 2.8383856, 2.8326995, 2.8294308,
+        3.6714418, 3.3256260, 3.1884103, 3.1119470, 3.0583540, 3.0211415, 2.9874816, 2.9608200,
+        2.9406552, 2.9241402,
+        2.9054413, 2.8942103, 2.8807929, 2.8702695, 2.8621750, 2.8530996, 2.8448784, 2.8383856,
+        2.8326995, 2.8294308,
     ),
 }  # fmt: skip
 _ANNEALED_PEAK, _ANNEALED_WARM_UP = 2e-4, 500
 
-# N [million parameters], loss [nats/token]. Source: authors' code of Yao and Wang 2023 (arXiv 2304.06875).
+# N [million parameters], loss [nats/token]. Source: authors' code of Yao and Wang 2023 (arXiv
+# 2304.06875).
 _MU = (
-    (8.53, 3.9181), (21.56, 3.6054), (39.09, 3.4431), (61.12, 3.3542), (87.65, 3.2902), (118.68, 3.2478), (154.21, 3.2240),
+    (8.53, 3.9181), (21.56, 3.6054), (39.09, 3.4431), (61.12, 3.3542), (87.65, 3.2902),
+    (118.68, 3.2478), (154.21, 3.2240),
     (194.24, 3.1797), (676.48, 3.0854), (1446.72, 3.0425),
 )  # fmt: skip
 
-# Loss after fine-tuning [nats/token] on 200 * 2^k examples. Source: README of the code of Lin et al. 2024 (arXiv 2402.02314).
+# Loss after fine-tuning [nats/token] on 200 * 2^k examples. Source: README of the code of Lin et
+# al. 2024 (arXiv 2402.02314).
 _FINE_TUNED = (
     4.247949918, 4.188166777, 4.086900075, 3.946466605, 3.808449984, 3.645450115, 3.420799971,
     3.165299892, 2.915524960, 2.652625084, 2.382649899, 2.151550055, 1.916550040, 1.742699981,
@@ -98,12 +108,20 @@ def public_models() -> Runs:
     """30 public models: see the registry."""
     table = [(family, *row) for family, rows in _PUBLIC_MODELS.items() for row in rows]
     family, n, c, loss = zip(*table, strict=True)
-    runs = Runs.from_columns(N=n, C=c, D=np.asarray(c) / Train()(np.asarray(n), 1.0), loss=loss, groups={"family": family})
+    runs = Runs.from_columns(
+        N=n,
+        C=c,
+        D=np.asarray(c) / Train()(np.asarray(n), 1.0),
+        loss=loss,
+        groups={"family": family},
+    )
     return saying(runs, ["D is not published for all: D = C / (6 N)"])
 
 
 def simulated() -> Runs:
-    """60 runs: 6 budgets from 1e18 to 1e21 FLOP, 10 model sizes each, within a factor of 8 of 20 tokens a parameter."""
+    """60 runs: 6 budgets from 1e18 to 1e21 FLOP, 10 model sizes each, within a factor of 8 of 20
+    tokens a parameter.
+    """
     E, A, B, alpha, beta = 1.7, 400.0, 1100.0, 0.34, 0.33
     c = np.repeat(np.geomspace(1e18, 1e21, 6), 10)
     n = np.sqrt(c / 120.0) * np.tile(np.geomspace(1 / 8, 8, 10), 6)
@@ -117,7 +135,13 @@ def vlm_tokens() -> Runs:
     """28 vision-language models: see the registry."""
     n = np.repeat(list(_VLM_SCORES), len(_VLM_TOKENS))
     error = 1.0 - np.concatenate(list(_VLM_SCORES.values()))
-    return Runs.from_columns(N=n, T=np.tile(_VLM_TOKENS, 4), error=error, target="error", units={"T": Tokens, "error": Fraction})
+    return Runs.from_columns(
+        N=n,
+        T=np.tile(_VLM_TOKENS, 4),
+        error=error,
+        target="error",
+        units={"T": Tokens, "error": Fraction},
+    )
 
 
 def tissue2024() -> Runs:
@@ -146,51 +170,65 @@ def mu_scaling(rows: str = "default") -> Runs:
 
 def rectified() -> Runs:
     """Losses after fine-tuning on 14 subsets: see the registry."""
-    return Runs.from_columns(D_f=200 * 2.0 ** np.arange(14), loss=_FINE_TUNED, units={"D_f": Examples})
+    return Runs.from_columns(
+        D_f=200 * 2.0 ** np.arange(14), loss=_FINE_TUNED, units={"D_f": Examples}
+    )
 
 
 ENTRIES = {
     "public_models": Entry(
-        about="L(N, D) of 30 public models (Cerebras-GPT, Pythia, GPT-NeoX, GPT-J): nominal parameters, training FLOP and "
-        "Pile test loss per GPT-2 token. D is C / (6 N). Groups: family. These rows do not identify a five-parameter law.",
-        source="figures of the zero-shot table in the Cerebras-GPT model card (Dey et al. 2023, arXiv 2304.03208)",
+        about="L(N, D) of 30 public models (Cerebras-GPT, Pythia, GPT-NeoX, GPT-J): nominal "
+        "parameters, training FLOP and Pile test loss per GPT-2 token. D is C / (6 N). Groups: "
+        "family. These rows do not identify a five-parameter law.",
+        source="figures of the zero-shot table in the Cerebras-GPT model card (Dey et al. 2023, "
+        "arXiv 2304.03208)",
         licence="published figures, typed",
-        published="one loss (Pythia deduped 1.4B, 1.889) is out of line and probably a slip in the source",
+        published="one loss (Pythia deduped 1.4B, 1.889) is out of line and probably a slip in the "
+        "source",
     ),
     "simulated": Entry(
-        about="L(N, D): 60 simulated runs with 0.5 % noise around a known law, E 1.7, A 400, B 1100, alpha .34, beta .33.",
+        about="L(N, D): 60 simulated runs with 0.5 % noise around a known law, E 1.7, A 400, B "
+        "1100, alpha .34, beta .33.",
         source="made by this package from a fixed seed",
         licence="Apache-2.0",
         published="the truth: E 1.7, A 400, B 1100, alpha .34, beta .33",
     ),
     "vlm_tokens": Entry(
-        about="error(N, T), one minus the average score, of 28 vision-language models: N [parameters of the language model, 4 "
-        "sizes], T [visual tokens per image, 7 numbers]. These rows do not identify an offset of the error.",
-        source="figures in the authors' code, locuslab/llava-token-compression, scaling_law_code/values.py (arXiv 2411.03312)",
+        about="error(N, T), one minus the average score, of 28 vision-language models: N "
+        "[parameters of the language model, 4 sizes], T [visual tokens per image, 7 numbers]. "
+        "These rows do not identify an offset of the error.",
+        source="figures in the authors' code, locuslab/llava-token-compression, "
+        "scaling_law_code/values.py (arXiv 2411.03312)",
         licence="published figures, typed",
-        published="Li et al. 2024: alpha .077, beta .015, from a random part of a grid of coefficients",
+        published="Li et al. 2024: alpha .077, beta .015, from a random part of a grid of "
+        "coefficients",
     ),
     "tissue2024": Entry(
-        about="Loss [nats/token] every 1,000 steps of two runs of 20,000 steps, a cosine to 0 and a constant learning rate, peak "
-        "2e-4, 500 steps of warm-up, for `annealing`: S1 and S2 are made by `schedules.annealing`. Column `run`.",
+        about="Loss [nats/token] every 1,000 steps of two runs of 20,000 steps, a cosine to 0 and "
+        "a constant learning rate, peak 2e-4, 500 steps of warm-up, for `annealing`: S1 and S2 "
+        "are made by `schedules.annealing`. Column `run`.",
         source="figures in the authors' code of arXiv 2408.11029",
         licence="published figures, typed",
-        published="Tissue, Wang and Wang 2024 print no coefficients for these points; refitted: L0 2.62780, A .42966, C .41077, "
-        "alpha .54985, sum of log-Huber 1.62925e-5",
+        published="Tissue, Wang and Wang 2024 print no coefficients for these points; refitted: "
+        "L0 2.62780, A .42966, C .41077, alpha .54985, sum of log-Huber 1.62925e-5",
     ),
     "mu_scaling": Entry(
-        about="L(N): ten widths of a model under muP, x in millions of parameters. The 7 smallest, which were fitted; rows='all' "
-        "adds the 3 that were predicted.",
+        about="L(N): ten widths of a model under muP, x in millions of parameters. The 7 "
+        "smallest, which were fitted; rows='all' adds the 3 that were predicted.",
         source="figures in the authors' code, cofe-ai/Mu-scaling (arXiv 2304.06875)",
         licence="published figures, typed",
-        published="Yao and Wang 2023; refitted: a 2.46943, b -.42311, c 2.92330 of a x^b + c, least squares",
+        published="Yao and Wang 2023; refitted: a 2.46943, b -.42311, c 2.92330 of a x^b + c, "
+        "least squares",
         variants=("default", "all"),
     ),
     "rectified": Entry(
-        about="Loss after fine-tuning [nats/token] on D_f = 200, 400, ..., 1,638,400 examples: flat at first, then a power law.",
-        source="figures in the README of the authors' code, linhaowei1/Fine-tuning-Scaling-Law (arXiv 2402.02314)",
+        about="Loss after fine-tuning [nats/token] on D_f = 200, 400, ..., 1,638,400 examples: "
+        "flat at first, then a power law.",
+        source="figures in the README of the authors' code, linhaowei1/Fine-tuning-Scaling-Law "
+        "(arXiv 2402.02314)",
         licence="published figures, typed",
-        published="Lin et al. 2024; refitted: B 563.8, D_l 166.06, beta .45528, E 1.0692, RMSLE .00270",
+        published="Lin et al. 2024; refitted: B 563.8, D_l 166.06, beta .45528, E 1.0692, RMSLE "
+        ".00270",
     ),
 }
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Entry:
-    """One table. `url` is empty for tables that are embedded or local only; `variants` are values of `rows=`.
+    """One table. `url` is empty for tables that are embedded or local only; `variants` are values
+    of `rows=`.
 
-    A variant that is spread over several files names them all, and its reader gets a tuple of paths.
+    A variant that is spread over several files names them all, and its reader gets a tuple of
+    paths.
     """
 
     about: str
@@ -17,6 +19,7 @@ class Entry:
     licence: str
     published: str
     variants: tuple[str, ...] = ("default",)
-    files: dict[str, str | tuple[str, ...]] = field(default_factory=dict)  # below the data directory, by variant
+    # below the data directory, by variant
+    files: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)  # of each file
     url: dict[str, str] = field(default_factory=dict)

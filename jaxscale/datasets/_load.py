@@ -32,14 +32,19 @@ def describe(name: str) -> str:
     simulated
     """
     e = _entry(name)
-    return f"{name}\n  {e.about}\n  source: {e.source}\n  licence: {e.licence}\n  published: {e.published}"
+    return (
+        f"{name}\n  {e.about}\n  source: {e.source}\n  licence: {e.licence}\n  published: "
+        f"{e.published}"
+    )
 
 
 def load(name: str, rows: str = "default") -> Runs:
-    """A registered table as `Runs`: N in parameters, D in tokens, loss in nats/token where `describe(name)` says no other.
+    """A registered table as `Runs`: N in parameters, D in tokens, loss in nats/token where
+    `describe(name)` says no other.
 
-    `rows` chooses a variant that `describe(name)` lists. Raises InputError for an unknown name or variant, and
-    FileNotFoundError where a file is neither under `$JAXSCALE_DATA_DIR` nor to be had, saying what would help.
+    `rows` chooses a variant that `describe(name)` lists. Raises InputError for an unknown name or
+    variant, and FileNotFoundError where a file is neither under `$JAXSCALE_DATA_DIR` nor to be had,
+    saying what would help.
 
     >>> len(load("simulated"))
     60
@@ -47,18 +52,26 @@ def load(name: str, rows: str = "default") -> Runs:
     entry = _entry(name)
     if rows not in entry.variants:
         raise refuse(
-            f"datasets.load({name!r}, rows={rows!r})", why="a typing slip", change=nearest(str(rows), entry.variants).strip()
+            f"datasets.load({name!r}, rows={rows!r})",
+            why="a typing slip",
+            change=nearest(str(rows), entry.variants).strip(),
         )
     if name in _embedded.TABLES:
         return _embedded.TABLES[name](**({} if rows == "default" else {"rows": rows}))
     files = entry.files[rows]
-    paths = _path(name, entry, files) if isinstance(files, str) else tuple(_path(name, entry, file) for file in files)
+    paths = (
+        _path(name, entry, files)
+        if isinstance(files, str)
+        else tuple(_path(name, entry, file) for file in files)
+    )
     return READERS[name](paths, rows)
 
 
 def _entry(name: str) -> Entry:
     if name not in REGISTRY:
-        raise refuse(f"no table {name!r}", why="a typing slip", change=nearest(str(name), REGISTRY).strip())
+        raise refuse(
+            f"no table {name!r}", why="a typing slip", change=nearest(str(name), REGISTRY).strip()
+        )
     return REGISTRY[name]
 
 
@@ -70,13 +83,15 @@ def _path(name: str, entry: Entry, file: str) -> Path:
         seen = hashlib.sha256(path.read_bytes()).hexdigest()
         if seen != entry.sha256[file]:
             raise OSError(
-                f"{path} is not the registered file (SHA-256 {seen[:12]}..., expected {entry.sha256[file][:12]}...): "
-                f"it was edited or is another version; remove it or take it out of $JAXSCALE_DATA_DIR"
+                f"{path} is not the registered file (SHA-256 {seen[:12]}..., expected "
+                f"{entry.sha256[file][:12]}...): it was edited or is another version; remove it "
+                f"or take it out of $JAXSCALE_DATA_DIR"
             )
         return path
     if file not in entry.url:
         raise FileNotFoundError(
-            f"{name} is local only ({entry.source}). Put {file} under a folder and set JAXSCALE_DATA_DIR to it."
+            f"{name} is local only ({entry.source}). Put {file} under a folder and set "
+            f"JAXSCALE_DATA_DIR to it."
         )
     return _fetched(name, entry.url[file], entry.sha256[file], Path(file).name)
 
@@ -86,7 +101,8 @@ def _fetched(name: str, url: str, sha256: str, file: str) -> Path:
         import pooch
     except ImportError as error:
         raise FileNotFoundError(
-            f"{name} is not under $JAXSCALE_DATA_DIR, and fetching it needs pooch: pip install 'jaxscale[data]'"
+            f"{name} is not under $JAXSCALE_DATA_DIR, and fetching it needs pooch: pip install "
+            f"'jaxscale[data]'"
         ) from error
     pooch.get_logger().setLevel("WARNING")
     folder = os.environ.get("JAXSCALE_CACHE_DIR") or pooch.os_cache("jaxscale")

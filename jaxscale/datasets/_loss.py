@@ -16,25 +16,31 @@ _MISFITTING = "https://raw.githubusercontent.com/hadasah/scaling_laws/1f3708c0a1
 
 ENTRIES = {
     "hoffmann2022": Entry(
-        about="L(N, D): 245 runs of Hoffmann et al. 2022, read off figure 4 by Epoch. D is not in the file: it is "
-        "C / (6 N). rows='default' leaves out the 5 highest losses as Besiroglu et al. do (240 rows), rows='all' keeps them.",
+        about="L(N, D): 245 runs of Hoffmann et al. 2022, read off figure 4 by Epoch. D is not in "
+        "the file: it is C / (6 N). rows='default' leaves out the 5 highest losses as Besiroglu "
+        "et al. do (240 rows), rows='all' keeps them.",
         source="epoch-research/analyzing-chinchilla, data/svg_extracted_data.csv",
         licence="none stated: not part of this package",
-        published="Besiroglu et al. 2024: E 1.8172, A 482.01, B 2085.43, alpha .3478, beta .3658; all 245: E 1.89, A 463.3, "
-        "B 12530, alpha .345, beta .452. Hoffmann et al. fitted other rows than these, to E 1.69, A 406.4, B 410.7, alpha .34, "
-        "beta .28. Open-Athena, the 217 rows below 1e21 FLOP: alpha .351, beta .459 (least squares), .324, .406 (Huber)",
+        published="Besiroglu et al. 2024: E 1.8172, A 482.01, B 2085.43, alpha .3478, beta .3658; "
+        "all 245: E 1.89, A 463.3, B 12530, alpha .345, beta .452. Hoffmann et al. fitted other "
+        "rows than these, to E 1.69, A 406.4, B 410.7, alpha .34, beta .28. Open-Athena, the 217 "
+        "rows below 1e21 FLOP: alpha .351, beta .459 (least squares), .324, .406 (Huber)",
         variants=("default", "all"),
         files=dict.fromkeys(("default", "all"), "chinchilla_epoch/svg_extracted_data.csv"),
-        sha256={"chinchilla_epoch/svg_extracted_data.csv": "193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30"},
+        sha256={
+            "chinchilla_epoch/svg_extracted_data.csv": "193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30"
+        },
         url={"chinchilla_epoch/svg_extracted_data.csv": f"{_EPOCH}/data/svg_extracted_data.csv"},
     ),
     "misfitting": Entry(
-        about="L(N, D): 261 runs at their last checkpoint, untuned learning rates included; rows='all' has all 4,852 "
-        "checkpoints with their `run`. N includes embeddings, N_no_emb does not.",
-        source="hadasah/scaling_laws, data/scaling_results_last_ckpt_only.csv and data/scaling_results.csv",
+        about="L(N, D): 261 runs at their last checkpoint, untuned learning rates included; "
+        "rows='all' has all 4,852 checkpoints with their `run`. N includes embeddings, N_no_emb "
+        "does not.",
+        source="hadasah/scaling_laws, data/scaling_results_last_ckpt_only.csv and "
+        "data/scaling_results.csv",
         licence="none stated: not part of this package",
-        published="Li, Kudugunta and Zettlemoyer 2025: sum of log-Huber 0.005021654212 on the 261 rows at alpha .2002, beta "
-        ".6357; 0.005243705788 at alpha = beta = .6034",
+        published="Li, Kudugunta and Zettlemoyer 2025: sum of log-Huber 0.005021654212 on the 261 "
+        "rows at alpha .2002, beta .6357; 0.005243705788 at alpha = beta = .6034",
         variants=("default", "all"),
         files={
             "default": "misfitting/scaling_results_last_ckpt_only.csv",
@@ -50,31 +56,39 @@ ENTRIES = {
         },
     ),
     "datablations": Entry(
-        about="L(N, D, U) with repeated data: the 182 runs that Muennighoff et al. fitted; rows='all' has 296 runs, with 64 "
-        "other seeds and 50 that the authors left out by hand. Loss: val_loss.",
+        about="L(N, D, U) with repeated data: the 182 runs that Muennighoff et al. fitted; "
+        "rows='all' has 296 runs, with 64 other seeds and 50 that the authors left out by hand. "
+        "Loss: val_loss.",
         source="huggingface/datablations, extracted from utils/parametric_fit.ipynb: local only",
         licence="Apache-2.0",
-        published="Muennighoff et al. 2023, other coefficients held: R_D* 15.39, R_N* 5.31, objective 0.0158259, one of five "
-        "local optima (the best: R_D* 95.4, R_N* 1.71, 0.0158047); without decay of parameters R_D* 2.916, objective 0.0169224",
+        published="Muennighoff et al. 2023, other coefficients held: R_D* 15.39, R_N* 5.31, "
+        "objective 0.0158259, one of five local optima (the best: R_D* 95.4, R_N* 1.71, "
+        "0.0158047); without decay of parameters R_D* 2.916, objective 0.0169224",
         variants=("default", "all"),
-        files={"default": "datablations/datablations_fit182.csv", "all": "datablations/datablations_runs.csv"},
+        files={
+            "default": "datablations/datablations_fit182.csv",
+            "all": "datablations/datablations_runs.csv",
+        },
         sha256={
             "datablations/datablations_fit182.csv": "490c07b5def4ef43a82ea27458430b4136a33c5d2c31e0c0c538297923106510",
             "datablations/datablations_runs.csv": "679b488c19db7bc1550f4b77286b4b21f940e4dcc92c6a2167b1118c80c95c6b",
         },
     ),
     "isoflops_multi": Entry(
-        about="L(N, D) at fixed compute: 8 sweeps (group `experiment`) of Chinchilla, Llama 3, Marin and others, C the budget of "
-        "the sweep. rows='default' has the 750 runs that the collection keeps, rows='all' 947 with the `reason` of those it "
-        "does not. Take one experiment at a time: Chinchilla's runs are in it from two readings, those of Llama 3 with their "
-        "losses (0.7 to 0.9) and the exponentials of these.",
+        about="L(N, D) at fixed compute: 8 sweeps (group `experiment`) of Chinchilla, Llama 3, "
+        "Marin and others, C the budget of the sweep. rows='default' has the 750 runs that the "
+        "collection keeps, rows='all' 947 with the `reason` of those it does not. Take one "
+        "experiment at a time: Chinchilla's runs are in it from two readings, those of Llama 3 "
+        "with their losses (0.7 to 0.9) and the exponentials of these.",
         source="Open-Athena/scaling-law-analysis, data/isoflops/transform/isoflops.csv",
         licence="none stated: not part of this package",
-        published="Llama Team 2024: D* = 0.299 C^0.537. Parabolas through the kept runs: N* as C^0.54 (Chinchilla), C^0.50 "
-        "(Llama 3), C^0.43 to C^0.44 (Marin)",
+        published="Llama Team 2024: D* = 0.299 C^0.537. Parabolas through the kept runs: N* as "
+        "C^0.54 (Chinchilla), C^0.50 (Llama 3), C^0.43 to C^0.44 (Marin)",
         variants=("default", "all"),
         files=dict.fromkeys(("default", "all"), "isoflops_multi/isoflops.csv"),
-        sha256={"isoflops_multi/isoflops.csv": "b04d611253611490c5cc339fb95cb28d4f38f279a97438cb804a80f03171caa0"},
+        sha256={
+            "isoflops_multi/isoflops.csv": "b04d611253611490c5cc339fb95cb28d4f38f279a97438cb804a80f03171caa0"
+        },
         url={"isoflops_multi/isoflops.csv": f"{_ISOFLOPS}/data/isoflops/transform/isoflops.csv"},
     ),
 }
@@ -86,8 +100,12 @@ def _hoffmann2022(path: Path, rows: str) -> Runs:
     keep = table["loss"] > 0
     if rows == "default":
         keep = table["loss"] < sorted(table["loss"])[-5]
-        said.append("the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them")
-    runs = Runs.from_columns(N=table["N"], C=table["C"], D=table["C"] / Train()(table["N"], 1.0), loss=table["loss"])
+        said.append(
+            "the 5 highest losses are left out, as Besiroglu et al. 2024 do; rows='all' keeps them"
+        )
+    runs = Runs.from_columns(
+        N=table["N"], C=table["C"], D=table["C"] / Train()(table["N"], 1.0), loss=table["loss"]
+    )
     return saying(runs.where(keep), said)
 
 
@@ -96,8 +114,14 @@ def _misfitting(path: Path, rows: str) -> Runs:
     table = Runs.from_csv(path, columns=["N", "D", "N_no_emb", "peak_lr"], groups=groups)
     columns: dict[str, Any] = {c: table[c] for c in ("N", "D", "N_no_emb", "peak_lr", "loss")}
     if rows == "default":
-        return saying(Runs.from_columns(**columns, groups={"model": table["model"]}), ["untuned learning rates are included"])
-    run = ["/".join(map(str, parts)) for parts in zip(*(table[g].tolist() for g in groups), strict=True)]
+        return saying(
+            Runs.from_columns(**columns, groups={"model": table["model"]}),
+            ["untuned learning rates are included"],
+        )
+    run = [
+        "/".join(map(str, parts))
+        for parts in zip(*(table[g].tolist() for g in groups), strict=True)
+    ]
     return Runs.from_columns(**columns, run=run)
 
 

@@ -13,8 +13,15 @@ from ..units import Nats, Shares, Steps
 from ._entry import Entry
 from ._read import column, lines, saying
 
-_REGMIX = "https://raw.githubusercontent.com/sail-sg/regmix/b004d3a3f39846dcec6b3740da22bcd1ba95a5d0/data"
-_REGMIX_SETS = {"default": "train_{}_1m", "test_1m": "test_{}_1m", "test_60m": "test_{}_60m", "test_1b": "test_{}_1B"}
+_REGMIX = (
+    "https://raw.githubusercontent.com/sail-sg/regmix/b004d3a3f39846dcec6b3740da22bcd1ba95a5d0/data"
+)
+_REGMIX_SETS = {
+    "default": "train_{}_1m",
+    "test_1m": "test_{}_1m",
+    "test_60m": "test_{}_60m",
+    "test_1b": "test_{}_1B",
+}
 _REGMIX_FILES = {
     rows: (f"regmix/{name.format('mixture')}.csv", f"regmix/{name.format('pile_loss')}.csv")
     for rows, name in _REGMIX_SETS.items()
@@ -33,44 +40,57 @@ _REGMIX_SHA256 = {
 # The 22 validation sets of the Pile in five domains, in the order of the shares (Ye et al. 2024).
 _DOMAINS = {
     "academic": (
-        "ArXiv", "FreeLaw", "NIH_ExPorter", "PhilPapers", "PubMed_Abstracts", "PubMed_Central", "USPTO_Backgrounds"
+        "ArXiv", "FreeLaw", "NIH_ExPorter", "PhilPapers", "PubMed_Abstracts", "PubMed_Central",
+        "USPTO_Backgrounds"
     ),
     "prose": ("BookCorpus2", "Books3", "PG19"),
-    "dialogue": ("Enron_Emails", "EuroParl", "HackerNews", "OpenSubtitles", "Ubuntu_IRC", "YoutubeSubtitles"),
+    "dialogue": ("Enron_Emails", "EuroParl", "HackerNews", "OpenSubtitles", "Ubuntu_IRC",
+                 "YoutubeSubtitles"),
     "symbolic": ("DM_Mathematics", "Github"),
     "internet": ("OpenWebText2", "Pile-CC", "StackExchange", "Wikipedia_en"),
 }  # fmt: skip
 _FEW, _MANY = "mixinglaws/mix_2_and_3_domains.csv", "mixinglaws/mix_5_domains_and_redpajama.csv.gz"
 _WEIGHTS = "mixinglaws/valid_weight.json"
-_EXPERIMENTS = {"two_domains": "2Mix", "three_domains": "3Mix", "five_domains": "5Mix", "redpajama": "RedPajama"}
+_EXPERIMENTS = {
+    "two_domains": "2Mix",
+    "three_domains": "3Mix",
+    "five_domains": "5Mix",
+    "redpajama": "RedPajama",
+}
 
 ENTRIES = {
     "regmix": Entry(
-        about="Loss on Pile-CC from the shares r of 17 training domains: 512 models of 1M parameters, each on 1B tokens "
-        "of its own mixture. rows='test_1m' and 'test_60m' have 256 other mixtures at 1M and 60M parameters, 'test_1b' 64 "
-        "at 1B parameters. Losses on the 12 other validation domains are columns loss_arxiv, loss_github, ... Shares are "
-        "rounded to 3 decimals.",
+        about="Loss on Pile-CC from the shares r of 17 training domains: 512 models of 1M "
+        "parameters, each on 1B tokens of its own mixture. rows='test_1m' and 'test_60m' have 256 "
+        "other mixtures at 1M and 60M parameters, 'test_1b' 64 at 1B parameters. Losses on the 12 "
+        "other validation domains are columns loss_arxiv, loss_github, ... Shares are rounded to "
+        "3 decimals.",
         source="sail-sg/regmix, data/*.csv",
         licence="MIT",
-        published="Liu et al. 2024 (arXiv 2407.01492): rank correlation .9892 on Pile-CC by boosted trees; a linear "
-        "regression has .9021 at 1M, .8933 at 60M, .8766 at 1B (recomputed)",
+        published="Liu et al. 2024 (arXiv 2407.01492): rank correlation .9892 on Pile-CC by "
+        "boosted trees; a linear regression has .9021 at 1M, .8933 at 60M, .8766 at 1B "
+        "(recomputed)",
         variants=tuple(_REGMIX_FILES),
         files=dict(_REGMIX_FILES),
         sha256=_REGMIX_SHA256,
         url={file: f"{_REGMIX}/{file.partition('/')[2]}" for file in _REGMIX_SHA256},
     ),
     "mixinglaws": Entry(
-        about="Loss on a validation domain from the shares r of the training domains. Default: 26 mixtures of five "
-        "domains (academic, prose, dialogue, symbolic, internet) at 70M parameters and 30,000 steps, a row for each of "
-        "the five validation `domain`s; rows='academic' and so on have the 26 rows of one. rows='two_domains' (Github, "
-        "Pile-CC; 5 mixtures, 11 checkpoints, 2 sizes), 'three_domains', 'five_domains' and 'redpajama' have all "
-        "checkpoints, with `size`, `step` and the single validation set as `domain`. Five shares sum to 1, so the "
-        "elements of t in exp(t . r) are only known up to a common number.",
-        source="yegcjs/mixinglaws, extracted from data/*/*.txt and pipeline/valid_weight.json: local only",
+        about="Loss on a validation domain from the shares r of the training domains. Default: 26 "
+        "mixtures of five domains (academic, prose, dialogue, symbolic, internet) at 70M "
+        "parameters and 30,000 steps, a row for each of the five validation `domain`s; "
+        "rows='academic' and so on have the 26 rows of one. rows='two_domains' (Github, Pile-CC; "
+        "5 mixtures, 11 checkpoints, 2 sizes), 'three_domains', 'five_domains' and 'redpajama' "
+        "have all checkpoints, with `size`, `step` and the single validation set as `domain`. "
+        "Five shares sum to 1, so the elements of t in exp(t . r) are only known up to a common "
+        "number.",
+        source="yegcjs/mixinglaws, extracted from data/*/*.txt and pipeline/valid_weight.json: "
+        "local only",
         licence="none stated: not part of this package",
-        published="Ye et al. 2024 (arXiv 2403.16952), authors' notebooks: mean Huber loss .000568288 academic, .000123343 "
-        "prose, .000551342 dialogue, .000142820 symbolic, .0000816596 internet (delta .05); mean absolute error .0086 "
-        "over six mixtures, which were among the 26 that were fitted",
+        published="Ye et al. 2024 (arXiv 2403.16952), authors' notebooks: mean Huber loss "
+        ".000568288 academic, .000123343 prose, .000551342 dialogue, .000142820 symbolic, "
+        ".0000816596 internet (delta .05); mean absolute error .0086 over six mixtures, which "
+        "were among the 26 that were fitted",
         variants=("default", *_DOMAINS, *_EXPERIMENTS),
         files={
             **dict.fromkeys(("default", *_DOMAINS), (_MANY, _WEIGHTS)),
@@ -91,13 +111,21 @@ def _regmix(paths: tuple[Path, Path], rows: str) -> Runs:
     (first, *domains), (run, *losses) = mixture[0], loss[0]  # names of the columns, the run's first
     if not np.array_equal(column(mixture, first), column(loss, run)):
         raise OSError(f"{paths[1].name} has other runs than {paths[0].name}")
-    names = {name: name.removeprefix("metric/the_pile_").removesuffix("_val_loss") for name in losses}
+    names = {
+        name: name.removeprefix("metric/the_pile_").removesuffix("_val_loss") for name in losses
+    }
     columns: dict[str, Any] = {f"loss_{short}": column(loss, name) for name, short in names.items()}
-    target, shares = columns.pop("loss_pile_cc"), np.stack([column(mixture, d) for d in domains], axis=1)
-    runs = Runs.from_columns(r=shares, loss=target, units={"r": Shares} | dict.fromkeys(columns, Nats), **columns)
+    target, shares = (
+        columns.pop("loss_pile_cc"),
+        np.stack([column(mixture, d) for d in domains], axis=1),
+    )
+    runs = Runs.from_columns(
+        r=shares, loss=target, units={"r": Shares} | dict.fromkeys(columns, Nats), **columns
+    )
     said = [
         f"the elements of r are {', '.join(d.removeprefix('train_the_pile_') for d in domains)}",
-        "shares are rounded to 3 decimals, so their sums are 1 to about .004; they are left as they are",
+        "shares are rounded to 3 decimals, so their sums are 1 to about .004; they are left as "
+        "they are",
     ]
     return saying(runs, said)
 
@@ -108,7 +136,10 @@ def _mixinglaws(paths: Any, rows: str) -> Runs:
         return _mixtures(
             [line["ratio"] for line in table],
             [float(line["loss"]) for line in table],
-            groups={"domain": [line["validation_domain"] for line in table], "size": [line["size"] for line in table]},
+            groups={
+                "domain": [line["validation_domain"] for line in table],
+                "size": [line["size"] for line in table],
+            },
             run=[f"{line['size']}/{line['run']}" for line in table],
             step=[int(line["step"]) for line in table],
         )
@@ -119,9 +150,20 @@ def _mixinglaws(paths: Any, rows: str) -> Runs:
     ratios = sorted({line["ratio"] for line in table})
     domains = list(_DOMAINS) if rows == "default" else [rows]
     cells = [(ratio, domain) for domain in domains for ratio in ratios]
-    loss = [np.average([at[r, s] for s in _DOMAINS[d]], weights=[weight[s] for s in _DOMAINS[d]]) for r, d in cells]
-    runs = _mixtures([r for r, _ in cells], loss, groups={"domain": [d for _, d in cells]}, run=[r for r, _ in cells])
-    said = "the loss of a domain is the mean over its validation sets, weighted by their share of the Pile"
+    loss = [
+        np.average([at[r, s] for s in _DOMAINS[d]], weights=[weight[s] for s in _DOMAINS[d]])
+        for r, d in cells
+    ]
+    runs = _mixtures(
+        [r for r, _ in cells],
+        loss,
+        groups={"domain": [d for _, d in cells]},
+        run=[r for r, _ in cells],
+    )
+    said = (
+        "the loss of a domain is the mean over its validation sets, weighted by their share of "
+        "the Pile"
+    )
     return saying(runs, [f"the elements of r are {', '.join(_DOMAINS)}", said])
 
 

@@ -1,4 +1,6 @@
-"""Reading the files of the registry: lines by header, columns of numbers, and what is said about a table first of all."""
+"""Reading the files of the registry: lines by header, columns of numbers, and what is said about a
+table first of all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The registry: all tables by name. Where each comes from stands in the file of its kind, beside its reader."""
+"""The registry: all tables by name. Where each comes from stands in the file of its kind, beside
+its reader.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,11 @@ from ..table._runs import Runs
 from . import _architecture, _curves, _downstream, _embedded, _hyperparameters, _loss, _mixtures
 from ._entry import Entry
 
-_KINDS = (_loss, _architecture, _curves, _hyperparameters, _mixtures, _downstream)  # files with ENTRIES and READERS
-REGISTRY: dict[str, Entry] = {name: entry for kind in _KINDS for name, entry in kind.ENTRIES.items()} | _embedded.ENTRIES
-READERS: dict[str, Callable[[Any, str], Runs]] = {name: reader for kind in _KINDS for name, reader in kind.READERS.items()}
+# files with ENTRIES and READERS
+_KINDS = (_loss, _architecture, _curves, _hyperparameters, _mixtures, _downstream)
+REGISTRY: dict[str, Entry] = {
+    name: entry for kind in _KINDS for name, entry in kind.ENTRIES.items()
+} | _embedded.ENTRIES
+READERS: dict[str, Callable[[Any, str], Runs]] = {
+    name: reader for kind in _KINDS for name, reader in kind.READERS.items()
+}

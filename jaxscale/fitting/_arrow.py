@@ -1,4 +1,6 @@
-"""A symmetric matrix with the shape of an arrow: a small block per group, and what all groups share."""
+"""A symmetric matrix with the shape of an arrow: a small block per group, and what all groups
+share.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from ..ground._linalg import scaled_inverse
 
 @dataclass(frozen=True)
 class Arrow:
-    """Blocks of a symmetric matrix: `inner` (G, p, p) of each group, `cross` (G, p, S), `corner` (S, S)."""
+    """Blocks of a symmetric matrix: `inner` (G, p, p) of each group, `cross` (G, p, S), `corner`
+    (S, S).
+    """
 
     inner: np.ndarray
     cross: np.ndarray
@@ -25,13 +29,19 @@ class Arrow:
 
     @property
     def least(self) -> float:
-        """Smallest singular value of the shared columns, scaled to length 1, beyond what the groups can imitate."""
+        """Smallest singular value of the shared columns, scaled to length 1, beyond what the groups
+        can imitate.
+        """
         length = np.sqrt(np.maximum(np.diagonal(self.corner), 1e-300))
-        squares = np.linalg.eigvalsh(self.schur / length / length[:, None]) if len(length) else np.ones(1)
+        squares = (
+            np.linalg.eigvalsh(self.schur / length / length[:, None]) if len(length) else np.ones(1)
+        )
         return float(np.sqrt(max(squares[0], 0.0)))
 
     def deviations(self, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """Of the groups' coordinates (G, p) and of the shared ones (S,): scale times the root of the inverse's diagonal."""
+        """Of the groups' coordinates (G, p) and of the shared ones (S,): scale times the root of
+        the inverse's diagonal.
+        """
         common, *_ = scaled_inverse(self.schur)
         through = np.linalg.solve(self.inner, self.cross)
         inverse = np.linalg.inv(self.inner) + np.einsum("gps,st,gqt->gpq", through, common, through)

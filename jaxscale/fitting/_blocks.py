@@ -1,15 +1,17 @@
 """Blocks of lanes on cores, devices, processes and machines: the only file that knows them.
 
-Work is a number of lanes, each a pure function of its integer. Lanes are cut into blocks of consecutive ones; a block
-is one call of one compiled program on one device, and what is dispatched, stored and resumed. Inside it lanes run in a
-tile of a fixed number of slots (`_lanes`). The sizes are constants of the device kind, so that the same version, device
-kind, tile and seed give the same bits on any number of cores, devices, processes or restarts: a lane does not see where
-its block ends. Threads dispatch blocks; JAX releases the interpreter while a program runs, so all cores of a CPU are
-busy without anybody setting anything, and every device of the host gets threads of its own. Whoever called waits for them
-(`ground/_life`), so that Ctrl-C ends a call while something compiles.
+Work is a number of lanes, each a pure function of its integer. Lanes are cut into blocks of
+consecutive ones; a block is one call of one compiled program on one device, and what is dispatched,
+stored and resumed. Inside it lanes run in a tile of a fixed number of slots (`_lanes`). The sizes
+are constants of the device kind, so that the same version, device kind, tile and seed give the same
+bits on any number of cores, devices, processes or restarts: a lane does not see where its block
+ends. Threads dispatch blocks; JAX releases the interpreter while a program runs, so all cores of a
+CPU are busy without anybody setting anything, and every device of the host gets threads of its own.
+Whoever called waits for them (`ground/_life`), so that Ctrl-C ends a call while something compiles.
 
-Beyond one process existing engines do the work: `executor` is any `concurrent.futures.Executor`, and under
-`jax.distributed` process p of P takes blocks p, p + P, ... With `directory` each block is stored as soon as it is done.
+Beyond one process existing engines do the work: `executor` is any `concurrent.futures.Executor`,
+and under `jax.distributed` process p of P takes blocks p, p + P, ... With `directory` each block is
+stored as soon as it is done.
 """
 
 from __future__ import annotations
@@ -37,20 +39,23 @@ from ._store import Store, decode, encode
 
 Arrays = dict[str, np.ndarray]
 Submit = Callable[[int, int], "Future[Arrays]"]
-Task = Callable[[int, int], Arrays]  # (first lane, number of lanes) -> arrays; a pure function that pickles
+# (first lane, number of lanes) -> arrays; a pure function that pickles
+Task = Callable[[int, int], Arrays]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Sizes that are part of the compiled program: slots, runs at a time, lanes of a block at most."""
+    """Sizes that are part of the compiled program: slots, runs at a time, lanes of a block
+    at most.
+    """
 
     slots: int
     rows: int
     block: int
 
 
-# CPU: measured on 2 cores (benchmarks/scale.py). 128 lanes of 8 runs fill 8 kB, so that a handful of intermediates stay
-# in the first cache. GPU, TPU: wide enough to fill the device; not measured.
+# CPU: measured on 2 cores (benchmarks/scale.py). 128 lanes of 8 runs fill 8 kB, so that a handful
+# of intermediates stay in the first cache. GPU, TPU: wide enough to fill the device; not measured.
 TILES = {"cpu": Tile(128, 8, 2048)}
 WIDE = Tile(8192, 8, 65536)
 POINT_TILE = {"cpu": 8192}  # lanes that evaluate a formula once
@@ -70,8 +75,8 @@ class Run:
 class Work:
     """What a job cost and where it ran.
 
-    `useful` is the share of lane-steps that were taken by lanes that had not stopped; `resumed` counts the lanes whose
-    blocks were already stored.
+    `useful` is the share of lane-steps that were taken by lanes that had not stopped; `resumed`
+    counts the lanes whose blocks were already stored.
     """
 
     lanes: int
@@ -85,7 +90,9 @@ class Work:
 
 
 def tile_for(lane: int, memory: int | None) -> Tile:
-    """The tile of this device kind, with fewer slots where lanes of `lane` bytes each would not fit in memory."""
+    """The tile of this device kind, with fewer slots where lanes of `lane` bytes each would not fit
+    in memory.
+    """
     tile = TILES.get(jax.default_backend(), WIDE)
     budget, slots = MEMORY if memory is None else memory, tile.slots
     while slots > 8 and slots * lane > budget:
@@ -100,7 +107,9 @@ def tile_for(lane: int, memory: int | None) -> Tile:
 
 
 def bucket(count: int, least: int) -> int:
-    """Lengths are padded to few sizes (powers of two from `least`), so that few programs are compiled."""
+    """Lengths are padded to few sizes (powers of two from `least`), so that few programs are
+    compiled.
+    """
     return max(least, 1 << max(0, (count - 1).bit_length()))
 
 
@@ -116,11 +125,13 @@ def run_blocks(
     needs: str = "",
     each: int = 1,
 ) -> tuple[list[Arrays], int]:
-    """`task` for all lanes, in blocks of `size`: results in order, and how many lanes were read from a store.
+    """`task` for all lanes, in blocks of `size`: results in order, and how many lanes were read
+    from a store.
 
-    `key` describes the job (see `Store`). `programs` are calls that compile what the task needs: they run first and side
-    by side, so that no thread compiles what another one does already. `label` and `needs` say what is done and compiled;
-    `each` lanes count as one of what the label names.
+    `key` describes the job (see `Store`). `programs` are calls that compile what the task needs:
+    they run first and side by side, so that no thread compiles what another one does already.
+    `label` and `needs` say what is done and compiled; `each` lanes count as one of what the label
+    names.
     """
     run = run or Run()
     blocks = [(first, min(size, lanes - first)) for first in range(0, lanes, size)]
@@ -128,7 +139,11 @@ def run_blocks(
     done: dict[int, Arrays] = {}
     store = None
     if run.directory is not None:
-        store = Store(Path(run.directory), {**(key or {}), "lanes": str(lanes), "block": str(size)}, len(blocks))
+        store = Store(
+            Path(run.directory),
+            {**(key or {}), "lanes": str(lanes), "block": str(size)},
+            len(blocks),
+        )
         done = {first: out for first, _ in mine if (out := store.read(first // size)) is not None}
     resumed = sum(count for first, count in mine if first in done)
     todo = [b for b in mine if b[0] not in done]
@@ -146,7 +161,8 @@ def run_blocks(
                 said.reached(first, count)
                 if store:
                     store.write(first // size, done[first])
-        except BaseException:  # Ctrl-C too: blocks that still wait do not start; what is stored stays
+        # Ctrl-C too: blocks that still wait do not start; what is stored stays
+        except BaseException:
             for future in futures:
                 future.cancel()
             raise
@@ -155,8 +171,17 @@ def run_blocks(
     return [done[first] for first, _ in blocks], resumed
 
 
-def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, label: str = "", tile: int | None = None) -> Any:
-    """`function(indices, job)` for lanes that end together, such as predictions: their trees joined along the first axis."""
+def run_points(
+    function: Callable[[Any, Any], Any],
+    job: Any,
+    lanes: int,
+    *,
+    label: str = "",
+    tile: int | None = None,
+) -> Any:
+    """`function(indices, job)` for lanes that end together, such as predictions: their trees joined
+    along the first axis.
+    """
     size, trees = tile or POINT_TILE.get(jax.default_backend(), WIDE.slots), list[Any]()
 
     def task(first: int, count: int) -> Arrays:
@@ -165,7 +190,9 @@ def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, lab
         trees.append(jax.tree.structure(out))
         return {str(i): np.asarray(v)[:count] for i, v in enumerate(jax.tree.leaves(out))}
 
-    parts, _ = run_blocks(task, lanes, size, programs=[lambda: task(0, 0)] if lanes > size else [], label=label)
+    parts, _ = run_blocks(
+        task, lanes, size, programs=[lambda: task(0, 0)] if lanes > size else [], label=label
+    )
     if not trees:  # another process of jax.distributed had all blocks
         on_device(lambda: task(0, 0))
     joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
@@ -173,20 +200,26 @@ def run_points(function: Callable[[Any, Any], Any], job: Any, lanes: int, *, lab
 
 
 def block_size(lanes: int, most: int, run: Run, few: int) -> int:
-    """In one process every worker gets as many lanes, in blocks of equal size; what is stored or sent has one size.
+    """In one process every worker gets as many lanes, in blocks of equal size; what is stored or
+    sent has one size.
 
     So many lanes as `few` are not worth two workers.
     """
     alone = run.executor is None and run.directory is None and jax.process_count() == 1
     rounds = -(-lanes // (workers() * most))
-    return (lanes if lanes <= min(few, most) else -(-lanes // (workers() * rounds))) if alone else most
+    return (
+        (lanes if lanes <= min(few, most) else -(-lanes // (workers() * rounds))) if alone else most
+    )
 
 
 def on_device(call: Callable[[], Any], device: Any = None) -> Any:
-    """`call()` in 64 bits on one device of this process, the first by default, on a thread that Ctrl-C need not wait for."""
+    """`call()` in 64 bits on one device of this process, the first by default, on a thread that
+    Ctrl-C need not wait for.
+    """
 
     def here() -> Any:
-        with jax.enable_x64(True), jax.default_device(device or jax.local_devices()[0]):  # settings of a thread
+        # settings of a thread
+        with jax.enable_x64(True), jax.default_device(device or jax.local_devices()[0]):
             return call()
 
     return waited(here)
@@ -194,16 +227,25 @@ def on_device(call: Callable[[], Any], device: Any = None) -> Any:
 
 @contextlib.contextmanager
 def _pool(
-    executor: Executor | None, task: Task, threads: int, programs: Sequence[Callable[[], Any]], needs: str
+    executor: Executor | None,
+    task: Task,
+    threads: int,
+    programs: Sequence[Callable[[], Any]],
+    needs: str,
 ) -> Iterator[Submit]:
-    """A function that submits a block, to threads of this process or to somebody else's executor."""
+    """A function that submits a block, to threads of this process or to somebody
+    else's executor.
+    """
     if executor is not None:
         payload = _pickled(task)
         digest = hashlib.sha256(payload).hexdigest()
         yield lambda first, count: executor.submit(_elsewhere, payload, digest, first, count)
         return
     if programs:
-        with saying(f"compiling {needs}", len(programs), "program") as said, Threads(len(programs)) as pool:
+        with (
+            saying(f"compiling {needs}", len(programs), "program") as said,
+            Threads(len(programs)) as pool,
+        ):
             for future in finished([pool.submit(on_device, program) for program in programs]):
                 future.result()
                 said.update()
@@ -221,7 +263,9 @@ def _pool(
 
 
 def _pickled(task: Task) -> bytes:
-    """A task as bytes. Laws travel as module:name; those of a notebook by value, which takes cloudpickle."""
+    """A task as bytes. Laws travel as module:name; those of a notebook by value, which takes
+    cloudpickle.
+    """
     try:
         data = pickle.dumps(task)
         if b"__main__" not in data:
@@ -258,7 +302,9 @@ def _exchanged(parts: dict[int, Arrays]) -> dict[int, Arrays]:
     """The blocks of all processes of `jax.distributed`, in every one of them."""
     from jax.experimental import multihost_utils
 
-    data = np.frombuffer(pickle.dumps({first: encode(part) for first, part in parts.items()}), np.uint8)
+    data = np.frombuffer(
+        pickle.dumps({first: encode(part) for first, part in parts.items()}), np.uint8
+    )
     lengths = np.asarray(multihost_utils.process_allgather(np.int32(len(data))))
     gathered = np.asarray(multihost_utils.process_allgather(np.resize(data, int(lengths.max()))))
     together: dict[int, bytes] = {}

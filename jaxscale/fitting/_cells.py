@@ -1,7 +1,7 @@
 """Cells: tables times objectives that are fitted in one call, and how they are put into jobs.
 
-A cell is one table with one objective. Cells of one kind of objective and of tables of similar length are lanes of the same
-job; a fit of many tables is a handful of jobs.
+A cell is one table with one objective. Cells of one kind of objective and of tables of similar
+length are lanes of the same job; a fit of many tables is a handful of jobs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ from ._lanes import Job
 from ._problem import Problem
 from ._results import Fit, Fits
 
-_WORTH_COMPILING = 3e7  # rows of padding: at some 20 steps of 20 ns each about as long as a compilation
+# rows of padding: at some 20 steps of 20 ns each about as long as a compilation
+_WORTH_COMPILING = 3e7
 
 
 def jobs_of(problems: list[list[Problem]], lanes: int) -> list[tuple[list[int], list[int]]]:
-    """Tables and objectives that go into one job each: objectives of one kind, tables of similar length.
+    """Tables and objectives that go into one job each: objectives of one kind, tables of similar
+    length.
 
-    A job pads its tables to the longest, and every job compiles: tables are set apart where they are less than a quarter
-    as long and `lanes` solves of each would waste more time on padding than a compilation takes.
+    A job pads its tables to the longest, and every job compiles: tables are set apart where they
+    are less than a quarter as long and `lanes` solves of each would waste more time on padding than
+    a compilation takes.
     """
     kinds: dict[Any, list[int]] = {}
     for o, problem in enumerate(problems[0]):

@@ -1,9 +1,10 @@
 """The certificate of a point fit: what its numbers rest on, and by name what they do not determine.
 
-Three kinds of evidence are put together. The lane's own diagnosis says whether the point is an optimum, whether a
-parameter ran to an edge, and whether a direction of the Jacobian is lost. The sandwich covariance says whether an
-interval is so wide that the parameter is not known at all. The table itself says whether two columns move in lockstep,
-where a law can only separate their effects through its functional form.
+Three kinds of evidence are put together. The lane's own diagnosis says whether the point is an
+optimum, whether a parameter ran to an edge, and whether a direction of the Jacobian is lost. The
+sandwich covariance says whether an interval is so wide that the parameter is not known at all. The
+table itself says whether two columns move in lockstep, where a law can only separate their effects
+through its functional form.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ._problem import Problem
 from ._results import Certificate, Status
 from ._status import SINGULAR
 
-WIDE = math.log(100.0)  # a 95 % interval wider than a factor of 100 is no knowledge of the parameter
+# a 95 % interval wider than a factor of 100 is no knowledge of the parameter
+WIDE = math.log(100.0)
 
 
 def certify(
@@ -43,14 +45,18 @@ def certify(
         lost = [n for n, d in zip(names, lane["direction"], strict=True) if abs(d) > 0.05]
         flat += lost
         findings.append(
-            f"FLAT: {_combination(names, lane['direction'])} can change together without changing any prediction "
-            f"(smallest singular value {float(lane['singular']):.1e})"
+            f"FLAT: {_combination(names, lane['direction'])} can change together without changing "
+            f"any prediction (smallest singular value {float(lane['singular']):.1e})"
         )
     deviation = np.full(len(names), np.nan)
     if Status.NON_FINITE not in status:
         deviation = _deviations(problem, table, measures, edge)
     logarithmic = job.layout.each(lambda s: s.logarithmic)
-    wide = [i for i, d in enumerate(deviation) if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE]
+    wide = [
+        i
+        for i, d in enumerate(deviation)
+        if logarithmic[i] and not edge[i] and not 2 * 1.96 * d <= WIDE
+    ]
     if wide and Status.NON_FINITE not in status:
         status |= Status.FLAT
         flat += [names[i] for i in wide if names[i] not in flat]
@@ -64,21 +70,32 @@ def certify(
     if spare <= 0:
         status |= Status.FLAT
         flat = names
-        findings.append("FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge it by")
+        findings.append(
+            "FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge "
+            "it by"
+        )
     elif spare < 5:
-        findings.append(f"NOTE: only {spare} more runs than free parameters: intervals from so few are too narrow")
+        findings.append(
+            f"NOTE: only {spare} more runs than free parameters: intervals from so few are too "
+            f"narrow"
+        )
 
     objective, residual = problem.objective, measures["residual"][live]
     scale = robust_scale(residual)
     exact = objective.observes and bool(np.sqrt(np.mean(residual**2)) < 1e-9)
     if exact and spare > 0:
-        findings.append("NOTE: residuals are 0: the table looks computed from this law, and standard errors are 0")
+        findings.append(
+            "NOTE: residuals are 0: the table looks computed from this law, and standard errors "
+            "are 0"
+        )
     ratio = None
     if objective.width is not None and scale > 1e-9:
         ratio = objective.zone / (scale * objective.size_of(table.target[live]))
     low, high = np.asarray(job.ranges.low), np.asarray(job.ranges.high)
     drawn = np.asarray(job.ranges.amplitude) == 0
-    outside = [names[i] for i in np.flatnonzero(((lane["x"] < low) | (lane["x"] > high)) & drawn & ~edge)]
+    outside = [
+        names[i] for i in np.flatnonzero(((lane["x"] < low) | (lane["x"] > high)) & drawn & ~edge)
+    ]
     return status, Certificate(
         gradient=float(lane["gradient"]),
         singular=float(lane["singular"]),
@@ -96,11 +113,14 @@ def certify(
     )
 
 
-def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: np.ndarray) -> np.ndarray:
-    """The larger of sandwich and expected information; the sandwich only where enough rows carry its curvature.
+def _deviations(
+    problem: Problem, table: Table, measures: dict[str, Any], edge: np.ndarray
+) -> np.ndarray:
+    """The larger of sandwich and expected information; the sandwich only where enough rows carry
+    its curvature.
 
-    Where delta is far below the scatter, few rows lie inside it, and a sandwich that rests on fewer than ten of them per
-    parameter can be far too small or far too large by luck.
+    Where delta is far below the scatter, few rows lie inside it, and a sandwich that rests on fewer
+    than ten of them per parameter can be far too small or far too large by luck.
     """
     scores = measures["force"][:, None] * measures["jacobian"]
     own = sandwich_deviation(measures["hessian"], scores, edge)
@@ -108,20 +128,26 @@ def _deviations(problem: Problem, table: Table, measures: dict[str, Any], edge: 
     if not objective.observes:
         return own
     expected = expected_deviation(measures["jacobian"], measures["residual"], table.weights, edge)
-    inside = np.sum(np.abs(measures["residual"][live]) <= objective.zone / objective.size_of(table.target[live]))
+    inside = np.sum(
+        np.abs(measures["residual"][live]) <= objective.zone / objective.size_of(table.target[live])
+    )
     return np.fmax(own, expected) if inside >= 10 * len(edge) else expected
 
 
 def sandwich_deviation(hessian: np.ndarray, scores: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """Standard deviation of each coordinate, H^-1 S'S H^-1 over rows; inf along lost directions, nan at an edge.
+    """Standard deviation of each coordinate, H^-1 S'S H^-1 over rows; inf along lost directions,
+    nan at an edge.
 
-    Source: Huber 1967; the Hessian takes the row-wise second derivative of the objective (psi' for a Huber loss).
+    Source: Huber 1967; the Hessian takes the row-wise second derivative of the objective (psi' for
+    a Huber loss).
     """
     used = np.any(scores != 0, axis=1).sum()
     return _deviation(hessian, scores.T @ scores * used / max(used - len(edge), 1), edge)
 
 
-def expected_deviation(jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray) -> np.ndarray:
+def expected_deviation(
+    jacobian: np.ndarray, residual: np.ndarray, weights: np.ndarray, edge: np.ndarray
+) -> np.ndarray:
     """The same from the design and a robust scale, s^2 (J'J)^-1, as if by least squares."""
     live = weights > 0
     scale = robust_scale(residual[live]) * np.sqrt(live.sum() / max(live.sum() - len(edge), 1))
@@ -134,11 +160,17 @@ def _deviation(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> np.ndar
     matrix, touched = sandwich(bread, meat, edge)
     variance = np.diagonal(matrix)
     # a variance below 0 was eaten by rounding: the direction is lost, if by a hair's breadth
-    return np.where(edge, np.nan, np.where(touched | (variance < 0.0), np.inf, np.sqrt(np.maximum(variance, 0.0))))
+    return np.where(
+        edge,
+        np.nan,
+        np.where(touched | (variance < 0.0), np.inf, np.sqrt(np.maximum(variance, 0.0))),
+    )
 
 
 def design_findings(problem: Problem, job: Job, table: Table) -> list[tuple[str, tuple[str, ...]]]:
-    """Columns of the law that move in exact lockstep: one is a power of the other times a constant."""
+    """Columns of the law that move in exact lockstep: one is a power of the other times
+    a constant.
+    """
     law, live = problem.law, table.weights > 0
     logs = {}
     for name in law.columns:
@@ -154,8 +186,9 @@ def design_findings(problem: Problem, job: Job, table: Table) -> list[tuple[str,
             if np.sqrt(np.sum((logs[b] - logs[a] * np.dot(logs[a], logs[b])) ** 2)) < 1e-6:
                 found.append(
                     (
-                        f"FLAT: {a} and {b} move in lockstep (one is a power of the other in every run), so the sweep "
-                        f"cannot separate their effects; runs with another {b}/{a} are needed",
+                        f"FLAT: {a} and {b} move in lockstep (one is a power of the other in "
+                        f"every run), so the sweep cannot separate their effects; runs with "
+                        f"another {b}/{a} are needed",
                         tuple(job.layout.names({k: problem.runs.labels[g] for k, g in law.groups})),
                     )
                 )
@@ -174,7 +207,11 @@ def assumptions(problem: Problem) -> tuple[str, ...]:
         said.append(
             f"{runs.target_name} in {law.unit.name}"
             + _converted(given, law.unit)
-            + (" (bits or a small perplexity in its place cannot be detected)" if law.unit.dimension == "loss" else "")
+            + (
+                " (bits or a small perplexity in its place cannot be detected)"
+                if law.unit.dimension == "loss"
+                else ""
+            )
         )
     return (*said, "one unit for all rows of a column (a common wrong factor cannot be detected)")
 
@@ -183,16 +220,24 @@ def _converted(given: Any, wanted: Any) -> str:
     if not given.dimension or not wanted.dimension or given.name == wanted.name:
         return ""
     if (given.factor, given.logarithm) == (wanted.factor, wanted.logarithm):
-        return f", although given as {given.name}: the numbers are taken as they are"  # another way of counting parameters
+        # another way of counting parameters
+        return f", although given as {given.name}: the numbers are taken as they are"
     return f", converted from {given.name}"
 
 
 def _edge_sentence(job: Job, name: str, j: int, x: np.ndarray) -> str:
-    specs = [spec for _, spec, groups, _ in job.layout.blocks for _ in range(max(groups, 1) * spec.size)]
+    specs = [
+        spec for _, spec, groups, _ in job.layout.blocks for _ in range(max(groups, 1) * spec.size)
+    ]
     below = x[j] < np.asarray(job.ranges.low)[j]
     low, high = specs[j].edges
-    edge = {"positive": low if below else high, "negative": high if below else low}.get(specs[j].support, low if below else high)
-    return f"AT_BOUND: {name} runs to {edge:g}, the edge of its support: the data ask for a law without it"
+    edge = {"positive": low if below else high, "negative": high if below else low}.get(
+        specs[j].support, low if below else high
+    )
+    return (
+        f"AT_BOUND: {name} runs to {edge:g}, the edge of its support: the data ask for a law "
+        f"without it"
+    )
 
 
 def _combination(names: list[str], direction: np.ndarray) -> str:
@@ -201,4 +246,8 @@ def _combination(names: list[str], direction: np.ndarray) -> str:
 
 
 def _factor(deviation: float) -> str:
-    return f"{math.exp(min(2 * 1.96 * deviation, 700.0)):.2g}" if math.isfinite(deviation) else "any size"
+    return (
+        f"{math.exp(min(2 * 1.96 * deviation, 700.0)):.2g}"
+        if math.isfinite(deviation)
+        else "any size"
+    )

@@ -1,4 +1,6 @@
-"""Arrays of lanes in the widths and chunks of rows that compiled programs take, and a check of what comes back."""
+"""Arrays of lanes in the widths and chunks of rows that compiled programs take, and a check of what
+comes back.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ..ground._compiled import compiled
 
 def whole(lanes: np.ndarray) -> np.ndarray:
     """Lanes in whole chunks, the last of them repeated."""
-    return np.concatenate([lanes, np.repeat(lanes[-1:], -len(lanes) % WIDE)]) if len(lanes) else lanes
+    return (
+        np.concatenate([lanes, np.repeat(lanes[-1:], -len(lanes) % WIDE)]) if len(lanes) else lanes
+    )
 
 
 def widened(values: np.ndarray) -> np.ndarray:
@@ -32,7 +36,9 @@ def tall(values: np.ndarray) -> np.ndarray:
 
 
 def in_chunks(values: np.ndarray, *, empty: bool = False) -> np.ndarray:
-    """Rows and lanes (n, T) as (CHUNKS, TALL, WIDE): the last row repeated as far as it is read, or `empty`."""
+    """Rows and lanes (n, T) as (CHUNKS, TALL, WIDE): the last row repeated as far as it is read, or
+    `empty`.
+    """
     rows, lanes = values.shape
     out = np.zeros((CHUNKS, TALL, WIDE), values.dtype)
     for i in range(lanes // WIDE):
@@ -56,16 +62,23 @@ def joined(chunks: np.ndarray, lanes: int) -> np.ndarray:
 
 
 def confirm(value: np.ndarray, weights: np.ndarray, loss: np.ndarray, slope: np.ndarray) -> None:
-    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong program must not fit."""
-    loss, slope = weights * loss, weights * slope  # no number in a row without weight is none in the sums either
+    """Raise where sums (T,) are not those of the losses (n, T) that another program gives: a wrong
+    program must not fit.
+    """
+    # no number in a row without weight is none in the sums either
+    loss, slope = weights * loss, weights * slope
     found, size = np.sum(loss, 0), np.sum(np.abs(loss), 0)
-    near = np.abs(found - value) <= 1e-6 * size + 1e-12 * np.sum(np.abs(slope), 0) + 1e-24 * np.sum(weights, 0)
+    near = np.abs(found - value) <= 1e-6 * size + 1e-12 * np.sum(np.abs(slope), 0) + 1e-24 * np.sum(
+        weights, 0
+    )
     wrong = np.isfinite(size) & ~near
     if np.any(wrong):
         raise RuntimeError(
-            f"the compiled sums of this law are {value[wrong][0]:.8g} where its runs add up to {found[wrong][0]:.8g}\n"
+            f"the compiled sums of this law are {value[wrong][0]:.8g} where its runs add up to "
+            f"{found[wrong][0]:.8g}\n"
             "  Usually: a fault of the compiler or of its cache on disk, not of your data\n"
-            "  Change: run it in a new process without a cache on disk (jaxscale.cache(), JAX_COMPILATION_CACHE_DIR), remove the "
+            "  Change: run it in a new process without a cache on disk (jaxscale.cache(), "
+            "JAX_COMPILATION_CACHE_DIR), remove the "
             "folder of that cache, and report it with the law if it stays"
         )
 

@@ -1,8 +1,9 @@
-"""What a fit rests on: at its optimum, run by run, everything from which covariances and influences are computed.
+"""What a fit rests on: at its optimum, run by run, everything from which covariances and influences
+are computed.
 
-All of it is in coordinates (ln of a positive parameter), in which sums of squares mean something. Thousands of fits are
-looked at in one program. Rows of weight 0 are left out; a coordinate that ran to an edge of its support has no slope
-there and is left out of every covariance.
+All of it is in coordinates (ln of a positive parameter), in which sums of squares mean something.
+Thousands of fits are looked at in one program. Rows of weight 0 are left out; a coordinate that ran
+to an edge of its support has no slope there and is left out of every covariance.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from ._run import measures
 
 @node()
 class Frame:
-    """A law with its coordinates: labels of groups are static, because they are looked up when a program is traced."""
+    """A law with its coordinates: labels of groups are static, because they are looked up when a
+    program is traced.
+    """
 
     law: Law
     unit: Any
@@ -50,9 +53,10 @@ class Frame:
 class Evidence:
     """One fit at its optimum; n live rows, P coordinates.
 
-    `residual` (n,) and its `slopes` (n, P) are in ln of the target, or relative to its size; `force` and `bend` (n,) are the
-    weighted first and second derivative of each run's loss by its residual, so that force times slopes is a run's score,
-    and the sum of bend slopes slopes' the Gauss-Newton part of `hessian` (P, P).
+    `residual` (n,) and its `slopes` (n, P) are in ln of the target, or relative to its size;
+    `force` and `bend` (n,) are the weighted first and second derivative of each run's loss by its
+    residual, so that force times slopes is a run's score, and the sum of bend slopes slopes' the
+    Gauss-Newton part of `hessian` (P, P).
     """
 
     fit: Fit
@@ -75,7 +79,9 @@ class Evidence:
 
     @property
     def real(self) -> np.ndarray:
-        """Which of the live rows (n,) are runs: helper points are assumptions, and have no noise."""
+        """Which of the live rows (n,) are runs: helper points are assumptions, and have
+        no noise.
+        """
         return np.asarray(~helpers(self.fit.problem.runs)[self.rows])
 
     @property
@@ -86,7 +92,9 @@ class Evidence:
     @property
     def table(self) -> Table:
         """Padded rows of this fit's table, in the law's units."""
-        table: Table = jax.tree.map(lambda v: v[self.cell // int(self.job.objectives)], self.job.table)
+        table: Table = jax.tree.map(
+            lambda v: v[self.cell // int(self.job.objectives)], self.job.table
+        )
         return table
 
     @property
@@ -101,22 +109,32 @@ class Evidence:
 
     @property
     def size(self) -> float:
-        """What residuals were divided by: 1 for objectives in ln, the size of the target for others."""
+        """What residuals were divided by: 1 for objectives in ln, the size of the target for
+        others.
+        """
         return float(self.job.ladder.size_of(self.target))
 
     @property
     def fitted(self) -> np.ndarray:
         """Values (n,) of the law at the live rows."""
-        return np.asarray(self.target * np.exp(self.residual) if self.job.ladder.log else self.target + self.residual * self.size)
+        return np.asarray(
+            self.target * np.exp(self.residual)
+            if self.job.ladder.log
+            else self.target + self.residual * self.size
+        )
 
     @property
     def precision(self) -> np.ndarray:
-        """Weights (n,) relative to the mean of runs: a row of weight 4 has half the noise of one of weight 1."""
+        """Weights (n,) relative to the mean of runs: a row of weight 4 has half the noise of one of
+        weight 1.
+        """
         return np.asarray(self.weights / np.mean(self.weights[self.real]))
 
     @property
     def inside(self) -> int:
-        """Runs whose residual lies where the objective is curved: all of them, or those within delta."""
+        """Runs whose residual lies where the objective is curved: all of them, or those within
+        delta.
+        """
         return int(np.sum(np.abs(self.residual) * self.size <= self.fit.problem.objective.zone))
 
     @property
@@ -125,15 +143,22 @@ class Evidence:
         return int(np.sum(self.real)) - int(np.sum(~self.edge))
 
     def noise(self, values: np.ndarray) -> np.ndarray:
-        """Standard deviation (...) of a run of mean weight about the law's values (...): in ln, or in the target's unit."""
-        residual, fitted = (self.residual * np.sqrt(self.precision))[self.real], np.abs(self.fitted[self.real])
+        """Standard deviation (...) of a run of mean weight about the law's values (...): in ln, or
+        in the target's unit.
+        """
+        residual, fitted = (
+            (self.residual * np.sqrt(self.precision))[self.real],
+            np.abs(self.fitted[self.real]),
+        )
         return np.asarray(self.size * spread(residual, fitted, len(self.x), np.abs(values)))
 
     @property
     def frame(self) -> Frame:
         """What turns coordinates into a bound law."""
         problem = self.fit.problem
-        labels = tuple(sorted((g, problem.runs.labels[g]) for g in dict(problem.law.groups).values()))
+        labels = tuple(
+            sorted((g, problem.runs.labels[g]) for g in dict(problem.law.groups).values())
+        )
         return Frame(problem.law, self.job.unit, self.job.layout, labels)
 
     @property
@@ -147,7 +172,11 @@ class Evidence:
         runs = self.fit.problem.runs
         by = by or runs.clusters or "rows"
         if by != "rows" and by not in runs.groups:
-            raise refuse(f"by={by!r}: no such group column", why="a typing slip", change=nearest(by, [*runs.groups, "rows"]))
+            raise refuse(
+                f"by={by!r}: no such group column",
+                why="a typing slip",
+                change=nearest(by, [*runs.groups, "rows"]),
+            )
         return None if by == "rows" else np.asarray(runs.groups[by])[self.rows]
 
 
@@ -160,9 +189,12 @@ def evidence(fit: Fit) -> Evidence:
     kept: Evidence = fit._kept["evidence"]
     if len(bad := kept.rows[~np.isfinite(kept.residual)]):
         at = {c: kept.table.rows[c][bad[0]] for c in fit.problem.law.columns}
-        where = ", ".join(f"{c}={np.array2string(np.asarray(v), precision=4)}" for c, v in at.items())
+        where = ", ".join(
+            f"{c}={np.array2string(np.asarray(v), precision=4)}" for c, v in at.items()
+        )
         raise refuse(
-            f"{fit.problem.law.name} is no finite number at {fit.problem.runs.place(int(bad[0]))} ({where})",
+            f"{fit.problem.law.name} is no finite number at {fit.problem.runs.place(int(bad[0]))} "
+            f"({where})",
             why="a column is 0 or negative where the law takes a power or a logarithm of it",
             change="leave that row out, runs.where(...), or a law that is finite there",
         )
@@ -175,7 +207,9 @@ def keep_evidence(fit: Fit, job: Job, x: np.ndarray, found: dict[str, np.ndarray
 
 
 def evidence_of_each(fits: Fit | Fits) -> list[Evidence]:
-    """Evidence of every table and objective, in the order of the cells: of many in one program, and not kept."""
+    """Evidence of every table and objective, in the order of the cells: of many in one program, and
+    not kept.
+    """
     if isinstance(fits, Fit):
         return [evidence(fits)]
     points = fits.grid
@@ -195,7 +229,9 @@ def _of_cell(fit: Fit, job: Job, k: int, x: np.ndarray, found: dict[str, np.ndar
     live = np.flatnonzero(np.asarray(fit.problem.runs.weights) > 0)
     names = job.layout.names({p: fit.problem.runs.labels[g] for p, g in fit.problem.law.groups})
     edge = np.isin(names, fit.certificate.at_bound)
-    residual, slopes, force, bend = (found[name][k][live] for name in ("residual", "jacobian", "force", "bend"))
+    residual, slopes, force, bend = (
+        found[name][k][live] for name in ("residual", "jacobian", "force", "bend")
+    )
     return Evidence(
         fit=fit,
         names=names,
@@ -221,10 +257,14 @@ def parameters(law: Law) -> Any:
 
 
 def slopes_of(at: list[Evidence], of: Quantity) -> tuple[Any, Any]:
-    """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by coordinate."""
+    """Values (cells, ...) of a function of the bound law, and their slopes (cells, ..., P) by
+    coordinate.
+    """
     if any(e.frame.labels != at[0].frame.labels for e in at):
         raise refuse_type(
-            "tables with groups of their own", why="each has parameters of its own", change="use fits[0], fits[1], ..."
+            "tables with groups of their own",
+            why="each has parameters of its own",
+            change="use fits[0], fits[1], ...",
         )
     return slopes_at(at[0], of, np.stack([e.x for e in at]))
 
@@ -236,9 +276,14 @@ def slopes_at(at: Evidence, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
 
 def slopes_in(frame: Frame, of: Quantity, x: np.ndarray) -> tuple[Any, Any]:
     """The same for a law in its coordinates, without a fit."""
-    # a function of the user may read what has changed since it was last traced: it is traced again in every call
+    # a function of the user may read what has changed since it was last traced: it is traced again
+    # in every call
     ours = of is parameters or getattr(of, "traced_once", False)
-    tile = functools.partial(_traced_once, of=of) if ours else jax.jit(functools.partial(_slopes, of=of))
+    tile = (
+        functools.partial(_traced_once, of=of)
+        if ours
+        else jax.jit(functools.partial(_slopes, of=of))
+    )
     found: tuple[Any, Any] = run_points(tile, (frame, x), len(x), label="slopes")
     return found
 

@@ -1,10 +1,11 @@
 """Many groups: parameters of each group and parameters that all groups share, fitted at once.
 
-With a thousand families, each with an E and an A of its own and one exponent for all, a fit has thousands of coordinates,
-but its Hessian is an arrow: a small block for each group, and what they share. So groups are lanes. Given the shared
-values, each group is a small fit of its own, by the same engine; the sum of their optima is a function of the shared values
-alone, whose slope and curvature follow from the same blocks (envelope theorem, Schur complement). A damped Newton walk over
-the shared values ends the fit. What a group gets is what it would get alone at those values.
+With a thousand families, each with an E and an A of its own and one exponent for all, a fit has
+thousands of coordinates, but its Hessian is an arrow: a small block for each group, and what they
+share. So groups are lanes. Given the shared values, each group is a small fit of its own, by the
+same engine; the sum of their optima is a function of the shared values alone, whose slope and
+curvature follow from the same blocks (envelope theorem, Schur complement). A damped Newton walk
+over the shared values ends the fit. What a group gets is what it would get alone at those values.
 """
 
 from __future__ import annotations
@@ -42,15 +43,23 @@ _ENOUGH = 1e-9  # scaled slope at which the walk ends; a fit counts as converged
 
 
 def applies(law: Law, runs: Runs) -> bool:
-    """Whether groups are fitted as lanes: many coordinates, and groups of one column without fixed values."""
+    """Whether groups are fitted as lanes: many coordinates, and groups of one column without fixed
+    values.
+    """
     per, columns = dict(law.groups), set(dict(law.groups).values())
-    return len(columns) == 1 and not any(k in law.fixed for k in per) and coordinates_of(law, runs) > MANY
+    return (
+        len(columns) == 1
+        and not any(k in law.fixed for k in per)
+        and coordinates_of(law, runs) > MANY
+    )
 
 
 def coordinates_of(law: Law, runs: Runs) -> int:
     """Free coordinates of a law on a table: those of each group as often as there are groups."""
     per, labels = dict(law.groups), runs.labels
-    return sum(spec.size * (len(labels.get(per[k], ())) if k in per else 1) for k, spec in law.free.items())
+    return sum(
+        spec.size * (len(labels.get(per[k], ())) if k in per else 1) for k, spec in law.free.items()
+    )
 
 
 def too_many(law: Law, runs: Runs) -> bool:
@@ -61,11 +70,14 @@ def too_many(law: Law, runs: Runs) -> bool:
 def fit_groups(problem: Problem, starts: int, run: Run) -> Fit:
     """The fit of one table whose law has parameters per group: `(groups, ...)`, and shared ones.
 
-    Every 32 starts stand for one set of shared values that is tried; the best two are walked from, and what the certificate
-    counts as starts are these.
+    Every 32 starts stand for one set of shared values that is tried; the best two are walked from,
+    and what the certificate counts as starts are these.
     """
     groups = _Groups.of(problem, run)
-    tried = sorted((groups.solved(s) for s in groups.candidates(max(1, starts // 32))), key=lambda point: point.value)
+    tried = sorted(
+        (groups.solved(s) for s in groups.candidates(max(1, starts // 32))),
+        key=lambda point: point.value,
+    )
     ended = sorted((groups.walked(point) for point in tried[:2]), key=lambda point: point.value)
     agreed = sum(p.value <= ended[0].value + 1e-6 * abs(ended[0].value) for p in ended)
     return groups.certified(ended[0], len(tried), agreed)
@@ -73,7 +85,9 @@ def fit_groups(problem: Problem, starts: int, run: Run) -> Fit:
 
 @dataclass(frozen=True)
 class _Point:
-    """Shared coordinates s (S,); of each group the lane's arrays at its optimum, `x` (G, p) among them; the sum of optima."""
+    """Shared coordinates s (S,); of each group the lane's arrays at its optimum, `x` (G, p) among
+    them; the sum of optima.
+    """
 
     s: np.ndarray
     lanes: dict[str, np.ndarray]
@@ -83,7 +97,9 @@ class _Point:
 
 @dataclass(frozen=True)
 class _Groups:
-    """A problem taken apart: `inner` has the shared parameters fixed, `whole` has all of them free, of one group."""
+    """A problem taken apart: `inner` has the shared parameters fixed, `whole` has all of them free,
+    of one group.
+    """
 
     problem: Problem
     labels: tuple[str, ...]
@@ -98,14 +114,20 @@ class _Groups:
     def of(problem: Problem, run: Run) -> _Groups:
         law, runs = problem.law, problem.runs
         (column,) = set(dict(law.groups).values())
-        labels, codes, per = runs.labels[column], np.asarray(runs.groups[column]), set(dict(law.groups))
+        labels, codes, per = (
+            runs.labels[column],
+            np.asarray(runs.groups[column]),
+            set(dict(law.groups)),
+        )
         single = dataclasses.replace(law, groups=())
         held = single.fix(**{k: _middle(spec) for k, spec in single.free.items() if k not in per})
         tables = [runs.where(codes == k) for k in range(len(labels))]
         _check(held, tables, labels, column)
 
         def job(one: Law, starts: int) -> Job:
-            return prepare([[dataclasses.replace(problem, law=one, runs=t)] for t in tables], starts, few=True)
+            return prepare(
+                [[dataclasses.replace(problem, law=one, runs=t)] for t in tables], starts, few=True
+            )
 
         inner, whole = job(held, _STARTS), job(single, 1)
         names = [name for name, spec, _, _ in whole.layout.blocks for _ in range(spec.size)]
@@ -125,11 +147,20 @@ class _Groups:
     @property
     def names(self) -> np.ndarray:
         """Names (G, p) of the groups' coordinates."""
-        return np.array([self.inner.layout.names(dict.fromkeys(self.inner.law.free, (label,))) for label in self.labels])
+        return np.array(
+            [
+                self.inner.layout.names(dict.fromkeys(self.inner.law.free, (label,)))
+                for label in self.labels
+            ]
+        )
 
     def candidates(self, count: int) -> np.ndarray:
-        """Shared coordinates (count, S), uniform in their start ranges; one, of no length, where nothing is shared."""
-        low, high = (np.asarray(v)[self.shared] for v in (self.whole.ranges.low, self.whole.ranges.high))
+        """Shared coordinates (count, S), uniform in their start ranges; one, of no length, where
+        nothing is shared.
+        """
+        low, high = (
+            np.asarray(v)[self.shared] for v in (self.whole.ranges.low, self.whole.ranges.high)
+        )
         drawn = np.random.default_rng(self.problem.seed).random((count, len(low)))
         return np.asarray((low + drawn * (high - low))[: count if len(low) else 1])
 
@@ -138,7 +169,9 @@ class _Groups:
         job = dataclasses.replace(self.inner, law=self.inner.law.fix(**self.natural(s)))
         if x is not None:
             one = np.int32(1)
-            job = dataclasses.replace(job, given=x[:, None], known=one, starts=one, levels=np.ones_like(job.levels))
+            job = dataclasses.replace(
+                job, given=x[:, None], known=one, starts=one, levels=np.ones_like(job.levels)
+            )
         run, number = self.run, next(self.solves)
         if run.directory is not None:
             run = dataclasses.replace(run, directory=os.path.join(run.directory, f"solve_{number}"))
@@ -160,8 +193,13 @@ class _Groups:
         return measures(self.whole, x)
 
     def arrow(self, blocks: np.ndarray, edge: np.ndarray) -> Arrow:
-        """The arrow of matrices by group (G, P, P); a coordinate at an edge is nobody's neighbour."""
-        inner, cross = blocks[:, self.own][:, :, self.own].copy(), blocks[:, self.own][:, :, self.shared].copy()
+        """The arrow of matrices by group (G, P, P); a coordinate at an edge is
+        nobody's neighbour.
+        """
+        inner, cross = (
+            blocks[:, self.own][:, :, self.own].copy(),
+            blocks[:, self.own][:, :, self.shared].copy(),
+        )
         inner[edge] = 0.0
         np.swapaxes(inner, 1, 2)[edge] = 0.0
         g, j = np.nonzero(edge | ~(np.diagonal(inner, axis1=1, axis2=2) != 0))
@@ -194,11 +232,20 @@ class _Groups:
 
     def certified(self, point: _Point, candidates: int, agreed: int) -> Fit:
         """The fit with its certificate: the worst of the groups, and what is shared."""
-        law, lanes, edge, m = self.problem.law, point.lanes, point.lanes["edge"], self.measured(point)
+        law, lanes, edge, m = (
+            self.problem.law,
+            point.lanes,
+            point.lanes["edge"],
+            self.measured(point),
+        )
         weights, live = self.whole.table.weights, self.whole.table.weights > 0
         slope = np.einsum("gn,gnp->p", m["force"], m["jacobian"][:, :, self.shared])
-        length = np.sqrt(np.maximum(np.abs(np.diagonal(self.arrow(m["hessian"], edge).corner)), 1e-300))
-        own_slope = float(np.max(np.abs(slope / length), initial=0.0) / np.sqrt(max(point.value, 1e-300)))
+        length = np.sqrt(
+            np.maximum(np.abs(np.diagonal(self.arrow(m["hessian"], edge).corner)), 1e-300)
+        )
+        own_slope = float(
+            np.max(np.abs(slope / length), initial=0.0) / np.sqrt(max(point.value, 1e-300))
+        )
         products = np.einsum("gnp,gn,gnq->gpq", m["jacobian"], weights, m["jacobian"])
         information = self.arrow(products / np.mean(weights[live]), edge)
         least = information.least
@@ -206,8 +253,14 @@ class _Groups:
         scale = robust_scale(residual)
         spare = live.sum() - edge.size - len(slope)
         delta = objective.zone / objective.size_of(self.whole.table.target[live])
-        own, common = information.deviations(_spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1)))
-        wide = self.inner.layout.each(lambda spec: spec.logarithmic).astype(bool) & ~edge & ~(2 * 1.96 * own <= WIDE)
+        own, common = information.deviations(
+            _spread(scale, delta) * np.sqrt(live.sum() / max(spare, 1))
+        )
+        wide = (
+            self.inner.layout.each(lambda spec: spec.logarithmic).astype(bool)
+            & ~edge
+            & ~(2 * 1.96 * own <= WIDE)
+        )
         status = Status(int(np.bitwise_or.reduce(np.asarray(lanes["status"], np.int64))))
         status |= Status.MAX_STEPS if own_slope > STATIONARY else Status.OK
         status |= Status.FLAT if np.any(wide) or least < SINGULAR or spare <= 0 else Status.OK
@@ -238,13 +291,27 @@ class _Groups:
             ),
         )
         steps = int(np.sum(lanes["steps"]))
-        return Fit(params, np.float64(point.value), status, certificate, self.problem, steps=steps, work=point.work)
+        return Fit(
+            params,
+            np.float64(point.value),
+            status,
+            certificate,
+            self.problem,
+            steps=steps,
+            work=point.work,
+        )
 
     def named(self, own: np.ndarray, common: np.ndarray) -> dict[str, float]:
         """Deviations by name, of natural coordinates: shared parameters first."""
         shared = np.asarray(self.whole.layout.names({}))[self.shared].tolist()
         out = dict(zip(shared, (common * self.whole.unit[self.shared]).tolist(), strict=True))
-        return out | dict(zip(self.names.T.ravel().tolist(), (own * self.inner.unit).T.ravel().tolist(), strict=True))
+        return out | dict(
+            zip(
+                self.names.T.ravel().tolist(),
+                (own * self.inner.unit).T.ravel().tolist(),
+                strict=True,
+            )
+        )
 
 
 def _middle(spec: Any) -> np.ndarray:
@@ -256,20 +323,29 @@ def _check(law: Law, tables: list[Runs], labels: tuple[str, ...], column: str) -
     """No group may have fewer distinct runs than parameters of its own."""
     needed = sum(spec.size for spec in law.free.values())
     for table, label in zip(tables, labels, strict=True):
-        rows = np.concatenate([np.reshape(table.columns[c], (len(table), -1)) for c in law.columns if c in table.columns], 1)
+        rows = np.concatenate(
+            [
+                np.reshape(table.columns[c], (len(table), -1))
+                for c in law.columns
+                if c in table.columns
+            ],
+            1,
+        )
         if (distinct := len(np.unique(rows[np.asarray(table.weights) > 0], axis=0))) < needed:
             raise refuse(
-                f"{column} {label!r}: {distinct} distinct runs for {needed} parameters of its own ({', '.join(law.free)})",
+                f"{column} {label!r}: {distinct} distinct runs for {needed} parameters of its own "
+                f"({', '.join(law.free)})",
                 why="a small group cannot determine what is not shared",
                 change="share more parameters, or leave the group out",
             )
 
 
 def _spread(scale: float, delta: float) -> float:
-    """Standard deviation of normal noise of this scale, times what a Huber loss of width delta loses against squares.
+    """Standard deviation of normal noise of this scale, times what a Huber loss of width delta
+    loses against squares.
 
-    Source: Huber 1981, section 4.5: the variance is E psi^2 / (E psi')^2. For delta far below the scale it is that of least
-    absolute deviations, pi / 2 times the square of the scale.
+    Source: Huber 1981, section 4.5: the variance is E psi^2 / (E psi')^2. For delta far below the
+    scale it is that of least absolute deviations, pi / 2 times the square of the scale.
     """
     if not scale > 0 or not np.isfinite(delta):
         return scale
@@ -280,7 +356,13 @@ def _spread(scale: float, delta: float) -> float:
 
 
 def _findings(
-    names: list[str], labels: tuple[str, ...], edge: np.ndarray, wide: np.ndarray, flat: np.ndarray, lost: bool, spare: int
+    names: list[str],
+    labels: tuple[str, ...],
+    edge: np.ndarray,
+    wide: np.ndarray,
+    flat: np.ndarray,
+    lost: bool,
+    spare: int,
 ) -> tuple[str, ...]:
     """A sentence for each thing that is wrong, with the groups that it is wrong in."""
     found = list[str]()
@@ -288,16 +370,30 @@ def _findings(
         (edge, "AT_BOUND: {} runs to the edge of its support"),
         (wide, "FLAT: {} is not known within a factor of 100"),
     ):
-        found += [f"{what.format(names[j])} {_in(labels, where[:, j])}" for j in np.flatnonzero(where.any(0))]
+        found += [
+            f"{what.format(names[j])} {_in(labels, where[:, j])}"
+            for j in np.flatnonzero(where.any(0))
+        ]
     if flat.any():
-        found.append(f"FLAT: parameters can change together without changing any prediction {_in(labels, flat)}")
+        found.append(
+            f"FLAT: parameters can change together without changing any prediction "
+            f"{_in(labels, flat)}"
+        )
     if lost:
-        found.append("FLAT: shared parameters and those of the groups can change together without changing any prediction")
+        found.append(
+            "FLAT: shared parameters and those of the groups can change together without changing "
+            "any prediction"
+        )
     if spare <= 0:
-        found.append("FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge it by")
+        found.append(
+            "FLAT: as many runs as free parameters: the fit is exact and leaves nothing to judge "
+            "it by"
+        )
     return tuple(found)
 
 
 def _in(labels: tuple[str, ...], where: np.ndarray) -> str:
     own = [labels[i] for i in np.flatnonzero(where)]
-    return f"in {len(own)} of {len(labels)} groups: {', '.join(own[:3])}" + (", ..." if len(own) > 3 else "")
+    return f"in {len(own)} of {len(labels)} groups: {', '.join(own[:3])}" + (
+        ", ..." if len(own) > 3 else ""
+    )

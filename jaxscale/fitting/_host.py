@@ -1,8 +1,10 @@
-"""Lanes of a job on the host: nothing is compiled but the law's sums and its values with slopes (`formula/_programs`).
+"""Lanes of a job on the host: nothing is compiled but the law's sums and its values with slopes
+(`formula/_programs`).
 
-The same lanes as those of a compiled block (`_lanes`): the same starts and resamples, the same ladder of objectives, the same
-Newton steps. What is done between two evaluations is NumPy over all lanes at once, so that a first answer does not wait for a
-compiler. It costs about two microseconds a step of a lane, which is why large jobs are compiled whole.
+The same lanes as those of a compiled block (`_lanes`): the same starts and resamples, the same
+ladder of objectives, the same Newton steps. What is done between two evaluations is NumPy over all
+lanes at once, so that a first answer does not wait for a compiler. It costs about two microseconds
+a step of a lane, which is why large jobs are compiled whole.
 """
 
 from __future__ import annotations
@@ -14,7 +16,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..formula._programs import CHUNKS, TALL, WIDE, Embedding, embedding, features_of, looked, summed, written
+from ..formula._programs import (
+    CHUNKS,
+    TALL,
+    WIDE,
+    Embedding,
+    embedding,
+    features_of,
+    looked,
+    summed,
+    written,
+)
 from ..ground._life import reached
 from ..solvers import advance, begin
 from ._chunks import by_run, chunked, confirm, in_chunks, joined, tall, whole, widened
@@ -36,13 +48,19 @@ class Host:
     features: list[np.ndarray]
 
     def bytes_of(self, lanes: int) -> int:
-        """What these many lanes take at once: features, target, weights and slopes over rows, and some copies of them."""
+        """What these many lanes take at once: features, target, weights and slopes over rows, and
+        some copies of them.
+        """
         rows, lanes = -(-int(self.features[0].shape[1]) // TALL) * TALL, -(-lanes // WIDE) * WIDE
         return 8 * rows * lanes * (len(self.features) + 3 * int(self.job.layout.size) + 8)
 
-    # -- what depends on the law -------------------------------------------------------------------------------------
-    def sums(self, data: list[Any], rows: int, lanes: int, x: np.ndarray, objective: Any) -> tuple[Any, Any, Any]:
-        """Value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T), of lanes whose `data` were made by `loaded`."""
+    # -- what depends on the law ------------------------------------------------------------------
+    def sums(
+        self, data: list[Any], rows: int, lanes: int, x: np.ndarray, objective: Any
+    ) -> tuple[Any, Any, Any]:
+        """Value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T), of lanes whose `data` were
+        made by `loaded`.
+        """
         own, size = self.embedding, len(x)
         wide = own.into(x)
         calls = []
@@ -53,18 +71,37 @@ class Host:
             for b, block in enumerate(blocks):
                 counts = np.array([chunks, min(TALL, rows - b * TALL)], np.int32)
                 calls.append(
-                    (k, summed(own.law, (own.unit, own.held), at, block, goal, counts, layout=own.layout, widths=self.widths))
+                    (
+                        k,
+                        summed(
+                            own.law,
+                            (own.unit, own.held),
+                            at,
+                            block,
+                            goal,
+                            counts,
+                            layout=own.layout,
+                            widths=self.widths,
+                        ),
+                    )
                 )
         parts: list[Any] = [None] * len(data)
         for k, out in calls:
             part = [np.asarray(v) for v in out]
-            parts[k] = part if parts[k] is None else [a + b for a, b in zip(parts[k], part, strict=True)]
+            parts[k] = (
+                part if parts[k] is None else [a + b for a, b in zip(parts[k], part, strict=True)]
+            )
         left = [min(_LANES, lanes - k * _LANES) for k in range(len(parts))]
-        v, g, h = (np.concatenate([joined(p[i], n) for p, n in zip(parts, left, strict=True)], -1) for i in range(3))
+        v, g, h = (
+            np.concatenate([joined(p[i], n) for p, n in zip(parts, left, strict=True)], -1)
+            for i in range(3)
+        )
         return v, own.back(g, size), own.back(h, size, 2)
 
     def loaded(self, dataset: np.ndarray, target: np.ndarray, weights: np.ndarray) -> list[Any]:
-        """Features, target and weights of lanes (n, T), in calls of so many lanes and blocks of so many rows."""
+        """Features, target and weights of lanes (n, T), in calls of so many lanes and blocks of so
+        many rows.
+        """
         rows, lanes = weights.shape
         data = []
         for k in range(0, lanes, _LANES):
@@ -73,7 +110,11 @@ class Host:
                 block = slice(first, min(first + TALL, rows))
                 own = [v[dataset[here], block].T for v in self.features]
                 tall = [in_chunks(v) for v in (*own, target[block, here])]
-                blocks.append(jax.device_put((tall[:-1], tall[-1], in_chunks(weights[block, here], empty=True))))
+                blocks.append(
+                    jax.device_put(
+                        (tall[:-1], tall[-1], in_chunks(weights[block, here], empty=True))
+                    )
+                )
             data.append(blocks)
         return data
 
@@ -90,14 +131,19 @@ class Host:
                 block = slice(first, min(first + TALL, rows))
                 features = [widened(tall(v[dataset[here], block].T)) for v in self.features]
                 found = looked(
-                    own.law, (own.unit, own.held), widened(wide[:, here]), features, layout=own.layout, widths=self.widths
+                    own.law,
+                    (own.unit, own.held),
+                    widened(wide[:, here]),
+                    features,
+                    layout=own.layout,
+                    widths=self.widths,
                 )
                 value, slope = (np.asarray(v) for v in found)
                 values[block, here] = value[: block.stop - first, :count]
                 slopes[:, block, here] = own.back(slope[:, : block.stop - first, :count], size)
         return values, slopes
 
-    # -- lanes -------------------------------------------------------------------------------------------------------
+    # -- lanes ------------------------------------------------------------------------------------
     def resampled(self, lane: np.ndarray) -> tuple[np.ndarray, ...]:
         """Weights and target (n, T) of lanes (T,), their data set and cell."""
         job, table = self.job, self.job.table
@@ -117,7 +163,9 @@ class Host:
         return (weights, out, dataset, cell) if job.noisy else (out, target, dataset, cell)
 
     def begun(self, lane: np.ndarray, weights: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Where lanes (T,) start: coordinates (P, T), those given or drawn, amplitudes by projection."""
+        """Where lanes (T,) start: coordinates (P, T), those given or drawn, amplitudes by
+        projection.
+        """
         job = self.job
         dataset, cell, resample, start = numbers_of(job, lane)
         x: np.ndarray = job.given[cell, np.minimum(start, job.given.shape[1] - 1)].T.copy()
@@ -130,21 +178,37 @@ class Host:
             at = job.ranges.low[:, None] + drawn * (job.ranges.high - job.ranges.low)[:, None]
             looks = self.look(at, dataset[own])
             x[:, own] = projected_starts(
-                at, looks, target=target[:, own], weights=weights[:, own], log=job.ladder.log, ranges=job.ranges
+                at,
+                looks,
+                target=target[:, own],
+                weights=weights[:, own],
+                log=job.ladder.log,
+                ranges=job.ranges,
             )
         return x
 
     def solved(self, first: int, count: int) -> dict[str, np.ndarray]:
-        """Best points of lanes `first` to `first + count - 1`, lanes first, and how many lane-steps were paid for."""
+        """Best points of lanes `first` to `first + count - 1`, lanes first, and how many lane-steps
+        were paid for.
+        """
         job, lane = self.job, first + np.arange(count)
         weights, target, dataset, cell = self.resampled(lane)
         start, tx = numbers_of(job, lane)[3], job.solver.build(None)
-        on = whole(np.arange(count))  # lanes that are walking, some of them twice: a lane alone would be summed otherwise
+        # lanes that are walking, some of them twice: a lane alone would be summed otherwise
+        on = whole(np.arange(count))
         search = begin(self.begun(lane, weights, target)[:, on], tx)
         direct = (start % 2 == 1) | (start < job.known)
         level = np.where(direct, LADDER - 1, LADDER - job.levels[cell])[on]
-        tried, paid, data = np.zeros(len(on), int), 0, self.loaded(dataset[on], target[:, on], weights[:, on])
-        best, value, steps = np.empty((count, len(search.x))), np.empty(count), np.empty(count, np.int32)
+        tried, paid, data = (
+            np.zeros(len(on), int),
+            0,
+            self.loaded(dataset[on], target[:, on], weights[:, on]),
+        )
+        best, value, steps = (
+            np.empty((count, len(search.x))),
+            np.empty(count),
+            np.empty(count, np.int32),
+        )
         while True:
             reached(first, max(0, count - len(on)))
             objective = jax.tree.map(lambda v: v[cell[on], level], job.ladder)  # noqa: B023
@@ -166,11 +230,18 @@ class Host:
             value[at], steps[at] = search.best_value[ends], search.steps[ends]
             if not len(live):
                 return {"x": best, "value": value, "steps": steps, "paid": np.asarray(paid)}
-            on, level, tried, search = on[live], level[live], tried[live], jax.tree.map(lambda v: v[..., live], search)  # noqa: B023
+            on, level, tried, search = (
+                on[live],
+                level[live],
+                tried[live],
+                jax.tree.map(lambda v: v[..., live], search),  # noqa: B023
+            )
             data = self.loaded(dataset[on], target[:, on], weights[:, on])
 
     def judged(self, lane: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Parameters, value and status of lanes (L,) at their points x (L, P), and the measures behind the status."""
+        """Parameters, value and status of lanes (L,) at their points x (L, P), and the measures
+        behind the status.
+        """
         parts = []
         for k in range(0, max(len(lane), 1), _LANES):
             own, at = lane[k : k + _LANES], x[k : k + _LANES].T
@@ -181,17 +252,27 @@ class Host:
             value, slope, curve = self.sums(data, len(weights), len(on), at, objective)
             predicted, slopes = self.look(at, dataset)
             slopes = slopes / predicted if self.job.ladder.log else slopes
-            gram = np.stack([np.sum(weights * one * slopes, 1) for one in slopes]) / np.sum(weights, 0)
+            gram = np.stack([np.sum(weights * one * slopes, 1) for one in slopes]) / np.sum(
+                weights, 0
+            )
             sizes = [value, slope, curve, gram]
             parts.append([np.moveaxis(v, -1, 0)[: len(own)] for v in sizes])
         value, slope, curve, gram = (np.concatenate(v) for v in zip(*parts, strict=True))
         natural = {f"params/{k}": v for k, v in self.job.layout.unpack(x * self.job.unit).items()}
-        return {**natural, **diagnose(x, value, slope=slope, curve=curve, gram=gram, ranges=self.job.ranges)}
+        return {
+            **natural,
+            **diagnose(x, value, slope=slope, curve=curve, gram=gram, ranges=self.job.ranges),
+        }
 
     def asking(self, cell: np.ndarray) -> Callable[[np.ndarray], tuple[Any, Any, Any]]:
-        """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P, T) at x (P, T)."""
+        """The certified objective of cells (T,): its value (T,), slopes (P, T) and curvature (P, P,
+        T) at x (P, T).
+        """
         table, on = self.job.table, whole(np.arange(len(cell)))
-        dataset, objective = (cell // self.job.objectives)[on], jax.tree.map(lambda v: v[cell[on], -1], self.job.ladder)
+        dataset, objective = (
+            (cell // self.job.objectives)[on],
+            jax.tree.map(lambda v: v[cell[on], -1], self.job.ladder),
+        )
         weights, count = table.weights[dataset].T, len(cell)
         data = self.loaded(dataset, table.target[dataset].T, weights)
 
@@ -211,7 +292,10 @@ class Host:
         predicted, slopes = self.look(at, dataset)
         value, _, hessian = self.asking(cell)(x)
         residual, loss, psi, bend = by_run(objective, predicted, target)
-        confirm(value, *(v[:, : len(cell)] for v in (weights, loss, psi * np.maximum(1.0, np.abs(target)))))
+        confirm(
+            value,
+            *(v[:, : len(cell)] for v in (weights, loss, psi * np.maximum(1.0, np.abs(target)))),
+        )
         if job.ladder.log:
             slopes, size = slopes / predicted, np.ones(())
         else:
@@ -234,13 +318,17 @@ class Host:
         at, flat = np.zeros((size, WIDE)), np.ones((rows, WIDE))
         objective = jax.tree.map(lambda v: np.repeat(v[0, -1], WIDE), self.job.ladder)
         return [
-            lambda: self.sums(self.loaded(np.repeat(none, WIDE), flat, flat), rows, WIDE, at, objective),
+            lambda: self.sums(
+                self.loaded(np.repeat(none, WIDE), flat, flat), rows, WIDE, at, objective
+            ),
             lambda: self.look(at[:, :1], none),
         ]
 
 
 def host_of(job: Job) -> Host | None:
-    """The lanes of a job on the host; None where the law's sums are not written out term by term."""
+    """The lanes of a job on the host; None where the law's sums are not written out term
+    by term.
+    """
     own, table = embedding(job.law, job.layout, job.unit), job.table
     units = zip(own.law.columns, own.law.column_units, strict=True)
     widths = tuple((c, table.rows[c].shape[-1] if u.rank else 0) for c, u in units)
@@ -248,11 +336,20 @@ def host_of(job: Job) -> Host | None:
     if not written(own.law, own.layout, widths):
         return None
     sets, rows = table.target.shape
-    flat = {k: v.reshape(sets * rows, *v.shape[2:]) for k, v in {**table.rows, **table.codes}.items()}
+    flat = {
+        k: v.reshape(sets * rows, *v.shape[2:]) for k, v in {**table.rows, **table.codes}.items()
+    }
     parts = []
     for first in range(0, sets * rows, TALL):
         block = {k: tall(v[first : first + TALL]) for k, v in flat.items()}
         columns = {c: block[c] for c in table.rows}, {g: block[g] for g in table.codes}
-        parts.append([np.asarray(v) for v in features_of(own.law, *columns, layout=own.layout, widths=widths)])
-    features = [np.concatenate(v)[: sets * rows].reshape(sets, rows) for v in zip(*parts, strict=True)]
+        parts.append(
+            [
+                np.asarray(v)
+                for v in features_of(own.law, *columns, layout=own.layout, widths=widths)
+            ]
+        )
+    features = [
+        np.concatenate(v)[: sets * rows].reshape(sets, rows) for v in zip(*parts, strict=True)
+    ]
     return Host(job, own, widths, features)

@@ -28,16 +28,21 @@ class Problem:
 
 
 def check_central(problem: Problem, verb: str) -> None:
-    """Raise TypeError where residuals do not scatter about the fit: without a target, or about another quantile."""
+    """Raise TypeError where residuals do not scatter about the fit: without a target, or about
+    another quantile.
+    """
     if not problem.objective.observes or float(getattr(problem.objective, "tau", 0.5)) != 0.5:
         raise refuse_type(
-            f"{verb} needs an objective that fits the middle of a target: no likelihood, no quantile",
+            f"{verb} needs an objective that fits the middle of a target: no likelihood, no "
+            f"quantile",
             why="residuals do not scatter about such a fit",
             change="jsl.fit(law, runs) with another objective",
         )
 
 
-def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], str]]:
+def element_names(
+    problem: Problem, name: str, shape: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], str]]:
     """Place and name of each element of a parameter."""
     group = dict(problem.law.groups).get(name)
     for place in np.ndindex(shape):
@@ -46,13 +51,19 @@ def element_names(problem: Problem, name: str, shape: tuple[int, ...]) -> Iterat
 
 
 def bound(problem: Problem, params: dict[str, Any]) -> Law:
-    """The law with these values (one lane), ready to be called with columns; knows the labels of its groups."""
+    """The law with these values (one lane), ready to be called with columns; knows the labels of
+    its groups.
+    """
     tied = dict(problem.law.ties)
     fixed = {k: v for k, v in params.items() if k not in tied}
     return dataclasses.replace(problem.law, fixed=fixed)._note(labels=problem.runs.labels)
 
 
-def all_parameters(law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...] = ()) -> dict[str, np.ndarray]:
-    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over `lead`), tied ones."""
+def all_parameters(
+    law: Law, free: dict[str, np.ndarray], lead: tuple[int, ...] = ()
+) -> dict[str, np.ndarray]:
+    """All parameters in the order of the law's signature: free ones, fixed ones (repeated over
+    `lead`), tied ones.
+    """
     fixed = {k: np.broadcast_to(np.asarray(v), (*lead, *np.shape(v))) for k, v in law.fixed.items()}
     return complete(law, fixed | free)

@@ -1,12 +1,14 @@
-"""Resampling: what one resample does to a table, as weights or as another target, never as a gathered copy.
+"""Resampling: what one resample does to a table, as weights or as another target, never as a
+gathered copy.
 
-Units are what is drawn: rows, or clusters (all rows of a run, which are not independent of each other). Pairs draws
-units with replacement, within strata: one stratum unless a law has parameters per group, where every resample must keep
-every group. Bayesian weights give every unit an exponential weight, so that none is ever missing. `leave` leaves out
-one unit after the other. The wild and parametric kinds keep all rows and put noise of their own on the fitted values:
-the residuals times random signs (a sign per unit), or normal numbers. A lane makes its resample from integers: random
-numbers come from a counter (Threefry, Salmon et al. 2011), so that each is a pure function of seed, data set, resample
-and place, whatever is drawn beside it.
+Units are what is drawn: rows, or clusters (all rows of a run, which are not independent of each
+other). Pairs draws units with replacement, within strata: one stratum unless a law has parameters
+per group, where every resample must keep every group. Bayesian weights give every unit an
+exponential weight, so that none is ever missing. `leave` leaves out one unit after the other. The
+wild and parametric kinds keep all rows and put noise of their own on the fitted values: the
+residuals times random signs (a sign per unit), or normal numbers. A lane makes its resample from
+integers: random numbers come from a counter (Threefry, Salmon et al. 2011), so that each is a pure
+function of seed, data set, resample and place, whatever is drawn beside it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from jax.extend.random import threefry_2x32
 from ..ground._errors import refuse
 from ..ground._trees import node
 
-WEIGHTED = ("none", "pairs", "bayes", "leave")  # a lane's own weights, by number in the compiled program
+# a lane's own weights, by number in the compiled program
+WEIGHTED = ("none", "pairs", "bayes", "leave")
 NOISY = ("none", "webb", "rademacher", "parametric")  # a lane's own target
 KINDS = ("pairs", "bayes", "webb", "rademacher", "parametric")
 _WEBB = np.sqrt([1.5, 1.0, 0.5])
@@ -35,9 +38,12 @@ class Sampler:
     order: Any  # (n,) units, stratum by stratum
     first: Any  # (n,) for each slot, where its stratum begins in `order`
     span: Any  # (n,) and how many units it has
-    count: Any  # number of units; the place after the last is the unit of rows that every resample keeps as they are
+    # number of units; the place after the last is the unit of rows that every resample keeps as
+    # they are
+    count: Any
     place: Any  # (n,) where in the stream of random numbers each unit has its own
-    fitted: Any  # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
+    # (n,) fitted values, and the size of the noise on them, for the kinds that change the target
+    fitted: Any
     noise: Any
 
 
@@ -50,7 +56,8 @@ def sampler(
     noise: np.ndarray | None = None,
     fixed: np.ndarray | None = None,
 ) -> Sampler:
-    """Units and strata of a table; rows of weight 0 are never drawn, and `fixed` ones count once in every resample.
+    """Units and strata of a table; rows of weight 0 are never drawn, and `fixed` ones count once in
+    every resample.
 
     `noise` is in the unit of residuals.
     """
@@ -74,13 +81,25 @@ def sampler(
         return np.concatenate([values, np.zeros(n - count, values.dtype)]).astype(np.int32)
 
     own = [np.zeros(n) if v is None else v for v in (fitted, noise)]
-    return Sampler(unit, pad(order), pad(begin[slots]), pad(size[slots]), np.int32(count), np.arange(n, dtype=np.int32), *own)
+    return Sampler(
+        unit,
+        pad(order),
+        pad(begin[slots]),
+        pad(size[slots]),
+        np.int32(count),
+        np.arange(n, dtype=np.int32),
+        *own,
+    )
 
 
 def root_key(seed: int, stream: int = 0) -> np.ndarray:
     """A seed and a stream as two plain numbers, which travel to other processes."""
     if not 0 <= seed < 2**63:
-        raise refuse(f"seed={seed}", why="a negative number, or one of more than 63 bits", change="a number from 0 to 2^63 - 1")
+        raise refuse(
+            f"seed={seed}",
+            why="a negative number, or one of more than 63 bits",
+            change="a number from 0 to 2^63 - 1",
+        )
     return np.random.SeedSequence([seed, stream]).generate_state(2, np.uint32)
 
 
@@ -89,11 +108,15 @@ def uniforms(root: Any, dataset: Any, resample: Any, place: Any) -> Any:
     n = place.shape[0]
     counter = jnp.concatenate([jnp.full(n, resample, jnp.uint32), place.astype(jnp.uint32)])
     bits = threefry_2x32(jnp.stack([root[0], root[1] ^ dataset.astype(jnp.uint32)]), counter)
-    return (bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)) * 2.0**-53
+    return (
+        bits[:n].astype(jnp.float64) * 2.0**21 + (bits[n:] >> 11).astype(jnp.float64)
+    ) * 2.0**-53
 
 
 def reweighted(u: Any, kind: Any, weights: Any, drawn: Sampler, resample: Any) -> Any:
-    """Weights (n,) of one resample by uniform numbers (n,): a row's weight times how often its unit was drawn."""
+    """Weights (n,) of one resample by uniform numbers (n,): a row's weight times how often its unit
+    was drawn.
+    """
     place = jnp.arange(weights.shape[0])
     live = place < drawn.count
 
@@ -107,13 +130,21 @@ def reweighted(u: Any, kind: Any, weights: Any, drawn: Sampler, resample: Any) -
         return times * drawn.count / jnp.sum(times)
 
     times = jax.lax.switch(
-        kind, [lambda: jnp.ones_like(weights), pairs, bayes, lambda: (place != resample).astype(weights.dtype)]
+        kind,
+        [
+            lambda: jnp.ones_like(weights),
+            pairs,
+            bayes,
+            lambda: (place != resample).astype(weights.dtype),
+        ],
     )
     return weights * jnp.where(place == drawn.count, 1.0, times)[drawn.unit]
 
 
 def noised(u: Any, kind: Any, target: Any, drawn: Sampler, log: bool) -> Any:
-    """Target (n,) of one resample: fitted values with noise of their own; `log`: whether it multiplies."""
+    """Target (n,) of one resample: fitted values with noise of their own; `log`: whether it
+    multiplies.
+    """
     own, point = u[drawn.unit], jnp.asarray(_WEBB)
     sixth = jnp.minimum((own * 6.0).astype(jnp.int32), 5)
     multipliers = [
@@ -123,17 +154,31 @@ def noised(u: Any, kind: Any, target: Any, drawn: Sampler, log: bool) -> Any:
         lambda: jax.scipy.special.ndtri(jnp.maximum(u, 2.0**-54)),
     ]
     noise = drawn.noise * jax.lax.switch(kind, multipliers)
-    return jnp.where(kind == 0, target, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise)
+    return jnp.where(
+        kind == 0, target, drawn.fitted * jnp.exp(noise) if log else drawn.fitted + noise
+    )
 
 
-# -- the same on the host, for all lanes of a table at once ------------------------------------------------------------
-def uniforms_of(root: np.ndarray, dataset: np.ndarray, resample: np.ndarray, place: np.ndarray) -> np.ndarray:
+# -- the same on the host, for all lanes of a table at once --------------------------------------
+def uniforms_of(
+    root: np.ndarray, dataset: np.ndarray, resample: np.ndarray, place: np.ndarray
+) -> np.ndarray:
     """`uniforms` of lanes (T,) at places (n, T), bit for bit."""
-    first, second = _threefry(root[0], root[1] ^ dataset.astype(np.uint32), resample.astype(np.uint32), place.astype(np.uint32))
-    return np.asarray((first.astype(np.float64) * 2.0**21 + (second >> np.uint32(11)).astype(np.float64)) * 2.0**-53)
+    first, second = _threefry(
+        root[0],
+        root[1] ^ dataset.astype(np.uint32),
+        resample.astype(np.uint32),
+        place.astype(np.uint32),
+    )
+    return np.asarray(
+        (first.astype(np.float64) * 2.0**21 + (second >> np.uint32(11)).astype(np.float64))
+        * 2.0**-53
+    )
 
 
-def _threefry(key0: Any, key1: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _threefry(
+    key0: Any, key1: np.ndarray, x0: np.ndarray, x1: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Threefry 2x32 with 20 rounds (Salmon et al. 2011), as JAX has it."""
     with np.errstate(over="ignore"):
         keys = [np.uint32(key0), key1, np.uint32(0x1BD11BDA) ^ np.uint32(key0) ^ key1]
@@ -146,25 +191,36 @@ def _threefry(key0: Any, key1: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> tu
     return x0, x1
 
 
-def reweighted_lanes(u: np.ndarray, kind: int, weights: np.ndarray, drawn: Sampler, resample: np.ndarray) -> np.ndarray:
+def reweighted_lanes(
+    u: np.ndarray, kind: int, weights: np.ndarray, drawn: Sampler, resample: np.ndarray
+) -> np.ndarray:
     """`reweighted` for lanes: weights (n, T) from uniform numbers (n, T)."""
     n, lanes = u.shape
     place = np.arange(n)[:, None]
     live = place < drawn.count
     if WEIGHTED[kind] == "pairs":
-        slot = drawn.first[:, None] + np.minimum((u * drawn.span[:, None]).astype(np.int32), drawn.span[:, None] - 1)
+        slot = drawn.first[:, None] + np.minimum(
+            (u * drawn.span[:, None]).astype(np.int32), drawn.span[:, None] - 1
+        )
         where = drawn.order[slot] + n * np.arange(lanes)
-        times = np.bincount(where[: int(drawn.count)].ravel(), minlength=n * lanes).reshape(lanes, n).T.astype(float)
+        times = (
+            np.bincount(where[: int(drawn.count)].ravel(), minlength=n * lanes)
+            .reshape(lanes, n)
+            .T.astype(float)
+        )
     elif WEIGHTED[kind] == "bayes":
         times = -np.log1p(-u) * live
-        total = np.sum(np.ascontiguousarray(times.T), 1)  # lane by lane: a lone column would be summed in another order
+        # lane by lane: a lone column would be summed in another order
+        total = np.sum(np.ascontiguousarray(times.T), 1)
         times = times * drawn.count / total
     else:
         times = (place != resample).astype(float) if WEIGHTED[kind] == "leave" else np.ones_like(u)
     return np.asarray(weights[:, None] * np.where(place == drawn.count, 1.0, times)[drawn.unit])
 
 
-def noised_lanes(u: np.ndarray, kind: int, target: np.ndarray, drawn: Sampler, log: bool) -> np.ndarray:
+def noised_lanes(
+    u: np.ndarray, kind: int, target: np.ndarray, drawn: Sampler, log: bool
+) -> np.ndarray:
     """`noised` for lanes: targets (n, T) from uniform numbers (n, T)."""
     own = u[drawn.unit]
     if NOISY[kind] == "webb":

@@ -1,7 +1,8 @@
-"""Results: a fit, an ensemble of its refits, fits of several tables, and how far each can be trusted.
+"""Results: a fit, an ensemble of its refits, fits of several tables, and how far each can be
+trusted.
 
-`Status` is data (one number per lane); the `Certificate` says on which grounds, by name of parameter. Results print,
-index, predict, and hand out bound laws; nothing is fitted here.
+`Status` is data (one number per lane); the `Certificate` says on which grounds, by name of
+parameter. Results print, index, predict, and hand out bound laws; nothing is fitted here.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Status(enum.IntFlag):
     def message(self) -> str:
         """What it means, in a sentence."""
         said = {
-            Status.MAX_STEPS: "not converged: the gradient is not negligible where the solver stopped",
+            Status.MAX_STEPS: "not converged: the gradient is not negligible where the solver "
+            "stopped",
             Status.NON_FINITE: "the law or the objective is not finite at any point that was tried",
             Status.AT_BOUND: "a parameter runs to the edge of its support",
             Status.FLAT: "the data do not identify a direction of the parameters",
@@ -50,10 +52,11 @@ class Certificate:
     """Why a fit may be trusted, or not. Numbers are scalars for a fit and `(n,)` for an ensemble.
 
     `gradient`: largest cosine-like gradient component |g_j| / sqrt(H_jj value), free of all scales.
-    `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a direction is lost.
-    `deviation`: standard deviation of each free coordinate (relative, for positive parameters), the larger of sandwich and
-    expected information (the latter alone where fewer than ten rows per parameter lie inside delta).
-    `optima`: the best five objectives that starts ended in, each with its number of starts.
+    `singular`: smallest singular value of the Jacobian with columns of length 1; below 1e-6 a
+    direction is lost. `deviation`: standard deviation of each free coordinate (relative, for
+    positive parameters), the larger of sandwich and expected information (the latter alone where
+    fewer than ten rows per parameter lie inside delta). `optima`: the best five objectives that
+    starts ended in, each with its number of starts.
     """
 
     gradient: Any
@@ -79,8 +82,9 @@ class Certificate:
 class Fit:
     """One fit: a law, its runs, and the parameters at the certified optimum.
 
-    `params` holds every parameter in natural units, `value` the summed objective, `status` a `Status`, `certificate` the
-    grounds; `problem` what was fitted, `work` what the lanes cost and where they ran.
+    `params` holds every parameter in natural units, `value` the summed objective, `status` a
+    `Status`, `certificate` the grounds; `problem` what was fitted, `work` what the lanes cost and
+    where they ran.
     """
 
     params: dict[str, Any]
@@ -118,7 +122,9 @@ class Fit:
         return {**self.__dict__, "_kept": {}}
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in self.params.items())
+        shown = ", ".join(
+            f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in self.params.items()
+        )
         said = Status(int(self.status)).message
         return f"<Fit {self.problem.law.name}: {shown}; value {float(self.value):.8g}; {said}>"
 
@@ -127,9 +133,10 @@ class Fit:
 class Ensemble:
     """Refits of one fit, or draws from its posterior: every array has an axis (n,) in front.
 
-    `params`, `value`, `status` and `steps` as of a fit; `point` is the fit that it came from, whose `certificate` it has,
-    with `gradient` and `singular` of each refit. `kind` says what was drawn ("pairs", ..., "posterior"), `by` which units,
-    `drawn` the seed, and the number of the table in its job, from which the keys follow.
+    `params`, `value`, `status` and `steps` as of a fit; `point` is the fit that it came from, whose
+    `certificate` it has, with `gradient` and `singular` of each refit. `kind` says what was drawn
+    ("pairs", ..., "posterior"), `by` which units, `drawn` the seed, and the number of the table in
+    its job, from which the keys follow.
     """
 
     params: dict[str, Any]
@@ -155,11 +162,17 @@ class Ensemble:
 
     @property
     def law(self) -> Law:
-        """None: every refit has a law of its own. Raises AttributeError that says what there is instead."""
-        raise AttributeError("an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)")
+        """None: every refit has a law of its own. Raises AttributeError that says what there is
+        instead.
+        """
+        raise AttributeError(
+            "an ensemble has many laws: use .point.law, .predict(...), or interval(boot, of=...)"
+        )
 
     def predict(self, *columns: Any, **named: Any) -> np.ndarray:
-        """Values of every refit's law, in its unit, at columns that broadcast to shape S: `(n, *S)`."""
+        """Values of every refit's law, in its unit, at columns that broadcast to shape S: `(n,
+        *S)`.
+        """
         return predict(self, columns, named)
 
     def __len__(self) -> int:
@@ -169,15 +182,20 @@ class Ensemble:
         raise _neither()
 
     def __repr__(self) -> str:
-        return f"<{len(self)} refits of {self.problem.law.name} by {self.by}, {int(np.sum(self.ok))} OK>"
+        return (
+            f"<{len(self)} refits of {self.problem.law.name} by {self.by}, "
+            f"{int(np.sum(self.ok))} OK>"
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """Fits of several tables or objectives, made in one job: a sequence of `Fit`, or of `Ensemble` once resampled.
+    """Fits of several tables or objectives, made in one job: a sequence of `Fit`, or of `Ensemble`
+    once resampled.
 
-    `cells` has the axes that were asked for, `axes`: ("tables",), ("objectives",) or both. `fits[3]`, `fits[3, 1]` is one of
-    them, `fits[:3]` some. `params`, `value`, `status`, `steps` are stacked: (tables, objectives), after refits (n,).
+    `cells` has the axes that were asked for, `axes`: ("tables",), ("objectives",) or both.
+    `fits[3]`, `fits[3, 1]` is one of them, `fits[:3]` some. `params`, `value`, `status`, `steps`
+    are stacked: (tables, objectives), after refits (n,).
     """
 
     cells: np.ndarray
@@ -202,7 +220,9 @@ class Fits:
 
     @property
     def problem(self) -> Problem:
-        """What was fitted: law and solver are those of all, runs and objective those of the first."""
+        """What was fitted: law and solver are those of all, runs and objective those of
+        the first.
+        """
         problem: Problem = self.first.problem
         return problem
 
@@ -237,7 +257,9 @@ class Fits:
         return self.status == Status.OK
 
     def predict(self, *columns: Any, **named: Any) -> np.ndarray:
-        """Values of every law, in its unit, at columns that broadcast to shape S: `(*axes, *S)`, refits first."""
+        """Values of every law, in its unit, at columns that broadcast to shape S: `(*axes, *S)`,
+        refits first.
+        """
         return predict(self, columns, named)
 
     def __len__(self) -> int:
@@ -251,11 +273,19 @@ class Fits:
         if not isinstance(picked, np.ndarray):
             return picked
         if not picked.size or picked.ndim > self.cells.ndim:
-            raise IndexError(f"fits[{index!r}] picks {'none' if not picked.size else 'new axes'} of {self.cells.shape} fits")
+            raise IndexError(
+                f"fits[{index!r}] picks {'none' if not picked.size else 'new axes'} of "
+                f"{self.cells.shape} fits"
+            )
         if picked.ndim == self.cells.ndim:
             return Fits(picked, self.axes)
         first = index[0] if isinstance(index, tuple) else index
-        return Fits(picked, self.axes[1:] if np.ndim(first) == 0 and not isinstance(first, slice) else self.axes[:1])
+        return Fits(
+            picked,
+            self.axes[1:]
+            if np.ndim(first) == 0 and not isinstance(first, slice)
+            else self.axes[:1],
+        )
 
     def __bool__(self) -> bool:
         raise _neither()
@@ -291,7 +321,9 @@ def _each(cells: np.ndarray, of: Callable[[Any], Any]) -> np.ndarray:
 
 
 def point_of(fit: Any, verb: str) -> Fit:
-    """The one fit that a verb is about: of an ensemble its point. Raises TypeError for several tables, and what is no fit."""
+    """The one fit that a verb is about: of an ensemble its point. Raises TypeError for several
+    tables, and what is no fit.
+    """
     if isinstance(fit, Fits):
         raise refuse_type(
             f"{verb} takes one table and objective; this holds {fit.cells.size}",
@@ -326,7 +358,9 @@ def flat(fit: Fitted) -> dict[str, np.ndarray]:
     axes = np.ndim(fit.value)
     if isinstance(fit, Fits) and fit.problem.law.groups:
         raise refuse_type(
-            "tables with groups of their own", why="each has parameters of its own", change="use fits[0], fits[1], ..."
+            "tables with groups of their own",
+            why="each has parameters of its own",
+            change="use fits[0], fits[1], ...",
         )
     return {k: np.reshape(v, (-1, *np.shape(v)[axes:])) for k, v in fit.params.items()}
 

@@ -1,8 +1,10 @@
-"""What a lane's best point is worth: an optimum or not, at an edge or not, and which directions the runs determine.
+"""What a lane's best point is worth: an optimum or not, at an edge or not, and which directions the
+runs determine.
 
-The solver's opinion is not asked. The sums are evaluated once more at the point, on the device and for many lanes at
-once; the small matrices that come back are looked at here, in NumPy, which has LAPACK: inside a program that runs in
-several threads a batched LAPACK call of JAX 0.10 can wait for ever. Only the best start of each resample is judged.
+The solver's opinion is not asked. The sums are evaluated once more at the point, on the device and
+for many lanes at once; the small matrices that come back are looked at here, in NumPy, which has
+LAPACK: inside a program that runs in several threads a batched LAPACK call of JAX 0.10 can wait for
+ever. Only the best start of each resample is judged.
 """
 
 from __future__ import annotations
@@ -22,18 +24,26 @@ from ._results import Status
 from ._starts import Ranges
 
 SINGULAR = 1e-6  # below this singular value of the column-scaled Jacobian a direction is lost
-STATIONARY = 1e-6  # largest scaled gradient component, or remaining Newton step, of a converged lane
+# largest scaled gradient component, or remaining Newton step, of a converged lane
+STATIONARY = 1e-6
 
 
 def judged(job: Job, tile: Tile, lane: np.ndarray, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Parameters, value and status of lanes (L,) at their points x (L, P), and the measures behind the status."""
+    """Parameters, value and status of lanes (L,) at their points x (L, P), and the measures behind
+    the status.
+    """
     parts = []
     for first in range(0, max(len(lane), 1), tile.slots):
         here = np.minimum(np.arange(first, first + tile.slots), max(len(lane) - 1, 0))
-        own = (lane[here], x[here].T) if len(lane) else (np.zeros(tile.slots), np.zeros((x.shape[1], tile.slots)))
+        own = (
+            (lane[here], x[here].T)
+            if len(lane)
+            else (np.zeros(tile.slots), np.zeros((x.shape[1], tile.slots)))
+        )
         parts.append(jax.device_get(_again(own[0].astype(np.int32), own[1], job, tile=tile)))
     found = {k: np.concatenate([p[k] for p in parts])[: len(lane)] for k in parts[0]}
-    sizes = {k: found.pop(k) for k in ("value", "slope", "curve", "gram")}  # large, and of no use once they were looked at
+    # large, and of no use once they were looked at
+    sizes = {k: found.pop(k) for k in ("value", "slope", "curve", "gram")}
     return {**found, **diagnose(x, **sizes, ranges=job.ranges)}
 
 
@@ -43,7 +53,10 @@ def _again(lane: Any, x: Any, job: Job, *, tile: Tile) -> dict[str, Any]:
     weights, target, dataset, cell = resample_of(job, lane)
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
     many = job.table.target.shape[0] > 1
-    features = [v[dataset].T if many else v[0][:, None] for v in law_kernel.table(job.table.rows, job.table.codes)]
+    features = [
+        v[dataset].T if many else v[0][:, None]
+        for v in law_kernel.table(job.table.rows, job.table.codes)
+    ]
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
     found = sums(
         law_kernel,
@@ -59,19 +72,29 @@ def _again(lane: Any, x: Any, job: Job, *, tile: Tile) -> dict[str, Any]:
     params = jax.vmap(job.layout.unpack, in_axes=-1)(x * job.unit[:, None])
     sizes = dict(zip(("value", "slope", "curve", "gram"), found, strict=True))
     sizes["gram"] = sizes["gram"] / jnp.sum(weights, 0)
-    return {f"params/{k}": v for k, v in params.items()} | {k: jnp.moveaxis(v, -1, 0) for k, v in sizes.items()}
+    return {f"params/{k}": v for k, v in params.items()} | {
+        k: jnp.moveaxis(v, -1, 0) for k, v in sizes.items()
+    }
 
 
 def diagnose(
-    x: np.ndarray, value: np.ndarray, slope: np.ndarray, curve: np.ndarray, gram: np.ndarray, ranges: Ranges
+    x: np.ndarray,
+    value: np.ndarray,
+    slope: np.ndarray,
+    curve: np.ndarray,
+    gram: np.ndarray,
+    ranges: Ranges,
 ) -> dict[str, np.ndarray]:
-    """Status of lanes at x (L, P) from slopes (L, P), Hessians and mean products of residual slopes (L, P, P).
+    """Status of lanes at x (L, P) from slopes (L, P), Hessians and mean products of residual slopes
+    (L, P, P).
 
-    The measures are those of `Certificate`; `edge` (L, P) marks coordinates that ran to the edge of their support.
+    The measures are those of `Certificate`; `edge` (L, P) marks coordinates that ran to the edge of
+    their support.
     """
     with np.errstate(all="ignore"):
         length = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
-        gone = ~(length > 1e-6 * np.max(length, 1, keepdims=True))  # no influence on any run (or NaN)
+        # no influence on any run (or NaN)
+        gone = ~(length > 1e-6 * np.max(length, 1, keepdims=True))
         away = (x < np.asarray(ranges.low)) | (x > np.asarray(ranges.high))
         edge, dead = gone & away, gone & ~away
         lost = np.any(dead, 1)
@@ -97,7 +120,14 @@ def diagnose(
         | np.where(np.any(edge, 1), Status.AT_BOUND.value, 0)
         | np.where(singular < SINGULAR, Status.FLAT.value, 0)
     )
-    return {"value": value, "status": status, "gradient": cosine, "singular": singular, "direction": direction, "edge": edge}
+    return {
+        "value": value,
+        "status": status,
+        "gradient": cosine,
+        "singular": singular,
+        "direction": direction,
+        "edge": edge,
+    }
 
 
 def _scaled(matrix: np.ndarray, size: np.ndarray, gone: np.ndarray) -> np.ndarray:
@@ -116,9 +146,10 @@ def _spectrum(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     """For the covariances of the certificate, cells (T,) at x (P, T): leaves with the cell first.
 
-    Residuals (n,): in ln of the target, or relative to its size for objectives in its own units; their slopes (n, P);
-    weighted first and second derivative of each run's loss by its residual, `force` and `bend` (n,); the Hessian (P, P)
-    of the certified objective. A run's score, the slope of its loss, is its force times its slopes.
+    Residuals (n,): in ln of the target, or relative to its size for objectives in its own units;
+    their slopes (n, P); weighted first and second derivative of each run's loss by its residual,
+    `force` and `bend` (n,); the Hessian (P, P) of the certified objective. A run's score, the slope
+    of its loss, is its force times its slopes.
     """
     dataset = cell // job.objectives
     law_kernel = kernel(job.law, job.layout, job.table.rows, job.table.codes)
@@ -126,12 +157,22 @@ def measured(job: Job, x: Any, cell: Any) -> dict[str, Any]:
     target, weights = job.table.target[dataset].T, job.table.weights[dataset].T
     objective = jax.tree.map(lambda v: v[cell, -1], job.ladder)
     predicted, slopes = per_run(law_kernel, x, job.unit, features)
-    hessian = sums(law_kernel, x, unit=job.unit, table=features, target=target, weights=weights, objective=objective)[2]
+    hessian = sums(
+        law_kernel,
+        x,
+        unit=job.unit,
+        table=features,
+        target=target,
+        weights=weights,
+        objective=objective,
+    )[2]
     residual = objective.residual(predicted, target)
     if objective.log:
         slopes, size = slopes / predicted, jnp.ones(())
     else:
-        size = jnp.sqrt(jnp.sum(jnp.where(weights > 0, target**2, 0.0), 0) / jnp.sum(weights > 0, 0))
+        size = jnp.sqrt(
+            jnp.sum(jnp.where(weights > 0, target**2, 0.0), 0) / jnp.sum(weights > 0, 0)
+        )
         size = jnp.where(size > 0, size, 1.0)
     _, psi, bend = outer(objective.loss, residual)
     return {

@@ -1,10 +1,10 @@
 """A directory of finished blocks, from which an interrupted job goes on byte for byte.
 
-The directory belongs to one job: `job.json` holds what decides its bits (data, law, options, seed, sizes, versions) as
-short hashes and words, and a directory of another job is refused, naming what differs. Each block is one file, written
-whole or not at all (temporary file, fsync, rename) behind a line that says which block of which job it is, with a SHA-256
-of all, so that a file that was truncated, altered or put in another's place is found when it is read. Nothing is ever
-deleted.
+The directory belongs to one job: `job.json` holds what decides its bits (data, law, options, seed,
+sizes, versions) as short hashes and words, and a directory of another job is refused, naming what
+differs. Each block is one file, written whole or not at all (temporary file, fsync, rename) behind
+a line that says which block of which job it is, with a SHA-256 of all, so that a file that was
+truncated, altered or put in another's place is found when it is read. Nothing is ever deleted.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Store:
         try:
             directory.mkdir(parents=True, exist_ok=True)
             foreign = sorted(p.name for p in directory.iterdir() if not p.name.endswith(".part"))
-            if not about.exists():  # asked after the listing: another process may be beginning the same job
+            # asked after the listing: another process may be beginning the same job
+            if not about.exists():
                 if foreign:
                     raise refuse(
                         f"directory {directory} has no job.json, but {foreign[0]!r}",
@@ -68,7 +69,9 @@ class Store:
             found = json.loads(about.read_text())
         except ValueError as error:
             raise refuse(
-                f"{about} is not readable", why="it was altered by hand", change="another directory, or restore the file"
+                f"{about} is not readable",
+                why="it was altered by hand",
+                change="another directory, or restore the file",
             ) from error
         if differs := [k for k in {**job, **found} if job.get(k) != found.get(k)]:
             seen = "; ".join(f"{k} was {found.get(k)}, is {job.get(k)}" for k in differs)
@@ -89,7 +92,8 @@ class Store:
             raise refuse(
                 f"block {path.name} of {path.parent} is damaged: {error}",
                 why="the file was truncated, altered, or copied here from elsewhere",
-                change="delete that file and run again: the other blocks are kept, this one is computed anew",
+                change="delete that file and run again: the other blocks are kept, this one is "
+                "computed anew",
             ) from error
 
     def write(self, block: int, arrays: dict[str, np.ndarray]) -> None:
@@ -109,7 +113,8 @@ class Store:
         kept = len(list(self.directory.glob("block_*.npz"))) if self.directory.is_dir() else 0
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return refuse(
-            f"cannot write to {self.directory}: {error.strerror or error}; {kept} of {self.blocks} blocks are stored",
+            f"cannot write to {self.directory}: {error.strerror or error}; {kept} of {self.blocks} "
+            f"blocks are stored",
             why="the disk is full" if full else "the directory may not be written to",
             change="free some space and run again with the same directory: what is stored is kept"
             if full

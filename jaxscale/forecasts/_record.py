@@ -1,10 +1,13 @@
-"""`Record`: all that a forecast says, in sections, each with its digest. `Forecast` adds its file and its score.
+"""`Record`: all that a forecast says, in sections, each with its digest. `Forecast` adds its file
+and its score.
 
-Everything that decides a forecast is in one record: law, fingerprint of the rows, settings and versions, parameters with
-all their digits, the announced columns, the distribution of what will be observed, and how far beyond the runs it reaches.
-The record is JSON in sections, each with its SHA-256, so that an altered file says where it was altered. Reading and
-scoring take numbers from the record and need neither the law nor the rows: a forecast outlives the code that made it.
-A digest shows an accident, not a fraud, since whoever edits a file can compute it anew; a digest that was published can.
+Everything that decides a forecast is in one record: law, fingerprint of the rows, settings and
+versions, parameters with all their digits, the announced columns, the distribution of what will be
+observed, and how far beyond the runs it reaches. The record is JSON in sections, each with its
+SHA-256, so that an altered file says where it was altered. Reading and scoring take numbers from
+the record and need neither the law nor the rows: a forecast outlives the code that made it. A
+digest shows an accident, not a fraud, since whoever edits a file can compute it anew; a digest that
+was published can.
 """
 
 from __future__ import annotations
@@ -61,7 +64,10 @@ class Record:
     @property
     def record(self) -> dict[str, Any]:
         """The forecast as JSON has it, in sections."""
-        both = {k: {"low": i.low, "median": i.point, "high": i.high, "kind": i.kind} for k, i in self._intervals.items()}
+        both = {
+            k: {"low": i.low, "median": i.point, "high": i.high, "kind": i.kind}
+            for k, i in self._intervals.items()
+        }
         found: dict[str, Any] = as_json(
             {
                 "schema": SCHEMA,
@@ -91,8 +97,12 @@ class Record:
     def __repr__(self) -> str:
         said = f"<Forecast {plain(str(self.law['name']))} {plain(self.where())}: "
         said += str(self.run)
-        reach = {k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))}
-        return said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
+        reach = {
+            k: v for k, v in self.beyond.items() if k == "C" or (k == "D/N" and np.any(v != 1))
+        }
+        return (
+            said + "".join(f"; {k} {_times(v)}" for k, v in reach.items() if np.any(v != 1)) + ">"
+        )
 
     def where(self) -> str:
         """The announced runs in a few words."""
@@ -115,7 +125,11 @@ def described(fit: Fit | Ensemble) -> dict[str, Any]:
     except (OSError, TypeError):  # typed at a prompt
         formula = ""
     numbers_of = {f.name: float(getattr(objective, f.name)) for f in dataclasses.fields(objective)}
-    refits = {} if isinstance(fit, Fit) else {"count": len(fit), "kind": fit.kind, "by": fit.by, "seed": int(fit.drawn[0])}
+    refits = (
+        {}
+        if isinstance(fit, Fit)
+        else {"count": len(fit), "kind": fit.kind, "by": fit.by, "seed": int(fit.drawn[0])}
+    )
     return {
         "law": {
             "name": law.name,
@@ -167,4 +181,8 @@ def _short(value: Any) -> str:
         return str(value) if value.dtype.kind == "U" else f"{float(value):.4g}"
     if value.dtype.kind == "U":
         return ", ".join(np.unique(value))
-    return f"{value.min():.4g} .. {value.max():.4g}" if value.min() < value.max() else f"{value.flat[0]:.4g}"
+    return (
+        f"{value.min():.4g} .. {value.max():.4g}"
+        if value.min() < value.max()
+        else f"{value.flat[0]:.4g}"
+    )

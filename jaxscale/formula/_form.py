@@ -1,7 +1,8 @@
-"""Calling and evaluating a law: columns, free parameters and groups checked, then the pure core over rows.
+"""Calling and evaluating a law: columns, free parameters and groups checked, then the pure core
+over rows.
 
-A law is a function of one run; here it is mapped over rows. `arguments` and the checks belong to a call; `complete`,
-`evaluate` and `broadcast` are traceable and know nothing of checks.
+A law is a function of one run; here it is mapped over rows. `arguments` and the checks belong to a
+call; `complete`, `evaluate` and `broadcast` are traceable and know nothing of checks.
 """
 
 from __future__ import annotations
@@ -36,9 +37,11 @@ class Form:
     specs: tuple[tuple[str, Param], ...] = static()
     ties: tuple[tuple[str, str], ...] = static(default=())
     groups: tuple[tuple[str, str], ...] = static(default=())
-    notes: Aside = static(default=Aside())  # name, unit of the value, published sets, labels of groups: never a compile key
+    # name, unit of the value, published sets, labels of groups: never a compile key
+    notes: Aside = static(default=Aside())
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
-    reads: Reads | None = static(default=None)  # what the function reads from outside, once that was looked at
+    # what the function reads from outside, once that was looked at
+    reads: Reads | None = static(default=None)
 
     @property
     def name(self) -> str:
@@ -62,12 +65,20 @@ Own = TypeVar("Own", bound=Form)
 
 
 def settled(law: Own) -> Own:
-    """The law with what its function reads from outside as part of its key; a law of a fit keeps what it read then."""
-    return law if law.reads is not None else dataclasses.replace(law, reads=reads_of(law.function, _specs_of(law)))
+    """The law with what its function reads from outside as part of its key; a law of a fit keeps
+    what it read then.
+    """
+    return (
+        law
+        if law.reads is not None
+        else dataclasses.replace(law, reads=reads_of(law.function, _specs_of(law)))
+    )
 
 
 def formula_of(law: Form) -> Callable[..., Any]:
-    """The function of a law, to be traced. Raises InputError where what it reads has changed since the law was settled."""
+    """The function of a law, to be traced. Raises InputError where what it reads has changed since
+    the law was settled.
+    """
     what = f"law {law.name}"
     return told(what, same(what, law.function, law.reads, _specs_of(law)))
 
@@ -76,11 +87,14 @@ def _specs_of(law: Form) -> Iterable[Any]:
     return (getattr(law.function, "__kwdefaults__", None) or {}).values()
 
 
-def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+def arguments(
+    law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[dict[str, Any], ...]:
     """Columns, parameters and group codes of a call, checked."""
     if len(columns) > len(law.columns):
         raise refuse_type(
-            f"{law.name}() takes the columns {', '.join(law.columns)}; {len(columns)} positional values were given",
+            f"{law.name}() takes the columns {', '.join(law.columns)}; {len(columns)} positional "
+            f"values were given",
             why="a parameter was given without its name",
             change="parameters by keyword",
         )
@@ -93,7 +107,9 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
         elif k in groups:
             codes[k] = codes_of(law, k, v)
         elif k in specs and k not in dict(law.ties):
-            params[k] = np.asarray(v, np.float64) if isinstance(v, list | tuple) and not traced(v) else v
+            params[k] = (
+                np.asarray(v, np.float64) if isinstance(v, list | tuple) and not traced(v) else v
+            )
         else:
             reason = (
                 " twice"
@@ -119,13 +135,17 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
         per = 1 if k in dict(law.groups) else 0
         if np.ndim(v) > len(specs[k].shape) + per:
             raise refuse_type(
-                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of values",
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, which is an ensemble of "
+                f"values",
                 why="a law is called with the parameters of one fit",
                 change="fit.predict(...) for an ensemble",
             )
-        if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(specs[k].shape):
+        if np.shape(v)[np.ndim(v) - len(specs[k].shape) :] != specs[k].shape or np.ndim(v) < len(
+            specs[k].shape
+        ):
             raise refuse_type(
-                f"{law.name}(): parameter {k} has shape {np.shape(v)}, {specs[k].shape or 'a number'} expected",
+                f"{law.name}(): parameter {k} has shape {np.shape(v)}, "
+                f"{specs[k].shape or 'a number'} expected",
                 why="another parameter was meant",
                 change="a value of that shape",
             )
@@ -135,11 +155,15 @@ def arguments(law: Form, columns: tuple[Any, ...], keywords: dict[str, Any]) -> 
 
 
 def codes_of(law: Form, group: str, value: Any) -> Any:
-    """Codes of a group column that was given as labels, or as codes where no label is a whole number."""
+    """Codes of a group column that was given as labels, or as codes where no label is a whole
+    number.
+    """
     known = law.notes.get("labels", {}).get(group)
     numbers = [label.isdecimal() for label in known or ()]
     if traced(value) and all(numbers) and known:
-        same = jnp.asarray(value)[..., None] == np.asarray([int(label) for label in known], np.int32)
+        same = jnp.asarray(value)[..., None] == np.asarray(
+            [int(label) for label in known], np.int32
+        )
         return jnp.where(jnp.any(same, -1), jnp.argmax(same, -1), -1)
     if traced(value):
         return jnp.asarray(value)
@@ -147,12 +171,16 @@ def codes_of(law: Form, group: str, value: Any) -> Any:
         return np.asarray(value, np.int32)
     if known is None:
         raise refuse(
-            f"{law.name}(): {group}={value!r}", why="labels are known to the law of a fit", change="codes 0, 1, ..., or fit.law"
+            f"{law.name}(): {group}={value!r}",
+            why="labels are known to the law of a fit",
+            change="codes 0, 1, ..., or fit.law",
         )
     for label in map(label_of, np.ravel(np.asarray(value)).tolist()):
         if label not in known:
             raise refuse(
-                f"{law.name}(): no group {label!r} in {group!r}", why="no run has it", change=nearest(label, known).strip()
+                f"{law.name}(): no group {label!r} in {group!r}",
+                why="no run has it",
+                change=nearest(label, known).strip(),
             )
     return np.vectorize(lambda v: known.index(label_of(v)), otypes=[np.int32])(np.asarray(value))
 
@@ -167,9 +195,11 @@ def check_codes(name: str, group: str, codes: Any, count: int) -> None:
 
 
 def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse vector parameters whose length does not go with the vector columns of a table; `row` has shapes of one run.
+    """Refuse vector parameters whose length does not go with the vector columns of a table; `row`
+    has shapes of one run.
 
-    Only the formula knows which lengths go together (K shares with K or with K - 1 numbers): it is tried with those near.
+    Only the formula knows which lengths go together (K shares with K or with K - 1 numbers): it is
+    tried with those near.
     """
     own = {k: spec.shape[0] for k, spec in law.specs if len(spec.shape) == 1}
     lengths = {c: shape[0] for c, shape in row.items() if shape}
@@ -178,7 +208,11 @@ def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
         shapes = {k: spec.shape for k, spec in law.specs} | {k: (n,) for k, n in sizes.items()}
         columns = [jax.ShapeDtypeStruct(row[c], np.float32) for c in law.columns]
         try:
-            jax.eval_shape(formula_of(law), *columns, **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()})
+            jax.eval_shape(
+                formula_of(law),
+                *columns,
+                **{k: jax.ShapeDtypeStruct(s, np.float32) for k, s in shapes.items()},
+            )
         except (TypeError, ValueError):
             return False
         return True
@@ -186,14 +220,17 @@ def check_lengths(law: Form, row: Mapping[str, tuple[int, ...]]) -> None:
     if not own or not lengths or fits(own):
         return
     near = [n + step for step in (0, -1, 1) for n in lengths.values() if n + step > 0]
-    choices = [dict(zip(own, sizes, strict=True)) for sizes in itertools.product(dict.fromkeys(near), repeat=len(own))]
+    choices = [
+        dict(zip(own, sizes, strict=True))
+        for sizes in itertools.product(dict.fromkeys(near), repeat=len(own))
+    ]
     for sizes in sorted(choices, key=lambda sizes: sum(sizes[k] != n for k, n in own.items())):
         if fits(sizes):
             odd = {k: n for k, n in sizes.items() if n != own[k]}
             given = [k for k in odd if k in law.fixed]
             raise refuse(
-                f"{law.name}: column {', '.join(f'{c!r} has {n}' for c, n in lengths.items())} elements per run, "
-                f"parameter {', '.join(f'{k} has {own[k]}' for k in odd)}",
+                f"{law.name}: column {', '.join(f'{c!r} has {n}' for c, n in lengths.items())} "
+                f"elements per run, parameter {', '.join(f'{k} has {own[k]}' for k in odd)}",
                 why="a law with vectors does not know the length that a table gives them",
                 change=f"{law.name}.sized({', '.join(f'{k}={n}' for k, n in odd.items())})"
                 + (f", and as many values for {', '.join(given)}" if given else ""),
@@ -209,11 +246,17 @@ def complete(law: Form, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluate(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
-    """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group codes `(n,)`."""
+    """Values `(n,)` of the law for rows of columns `(n, ...)`, parameters of one lane and group
+    codes `(n,)`.
+    """
     values = complete(law, params)
     specs, groups = dict(law.specs), dict(law.groups)
     groups |= {k: groups[master] for k, master in law.ties if master in groups}
-    grouped = {k: _of_group(values[k], codes[g]) for k, g in groups.items() if np.ndim(values[k]) > len(specs[k].shape)}
+    grouped = {
+        k: _of_group(values[k], codes[g])
+        for k, g in groups.items()
+        if np.ndim(values[k]) > len(specs[k].shape)
+    }
 
     function = formula_of(law)
 
@@ -234,13 +277,20 @@ def _of_group(values: Any, codes: Any) -> Any:
     return jnp.where(known, total, jnp.nan)  # a code of no group is no parameter of 0
 
 
-def broadcast(law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]) -> Any:
-    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(codes, 0)
+def broadcast(
+    law: Form, rows: dict[str, Any], params: dict[str, Any], codes: dict[str, Any]
+) -> Any:
+    ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)} | dict.fromkeys(
+        codes, 0
+    )
     both = {k: jnp.asarray(v) for k, v in {**rows, **codes}.items()}
     runs = {k: v.shape[: v.ndim - ranks[k]] for k, v in both.items()}
     shape = jnp.broadcast_shapes(*runs.values())
     flat = {
-        k: jnp.reshape(jnp.broadcast_to(v, shape + v.shape[v.ndim - ranks[k] :]), (-1, *v.shape[v.ndim - ranks[k] :]))
+        k: jnp.reshape(
+            jnp.broadcast_to(v, shape + v.shape[v.ndim - ranks[k] :]),
+            (-1, *v.shape[v.ndim - ranks[k] :]),
+        )
         for k, v in both.items()
     }
     out = evaluate(law, {c: flat[c] for c in law.columns}, params, {g: flat[g] for g in codes})
@@ -273,7 +323,9 @@ def _number(value: Any) -> Any:
 def check_shape(law: Form) -> None:
     """One run must give one number; seen before anything compiles."""
     if str(law.function.__module__).startswith("jaxscale.laws."):
-        return  # our own are held to this by a test: tracing a hundred of them would double the time to import them
+        # our own are held to this by a test: tracing a hundred of them would double the time to
+        # import them
+        return
     if any(u.rank for u in law.column_units):
         return  # the number of shares is known only with the table: `fit` repeats this check there
     row = {c: jax.ShapeDtypeStruct((), np.float32) for c in law.columns}
@@ -281,7 +333,8 @@ def check_shape(law: Form) -> None:
     out = jax.eval_shape(lambda r, p: _number(formula_of(law)(*r.values(), **p)), row, params)
     if getattr(out, "shape", None) != ():
         raise refuse_type(
-            f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; it must return one number",
+            f"law {law.name} returns {getattr(out, 'shape', type(out).__name__)} for one run; it "
+            f"must return one number",
             why="the formula is one of a table",
             change="the formula of a single run",
         )

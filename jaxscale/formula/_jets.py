@@ -1,9 +1,10 @@
 """Second-order jets: value, gradient and Hessian of a number, with every structural zero left out.
 
-`jax.hessian` carries a full tangent through every operation, and XLA may not drop a multiplication by a known 0. Of the
-15 second derivatives of E + A N^-alpha + B D^-beta only five are not 0, so most of that work is multiplying zeros. A
-jet carries its derivatives by coordinate in a dictionary: what is not in the dictionary is 0 and costs nothing. The
-derivatives of each operation come from JAX's own rules (`jax.jvp` of the primitive). `_tape` makes jets of a law.
+`jax.hessian` carries a full tangent through every operation, and XLA may not drop a multiplication
+by a known 0. Of the 15 second derivatives of E + A N^-alpha + B D^-beta only five are not 0, so
+most of that work is multiplying zeros. A jet carries its derivatives by coordinate in a dictionary:
+what is not in the dictionary is 0 and costs nothing. The derivatives of each operation come from
+JAX's own rules (`jax.jvp` of the primitive). `_tape` makes jets of a law.
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ class Jet:
     second: dict[tuple[int, int], Any] = field(default_factory=dict)
 
     def __add__(self, other: Jet) -> Jet:
-        return Jet(self.value + other.value, _sum(self.first, other.first), _sum(self.second, other.second))
+        return Jet(
+            self.value + other.value, _sum(self.first, other.first), _sum(self.second, other.second)
+        )
 
     def __neg__(self) -> Jet:
-        return Jet(-self.value, {k: -v for k, v in self.first.items()}, {k: -v for k, v in self.second.items()})
+        return Jet(
+            -self.value,
+            {k: -v for k, v in self.first.items()},
+            {k: -v for k, v in self.second.items()},
+        )
 
     def __sub__(self, other: Jet) -> Jet:
         return self + -other
@@ -42,8 +49,17 @@ class Jet:
         second = _sum(
             {k: h * other.value for k, h in self.second.items()},
             {k: self.value * h for k, h in other.second.items()},
-            *({_pair(i, j): a * b} for i, a in self.first.items() for j, b in other.first.items() if i != j),
-            *({(i, i): 2.0 * self.first[i] * other.first[i]} for i in self.first if i in other.first),
+            *(
+                {_pair(i, j): a * b}
+                for i, a in self.first.items()
+                for j, b in other.first.items()
+                if i != j
+            ),
+            *(
+                {(i, i): 2.0 * self.first[i] * other.first[i]}
+                for i in self.first
+                if i in other.first
+            ),
         )
         return Jet(self.value * other.value, first, second)
 
@@ -60,7 +76,7 @@ def _sum(*parts: dict[Any, Any]) -> dict[Any, Any]:
     return total
 
 
-# -- one operation ---------------------------------------------------------------------------------------------------
+# -- one operation -------------------------------------------------------------------------------
 def chain(function: Callable[..., Any], *arguments: Jet) -> Jet:
     """Elementwise `function` of jets, by JAX's own derivatives of it."""
     values = [jnp.asarray(a.value) for a in arguments]

@@ -1,13 +1,16 @@
-"""A law is the paper's formula for one run: columns positional, parameters keyword-only with their spec as default.
+"""A law is the paper's formula for one run: columns positional, parameters keyword-only with their
+spec as default.
 
-`@law` turns such a function into a `Law`. Calling it evaluates the formula, on scalars or on columns. Everything else
-makes a new law: `fix`, `tie`, `per` and `start` are the four ways to say what a fit may change, `sized` gives vector
-parameters their length, `publish` adds a published set of coefficients. A law with every parameter given is *bound*: it
-has `.params` and can be called with columns alone.
+`@law` turns such a function into a `Law`. Calling it evaluates the formula, on scalars or on
+columns. Everything else makes a new law: `fix`, `tie`, `per` and `start` are the four ways to say
+what a fit may change, `sized` gives vector parameters their length, `publish` adds a published set
+of coefficients. A law with every parameter given is *bound*: it has `.params` and can be called
+with columns alone.
 
-The compile key of a law is the function, the supports of its parameters, ties and groups. Fixed values are leaves:
-changing them never recompiles, and they can be differentiated. A `Law` itself compares by identity, because
-`jax.jit(law)` bakes the fixed values in and must not mistake one law for another.
+The compile key of a law is the function, the supports of its parameters, ties and groups. Fixed
+values are leaves: changing them never recompiles, and they can be differentiated. A `Law` itself
+compares by identity, because `jax.jit(law)` bakes the fixed values in and must not mistake one law
+for another.
 """
 
 from __future__ import annotations
@@ -28,7 +31,18 @@ from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import Aside, node, to_numpy, traced
 from ..units import Unit, unit_of
 from . import _then
-from ._form import Form, arguments, broadcast, broadcast_jit, check_shape, complete, find, formula_of, settled, to_numpy64
+from ._form import (
+    Form,
+    arguments,
+    broadcast,
+    broadcast_jit,
+    check_shape,
+    complete,
+    find,
+    formula_of,
+    settled,
+    to_numpy64,
+)
 from ._params import Param
 
 
@@ -40,7 +54,7 @@ class Unbound(TypeError, AttributeError):
 class Law(Form):
     """A scaling law: see `law`. Made by the decorator, changed by its methods, never edited."""
 
-    # -- what it is made of -------------------------------------------------------------------------------------
+    # -- what it is made of -----------------------------------------------------------------------
     @property
     def params(self) -> dict[str, Any]:
         """All parameter values of a bound law; an error names those that are still free."""
@@ -61,7 +75,10 @@ class Law(Form):
         """Published coefficient sets by name, each a bound law."""
         sets: dict[str, dict[str, Any]] = self.notes.get("published", {})
         return {
-            k: self._sized_for(v["values"]).fix(**v["values"])._note(published_as=k, source=v["source"]) for k, v in sets.items()
+            k: self._sized_for(v["values"])
+            .fix(**v["values"])
+            ._note(published_as=k, source=v["source"])
+            for k, v in sets.items()
         }
 
     @property
@@ -72,15 +89,21 @@ class Law(Form):
     def __doc__(self) -> str | None:  # type: ignore[override]
         return self.function.__doc__
 
-    # -- ways to make another law ------------------------------------------------------------------------------
+    # -- ways to make another law -----------------------------------------------------------------
     def fix(self, **values: Any) -> Law:
-        """A law in which these parameters have these values: `law.fix(alpha=0.5)`. Numbers, not part of the key."""
+        """A law in which these parameters have these values: `law.fix(alpha=0.5)`. Numbers, not
+        part of the key.
+        """
         for k, v in values.items():
             spec = self._spec(k)
             shape = np.shape(v)
-            if shape[len(shape) - len(spec.shape) :] != spec.shape or len(shape) > len(spec.shape) + 1:
+            if (
+                shape[len(shape) - len(spec.shape) :] != spec.shape
+                or len(shape) > len(spec.shape) + 1
+            ):
                 raise refuse_type(
-                    f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} expected",
+                    f"{self.name}.fix({k}=...): shape {shape} given, {spec.shape or 'a number'} "
+                    f"expected",
                     why="another parameter was meant, or the law is not sized",
                     change=f"a value of shape {spec.shape}, or {self.name}.sized({k}=...) first",
                 )
@@ -91,7 +114,11 @@ class Law(Form):
                     change="a value inside its support",
                 )
         new = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in values.items()}
-        groups = tuple(g for g in self.groups if not (g[0] in new and np.ndim(new[g[0]]) == len(self._spec(g[0]).shape)))
+        groups = tuple(
+            g
+            for g in self.groups
+            if not (g[0] in new and np.ndim(new[g[0]]) == len(self._spec(g[0]).shape))
+        )
         ties = tuple(t for t in self.ties if t[0] not in new)
         return dataclasses.replace(self, fixed={**self.fixed, **new}, groups=groups, ties=ties)
 
@@ -104,7 +131,12 @@ class Law(Form):
                     why="they are two kinds of numbers",
                     change="parameters of one support",
                 )
-            if master == k or master in dict(self.ties) or master in masters or k in dict(self.ties).values():
+            if (
+                master == k
+                or master in dict(self.ties)
+                or master in masters
+                or k in dict(self.ties).values()
+            ):
                 raise refuse_type(
                     f"{self.name}.tie({k}={master!r})",
                     why="the master is tied itself, or it is the parameter itself",
@@ -121,7 +153,9 @@ class Law(Form):
         return dataclasses.replace(self, ties=tuple(sorted(ties.items())), fixed=fixed)
 
     def per(self, **columns: str) -> Law:
-        """A law with one value per group: `law.per(E="family")`; `family` must be a group column of the runs."""
+        """A law with one value per group: `law.per(E="family")`; `family` must be a group column of
+        the runs.
+        """
         for k in columns:
             self._spec(k)
             if k in dict(self.ties):
@@ -144,8 +178,9 @@ class Law(Form):
     def prior(self, **priors: tuple[float, float]) -> Law:
         """A law with normal priors for `posterior`: `law.prior(E=(1.7, 0.1))`. Never used by a fit.
 
-        Each is the median, in the parameter's units, and the standard deviation of its coordinate: of ln for a positive
-        parameter (0.1 is about 10 %), of the logit for one between two edges, of the number itself for a real one.
+        Each is the median, in the parameter's units, and the standard deviation of its coordinate:
+        of ln for a positive parameter (0.1 is about 10 %), of the logit for one between two edges,
+        of the number itself for a real one.
         """
         specs = dict(self.specs)
         for k, (median, deviation) in priors.items():
@@ -156,7 +191,11 @@ class Law(Form):
                     why="a prior is for what is free",
                     change="leave the prior out, or free the parameter",
                 )
-            if spec.support == "simplex" or not spec.edges[0] < median < spec.edges[1] or not deviation > 0:
+            if (
+                spec.support == "simplex"
+                or not spec.edges[0] < median < spec.edges[1]
+                or not deviation > 0
+            ):
                 raise refuse(
                     f"{self.name}.prior({k}=({median}, {deviation}))",
                     why="ends were given, or a variance",
@@ -191,7 +230,9 @@ class Law(Form):
     then = _then.then
 
     def publish(self, name: str, /, *, source: str, evidence: str, **values: Any) -> Law:
-        """A new law that also knows a published coefficient set: `law.published[name]` is the bound law."""
+        """A new law that also knows a published coefficient set: `law.published[name]` is the bound
+        law.
+        """
         missing = [k for k, _ in self.specs if k not in values]
         if missing:
             raise refuse_type(
@@ -212,18 +253,23 @@ class Law(Form):
         entry = {"values": values, "source": source, "evidence": evidence}
         return self._note(published={**self.notes.get("published", {}), name: entry})
 
-    # -- calling ------------------------------------------------------------------------------------------------
+    # -- calling ----------------------------------------------------------------------------------
     def __call__(self, *columns: Any, **keywords: Any) -> Any:
-        """Value of the law, in its unit, for runs given as scalars or as columns that broadcast against each other.
+        """Value of the law, in its unit, for runs given as scalars or as columns that broadcast
+        against each other.
 
-        Free parameters are given by keyword (natural units); group columns of `per` by keyword too: as labels,
-        or as codes 0, 1, ... where no label is a whole number. Numbers in give NumPy float64 out; a tracer in gives a tracer out.
+        Free parameters are given by keyword (natural units); group columns of `per` by keyword too:
+        as labels, or as codes 0, 1, ... where no label is a whole number. Numbers in give NumPy
+        float64 out; a tracer in gives a tracer out.
         """
         law = settled(self)
         rows, params, codes = arguments(law, columns, keywords)
         if traced(rows, params, codes, self.fixed):
-            # copies: JAX 0.10 ties an array that a jitted function closes over to the precision it was first used in
-            own, rows, params, codes = jax.tree.map(lambda v: v if traced(v) else np.array(v), (law, rows, params, codes))
+            # copies: JAX 0.10 ties an array that a jitted function closes over to the precision it
+            # was first used in
+            own, rows, params, codes = jax.tree.map(
+                lambda v: v if traced(v) else np.array(v), (law, rows, params, codes)
+            )
             return broadcast(own, rows, params, codes)
         with jax.enable_x64(True):
             out = to_numpy(broadcast_jit(law, to_numpy64(rows), to_numpy64(params), codes))
@@ -232,13 +278,17 @@ class Law(Form):
     def _spec(self, name: str) -> Param:
         specs = dict(self.specs)
         if name not in specs:
-            raise refuse_type(f"{self.name} has no parameter {name!r}", why="a typing slip", change=nearest(name, specs).strip())
+            raise refuse_type(
+                f"{self.name} has no parameter {name!r}",
+                why="a typing slip",
+                change=nearest(name, specs).strip(),
+            )
         return specs[name]
 
     def _note(self, **notes: Any) -> Law:
         return dataclasses.replace(self, notes=Aside({**self.notes, **notes}))
 
-    # -- showing and pickling -----------------------------------------------------------------------------------
+    # -- showing and pickling ---------------------------------------------------------------------
     def __repr__(self) -> str:
         marks = dict.fromkeys(self.fixed, "fixed") | {k: f"= {m}" for k, m in self.ties}
         marks |= {k: f"per {g}" for k, g in self.groups}
@@ -254,7 +304,8 @@ class Law(Form):
             "fixed": {k: np.asarray(v) for k, v in self.fixed.items()},
             "reads": self.reads,
         }
-        if _BY_VALUE.get() or not hasattr(self.function, "__qualname__"):  # a formula that is made of others pickles itself
+        # a formula that is made of others pickles itself
+        if _BY_VALUE.get() or not hasattr(self.function, "__qualname__"):
             return _rebuilt, (self.function, self.columns, self.column_units, state)
         module, name = self.function.__module__, self.function.__qualname__
         try:
@@ -265,16 +316,22 @@ class Law(Form):
                 f"Define it at the top level of a module."
             ) from error
         if found.function is not self.function:
-            raise pickle.PicklingError(f"law {self.name} cannot be pickled: {module}:{name} is now another law")
+            raise pickle.PicklingError(
+                f"law {self.name} cannot be pickled: {module}:{name} is now another law"
+            )
         return _restore, (module, name, state)
 
 
 def _restore(module: str, name: str, state: dict[str, Any]) -> Law:
-    return _as_it_was(dataclasses.replace(find(module, name), **{**state, "notes": Aside(state["notes"])}))
+    return _as_it_was(
+        dataclasses.replace(find(module, name), **{**state, "notes": Aside(state["notes"])})
+    )
 
 
 def _as_it_was(law: Law) -> Law:
-    """A law that arrived from elsewhere. Raises InputError where its function reads something else here."""
+    """A law that arrived from elsewhere. Raises InputError where its function reads something else
+    here.
+    """
     if law.reads is None:
         return law
     here = settled(dataclasses.replace(law, reads=None))
@@ -287,7 +344,9 @@ _BY_VALUE: contextvars.ContextVar[bool] = contextvars.ContextVar("by_value", def
 
 @contextlib.contextmanager
 def by_value() -> Iterator[None]:
-    """Laws pickle with their function inside: for a pickler that can do that, and laws that no worker can import."""
+    """Laws pickle with their function inside: for a pickler that can do that, and laws that no
+    worker can import.
+    """
     token = _BY_VALUE.set(True)
     try:
         yield
@@ -295,22 +354,26 @@ def by_value() -> Iterator[None]:
         _BY_VALUE.reset(token)
 
 
-def _rebuilt(function: Any, columns: tuple[str, ...], units: tuple[Unit, ...], state: dict[str, Any]) -> Law:
+def _rebuilt(
+    function: Any, columns: tuple[str, ...], units: tuple[Unit, ...], state: dict[str, Any]
+) -> Law:
     return _as_it_was(Law(function, columns, units, **{**state, "notes": Aside(state["notes"])}))
 
 
 def law(function: Callable[..., Any]) -> Law:
     """Make a `Law` from a formula for one run.
 
-    Columns are positional and carry their unit as annotation; parameters are keyword-only, with a spec
-    (`positive(...)`, `real(...)`, ...) as default; the return annotation is the unit of the value.
+    Columns are positional and carry their unit as annotation; parameters are keyword-only, with a
+    spec (`positive(...)`, `real(...)`, ...) as default; the return annotation is the unit of the
+    value.
 
     Raises TypeError where the signature is not of that form, naming the argument and what to write.
 
     >>> from jaxscale import law, positive
     >>> from jaxscale.units import Nats, Tokens
     >>> @law
-    ... def power(D: Tokens, *, E=positive(1, 3), B=positive(1, 1e5), beta=positive(0.1, 1)) -> Nats:
+    ... def power(D: Tokens, *, E=positive(1, 3), B=positive(1, 1e5),
+    ...     beta=positive(0.1, 1)) -> Nats:
     ...     return E + B * D**-beta
     >>> round(float(power(1e10, E=1.7, B=400.0, beta=0.3)), 4)
     2.1
@@ -321,14 +384,18 @@ def law(function: Callable[..., Any]) -> Law:
     for arg in inspect.signature(function).parameters.values():
         if arg.kind in (arg.VAR_POSITIONAL, arg.VAR_KEYWORD):
             raise refuse_type(
-                f"law {name}: {arg} hides columns or parameters", why="a signature was passed on", change="name each of them"
+                f"law {name}: {arg} hides columns or parameters",
+                why="a signature was passed on",
+                change="name each of them",
             )
         if arg.kind is arg.KEYWORD_ONLY:
             if not isinstance(arg.default, Param):
                 raise refuse_type(
-                    f"law {name}: parameter {arg.name} has {'no default' if arg.default is arg.empty else repr(arg.default)}",
+                    f"law {name}: parameter {arg.name} has "
+                    f"{'no default' if arg.default is arg.empty else repr(arg.default)}",
                     why="a parameter says its support and where starts are drawn",
-                    change=f"{arg.name}=positive(low, high), or real, negative, between, unit, simplex",
+                    change=f"{arg.name}=positive(low, high), or real, negative, between, unit, "
+                    f"simplex",
                 )
             specs.append((arg.name, arg.default))
         elif isinstance(arg.default, Param):
@@ -348,7 +415,9 @@ def law(function: Callable[..., Any]) -> Law:
             units.append(unit_of(hints.get(arg.name)))
     if not columns:
         raise refuse_type(
-            f"law {name} has no column", why="all arguments are keyword-only", change="at least one positional argument"
+            f"law {name} has no column",
+            why="all arguments are keyword-only",
+            change="at least one positional argument",
         )
     notes = Aside(name=name, unit=unit_of(hints.get("return")))
     new = Law(function, tuple(columns), tuple(units), tuple(specs), notes=notes)

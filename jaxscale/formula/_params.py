@@ -1,9 +1,9 @@
 """Parameters: the name says the support, `(low, high)` says where starts are drawn.
 
-Solvers work on coordinates without bounds; a `Param` is the map between the two. A positive number is `exp(u)`, so a
-step in `u` is a relative change, which is what makes steps, gradients and tolerances comparable between parameters of
-size 0.3 and 2,000. `(low, high)` is never a bound: an optimum outside it is found, and the certificate says that it
-lies there.
+Solvers work on coordinates without bounds; a `Param` is the map between the two. A positive number
+is `exp(u)`, so a step in `u` is a relative change, which is what makes steps, gradients and
+tolerances comparable between parameters of size 0.3 and 2,000. `(low, high)` is never a bound: an
+optimum outside it is found, and the certificate says that it lies there.
 """
 
 from __future__ import annotations
@@ -18,23 +18,31 @@ import numpy as np
 
 from ..ground._errors import refuse
 
-_to_the_ends = np.errstate(over="ignore", divide="ignore")  # an edge lies at an end of the line, as in jnp
+# an edge lies at an end of the line, as in jnp
+_to_the_ends = np.errstate(over="ignore", divide="ignore")
 
 
 @dataclass(frozen=True)
 class Param:
-    """One parameter's support. Start ranges take no part in comparison, so they never cause a recompilation."""
+    """One parameter's support. Start ranges take no part in comparison, so they never cause a
+    recompilation.
+    """
 
     support: str  # positive, negative, real, between, simplex
     low: float = field(compare=False)
     high: float = field(compare=False)
     edges: tuple[float, float] = (-math.inf, math.inf)
     shape: tuple[int, ...] = ()
-    prior: tuple[float, float] | None = field(default=None, compare=False)  # median, standard deviation of the coordinate
+    # median, standard deviation of the coordinate
+    prior: tuple[float, float] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.support == "simplex" and self.shape[0] < 1:
-            raise refuse(f"simplex({self.shape[0]})", why="there is no share", change="the number of shares, at least 1")
+            raise refuse(
+                f"simplex({self.shape[0]})",
+                why="there is no share",
+                change="the number of shares, at least 1",
+            )
         if not self.low < self.high:
             raise refuse(
                 f"start range ({self.low}, {self.high}): the low end must lie below the high end",
@@ -55,7 +63,8 @@ class Param:
             )
         if self.support in ("positive", "negative") and self.low * self.high == 0.0:
             raise refuse(
-                f"start range ({self.low}, {self.high}): 0 is no start for a {self.support} parameter",
+                f"start range ({self.low}, {self.high}): 0 is no start for a {self.support} "
+                f"parameter",
                 why="its logarithm is fitted",
                 change="a small number such as 1e-3 for 0",
             )
@@ -69,7 +78,10 @@ class Param:
         """Whether finite NumPy values lie in the support (edges included)."""
         low, high = self.edges
         inside = bool(np.all(np.isfinite(value) & (value >= low) & (value <= high)))
-        return inside and (self.support != "simplex" or bool(np.all(value >= 0) and np.allclose(value.sum(-1), 1.0, atol=1e-6)))
+        return inside and (
+            self.support != "simplex"
+            or bool(np.all(value >= 0) and np.allclose(value.sum(-1), 1.0, atol=1e-6))
+        )
 
     @property
     def logarithmic(self) -> bool:
@@ -84,11 +96,15 @@ class Param:
 
     @_to_the_ends
     def element(self, u: Any) -> Any:
-        """`natural` of single coordinates (...); not for shares, each of which takes all of them."""
+        """`natural` of single coordinates (...); not for shares, each of which takes all
+        of them.
+        """
         xp = _namespace(u)
         if self.support == "between":
             return xp.clip(_logistic(u, *self.edges), *self.edges)  # rounding may step over an edge
-        return {"positive": xp.exp, "negative": lambda v: -xp.exp(v), "real": lambda v: v}[self.support](u)
+        return {"positive": xp.exp, "negative": lambda v: -xp.exp(v), "real": lambda v: v}[
+            self.support
+        ](u)
 
     @_to_the_ends
     def coordinates(self, value: Any) -> Any:
@@ -99,15 +115,21 @@ class Param:
         value = xp.reshape(value, (-1,))
         if self.support == "between":
             return _logit(value, *self.edges)
-        return {"positive": xp.log, "negative": lambda v: xp.log(-v), "real": lambda v: v}[self.support](value)
+        return {"positive": xp.log, "negative": lambda v: xp.log(-v), "real": lambda v: v}[
+            self.support
+        ](value)
 
     @_to_the_ends
     def on_line(self, value: Any) -> Any:
-        """Values (...) on the whole line, increasing, shares one by one: there an interval is symmetrical."""
+        """Values (...) on the whole line, increasing, shares one by one: there an interval is
+        symmetrical.
+        """
         xp = _namespace(value)
         if self.support in ("between", "simplex"):
             return _logit(value, *self._ends)
-        return {"positive": xp.log, "negative": lambda v: -xp.log(-v), "real": lambda v: v}[self.support](value)
+        return {"positive": xp.log, "negative": lambda v: -xp.log(-v), "real": lambda v: v}[
+            self.support
+        ](value)
 
     @_to_the_ends
     def from_line(self, t: Any) -> Any:
@@ -115,7 +137,9 @@ class Param:
         xp = _namespace(t)
         if self.support in ("between", "simplex"):
             return _logistic(t, *self._ends)
-        return {"positive": xp.exp, "negative": lambda v: -xp.exp(-v), "real": lambda v: v}[self.support](t)
+        return {"positive": xp.exp, "negative": lambda v: -xp.exp(-v), "real": lambda v: v}[
+            self.support
+        ](t)
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -126,7 +150,8 @@ class Param:
         """`(low, high)` in coordinates."""
         if self.support == "simplex":
             return self.low, self.high
-        if self.support == "between":  # an edge itself has no coordinate: stay a hundredth of the range away
+        # an edge itself has no coordinate: stay a hundredth of the range away
+        if self.support == "between":
             (a, b), away = self.edges, 0.01 * (self.high - self.low)
             low, high = max(self.low, a + away), min(self.high, b - away)
             return math.log((low - a) / (b - low)), math.log((high - a) / (b - high))
@@ -158,7 +183,8 @@ def _logistic(u: Any, low: float, high: float) -> Any:
     return low + (high - low) / (1.0 + np.exp(-u))
 
 
-# The functions below return Any on purpose: in a law they stand as defaults of parameters that are numbers inside.
+# The functions below return Any on purpose: in a law they stand as defaults of parameters that are
+# numbers inside.
 def positive(low: float = 1e-3, high: float = 1e3, *, shape: tuple[int, ...] = ()) -> Any:
     """A parameter > 0; starts are drawn log-uniformly in `(low, high)`.
 

@@ -1,10 +1,12 @@
-"""A law's formula read once: its jaxpr as a list of operations on jets, sorted by how often each has to run.
+"""A law's formula read once: its jaxpr as a list of operations on jets, sorted by how often each
+has to run.
 
-Arrays inside a formula are taken apart into their elements, so that a sum over shares is a sum of scalars. Two things
-are done on the way. A power is written exp(y log x), because XLA calls a slow library function for `pow`. And the
-operations are sorted by what they read: those of the columns alone (such as that logarithm) run once per table, those
-of the parameters alone once per trial, only the rest once per run and trial. A formula with an operation that is not
-known here raises `Unknown`, and the caller differentiates it as a whole.
+Arrays inside a formula are taken apart into their elements, so that a sum over shares is a sum of
+scalars. Two things are done on the way. A power is written exp(y log x), because XLA calls a slow
+library function for `pow`. And the operations are sorted by what they read: those of the columns
+alone (such as that logarithm) run once per table, those of the parameters alone once per trial,
+only the rest once per run and trial. A formula with an operation that is not known here raises
+`Unknown`, and the caller differentiates it as a whole.
 """
 
 from __future__ import annotations
@@ -23,19 +25,46 @@ from jax.extend.core import Literal
 
 from ._jets import Jet, chain
 
-_INLINED = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat", "checkpoint"}
-_MOVES = {"reshape", "broadcast_in_dim", "squeeze", "expand_dims", "slice", "split", "concatenate", "stack", "transpose", "rev"}
+_INLINED = {
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "remat",
+    "checkpoint",
+}
+_MOVES = {
+    "reshape",
+    "broadcast_in_dim",
+    "squeeze",
+    "expand_dims",
+    "slice",
+    "split",
+    "concatenate",
+    "stack",
+    "transpose",
+    "rev",
+}
 _ELEMENTWISE = frozenset(
     re.findall(
         r"\w+",
         """
-        div exp exp2 log log1p expm1 sqrt rsqrt cbrt square integer_pow logistic tanh sin cos tan asin acos atan atan2
-        sinh cosh asinh acosh atanh erf erfc erf_inv lgamma digamma abs sign max min clamp floor ceil round rem
+        div exp exp2 log log1p expm1 sqrt rsqrt cbrt square integer_pow logistic tanh
+        sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh erf erfc erf_inv
+        lgamma digamma abs sign max min clamp floor ceil round rem
         lt le gt ge eq ne and or not is_finite convert_element_type nextafter copy copy_p
         """,
     )
 )
-_FOLDS = {"reduce_sum": "add", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "mul", "reduce_and": "and"}
+_FOLDS = {
+    "reduce_sum": "add",
+    "reduce_max": "max",
+    "reduce_min": "min",
+    "reduce_prod": "mul",
+    "reduce_and": "and",
+}
 _ZERO_LOG = -1e150  # stands for log 0: exp(a * this) is 0 for a > 0, and so are its derivatives
 
 
@@ -63,16 +92,24 @@ class _Step:
 
 
 class Formula:
-    """A function of one run's columns and of parameters, sorted into what runs once per table, per trial, per run.
+    """A function of one run's columns and of parameters, sorted into what runs once per table, per
+    trial, per run.
 
-    `columns` and `params` map names to `jax.ShapeDtypeStruct`. Raises `Unknown` where an operation has no jet.
+    `columns` and `params` map names to `jax.ShapeDtypeStruct`. Raises `Unknown` where an operation
+    has no jet.
     """
 
-    def __init__(self, function: Callable[..., Any], columns: dict[str, Any], params: dict[str, Any]) -> None:
-        closed, shape = jax.make_jaxpr(lambda c, p: jnp.asarray(function(c, p)), return_shape=True)(columns, params)
+    def __init__(
+        self, function: Callable[..., Any], columns: dict[str, Any], params: dict[str, Any]
+    ) -> None:
+        closed, shape = jax.make_jaxpr(lambda c, p: jnp.asarray(function(c, p)), return_shape=True)(
+            columns, params
+        )
         if shape.shape != ():
             raise Unknown(f"a value of shape {shape.shape}")
-        self._columns = {k: _Name(columns[k].shape, frozenset({"columns"})) for k in sorted(columns)}
+        self._columns = {
+            k: _Name(columns[k].shape, frozenset({"columns"})) for k in sorted(columns)
+        }
         self._params = {k: _Name(params[k].shape, frozenset({"params"})) for k in sorted(params)}
         steps: list[_Step] = []
         names = [*self._columns.values(), *self._params.values()]
@@ -92,19 +129,25 @@ class Formula:
         return sum(int(np.prod(name.shape, dtype=int)) for name in self._features)
 
     def of_columns(self, columns: dict[str, np.ndarray]) -> list[Any]:
-        """Once per table: all numbers that the columns alone decide. A column is an object array of its elements."""
+        """Once per table: all numbers that the columns alone decide. A column is an object array of
+        its elements.
+        """
         env = {name: _jets(columns[k]) for k, name in self._columns.items()}
         _run(self._by_table, env)
         return [jet.value for name in self._features for jet in env[name].flat]
 
     def of_params(self, params: dict[str, np.ndarray]) -> dict[Any, np.ndarray]:
-        """Once per trial: what the parameters alone decide. Parameters are object arrays of jets."""
+        """Once per trial: what the parameters alone decide. Parameters are object arrays
+        of jets.
+        """
         env = {name: params[k] for k, name in self._params.items()}
         _run(self._by_trial, env)
         return env
 
     def __call__(self, features: list[Any], known: dict[Any, np.ndarray]) -> Jet:
-        """The formula's jet, from results of `of_columns` (of all runs, or of a few) and of `of_params`."""
+        """The formula's jet, from results of `of_columns` (of all runs, or of a few) and of
+        `of_params`.
+        """
         flat, env = iter(features), dict(known)
         for name in self._features:
             own = np.empty(int(np.prod(name.shape, dtype=int)), object)
@@ -155,18 +198,27 @@ def _read(jaxpr: Any, consts: Any, names: list[Any], steps: list[_Step]) -> list
         return list(outs)
 
     for eqn in jaxpr.eqns:
-        ins, name, shapes = [atom(v) for v in eqn.invars], eqn.primitive.name, [v.aval.shape for v in eqn.outvars]
+        ins, name, shapes = (
+            [atom(v) for v in eqn.invars],
+            eqn.primitive.name,
+            [v.aval.shape for v in eqn.outvars],
+        )
         inner = next((eqn.params[k] for k in ("jaxpr", "call_jaxpr") if k in eqn.params), None)
         if name in _INLINED:
             outs = _read(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), ins, steps)
-        elif not any(isinstance(a, _Name) for a in ins):  # depends on nothing, such as a branch of a `where`
+        # depends on nothing, such as a branch of a `where`
+        elif not any(isinstance(a, _Name) for a in ins):
             with jax.ensure_compile_time_eval():
                 found = eqn.primitive.bind(*(jnp.asarray(a) for a in ins), **eqn.params)
             outs = [np.asarray(v) for v in (found if eqn.primitive.multiple_results else [found])]
         elif name == "pow" and (isinstance(ins[1], _Name) or np.any(np.mod(ins[1], 1) != 0)):
             by_table = isinstance(ins[0], _Name) and ins[0].reads <= {"columns"}
             if isinstance(ins[0], _Name):
-                log = step(_elementwise(_log_or_zero if by_table else jnp.log), [ins[0]], [np.shape(ins[0])])
+                log = step(
+                    _elementwise(_log_or_zero if by_table else jnp.log),
+                    [ins[0]],
+                    [np.shape(ins[0])],
+                )
             else:
                 log = [np.log(ins[0])]
             power = step(lambda a, b: [_map(operator.mul, a, b)], [ins[1], *log], shapes)
@@ -178,11 +230,15 @@ def _read(jaxpr: Any, consts: Any, names: list[Any], steps: list[_Step]) -> list
 
 
 def _log_or_zero(x: Any) -> Any:
-    """ln x, and a very negative number for 0, so that 0^a = 0 has derivatives 0 and not 0 times infinity."""
+    """ln x, and a very negative number for 0, so that 0^a = 0 has derivatives 0 and not 0 times
+    infinity.
+    """
     return jnp.where(x == 0, _ZERO_LOG, jnp.log(jnp.where(x == 0, 1.0, x)))
 
 
-def _rule(primitive: Any, params: dict[str, Any], avals: list[Any]) -> Callable[..., list[np.ndarray]]:
+def _rule(
+    primitive: Any, params: dict[str, Any], avals: list[Any]
+) -> Callable[..., list[np.ndarray]]:
     """What an operation does to arrays of jets."""
     name = primitive.name
     bind = functools.partial(primitive.bind, **params)
@@ -191,7 +247,9 @@ def _rule(primitive: Any, params: dict[str, Any], avals: list[Any]) -> Callable[
     if name in _MOVES:
         return lambda *a: _moved(bind, a)
     if name in _FOLDS:
-        fold = _OPERATORS.get(_FOLDS[name]) or functools.partial(chain, {"max": jnp.maximum, "min": jnp.minimum}[_FOLDS[name]])
+        fold = _OPERATORS.get(_FOLDS[name]) or functools.partial(
+            chain, {"max": jnp.maximum, "min": jnp.minimum}[_FOLDS[name]]
+        )
         return lambda a: [_folded(fold, a, params["axes"])]
     if name == "dot_general":
         return lambda a, b: [_contracted(a, b, params["dimension_numbers"])]
@@ -200,7 +258,9 @@ def _rule(primitive: Any, params: dict[str, Any], avals: list[Any]) -> Callable[
     if name == "stop_gradient":
         return lambda a: [_map(lambda jet: Jet(jet.value), a)]
     if name == "pow":  # a whole exponent that is a number: x may be negative
-        return lambda a, b: [_map(lambda x, y: chain(lambda u: jax.lax.integer_pow(u, int(y.value)), x), a, b)]
+        return lambda a, b: [
+            _map(lambda x, y: chain(lambda u: jax.lax.integer_pow(u, int(y.value)), x), a, b)
+        ]
     if name in _ELEMENTWISE:
         return _elementwise(bind)
     raise Unknown(f"operation {name!r}")
@@ -222,13 +282,25 @@ def _elementwise(function: Callable[..., Any]) -> Callable[..., list[np.ndarray]
 def _selected(which: Jet, *cases: Jet) -> Jet:
     def pick(values: list[Any]) -> Any:
         shape = jnp.broadcast_shapes(*(jnp.shape(v) for v in [which.value, *values]))
-        selector = which.value if jnp.result_type(which.value) in (jnp.bool_, jnp.int32) else which.value != 0
-        return jax.lax.select_n(jnp.broadcast_to(selector, shape), *(jnp.broadcast_to(v, shape) for v in values))
+        selector = (
+            which.value
+            if jnp.result_type(which.value) in (jnp.bool_, jnp.int32)
+            else which.value != 0
+        )
+        return jax.lax.select_n(
+            jnp.broadcast_to(selector, shape), *(jnp.broadcast_to(v, shape) for v in values)
+        )
 
     def each(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
-        return {k: pick([p.get(k, jnp.zeros(())) for p in parts]) for k in sorted(set().union(*parts))}
+        return {
+            k: pick([p.get(k, jnp.zeros(())) for p in parts]) for k in sorted(set().union(*parts))
+        }
 
-    return Jet(pick([c.value for c in cases]), each([c.first for c in cases]), each([c.second for c in cases]))
+    return Jet(
+        pick([c.value for c in cases]),
+        each([c.first for c in cases]),
+        each([c.second for c in cases]),
+    )
 
 
 def _moved(bind: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> list[np.ndarray]:
@@ -236,7 +308,10 @@ def _moved(bind: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> list[np.
     flat = np.concatenate([a.reshape(-1) for a in arrays])
     ends = np.cumsum([a.size for a in arrays])
     with jax.ensure_compile_time_eval():
-        numbers = [jnp.arange(end - a.size, end).reshape(a.shape) for a, end in zip(arrays, ends, strict=True)]
+        numbers = [
+            jnp.arange(end - a.size, end).reshape(a.shape)
+            for a, end in zip(arrays, ends, strict=True)
+        ]
         outs = bind(*numbers)
     return [flat[np.asarray(out)] for out in (outs if isinstance(outs, list | tuple) else [outs])]
 

@@ -1,8 +1,9 @@
 """`then`: a law and a link as one law, for a metric that was measured without the loss.
 
-A chain needs the loss of every run. Where only the metric was kept, both stages have to be found from it at once: the loss is
-then a number inside the formula that nobody has seen. What such a fit determines is less: any change of the loss that the
-link takes back is invisible, so that a sigmoid's slope and midpoint cannot be told from the scale and the offset of the loss.
+A chain needs the loss of every run. Where only the metric was kept, both stages have to be found
+from it at once: the loss is then a number inside the formula that nobody has seen. What such a fit
+determines is less: any change of the loss that the link takes back is invisible, so that a
+sigmoid's slope and midpoint cannot be told from the scale and the offset of the loss.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ Made = TypeVar("Made", bound=Form)  # a law gives a law
 
 @dataclass(frozen=True)
 class _Composed:
-    """The formula of one run: the link of the first law's value. Equal by value, so that it compiles once."""
+    """The formula of one run: the link of the first law's value. Equal by value, so that it
+    compiles once.
+    """
 
     first: Callable[..., Any]
     link: Callable[..., Any]
@@ -41,7 +44,8 @@ class _Composed:
             found = [find(*place).function for place in places]
         except (ImportError, AttributeError):
             found = []
-        if found != [self.first, self.link]:  # of a notebook: a pickler that takes functions by value may go on
+        # of a notebook: a pickler that takes functions by value may go on
+        if found != [self.first, self.link]:
             return _Composed, (self.first, self.link, self.columns, self.parameters, self.units)
         return _again, (*places, self.columns, self.parameters, self.units)
 
@@ -51,22 +55,27 @@ def _again(first: tuple[str, str], link: tuple[str, str], *rest: Any) -> _Compos
 
 
 def then(self: Made, link: Form) -> Made:
-    """One law for the metric [unit of the link] from the columns of this one, with the parameters of both.
+    """One law for the metric [unit of the link] from the columns of this one, with the parameters
+    of both.
 
-    Fixed values, ties and groups stay. Prefer a `chain` where the losses are known: with them the stages are fitted one by one
-    and lose nothing, as long as a score follows the loss that its run has. Without them, fix what the link takes back, or the fit
-    is FLAT: of a sigmoid in the loss its slope and midpoint. Raises InputError where both have a parameter or column of one
-    name, or units do not fit.
+    Fixed values, ties and groups stay. Prefer a `chain` where the losses are known: with them the
+    stages are fitted one by one and lose nothing, as long as a score follows the loss that its run
+    has. Without them, fix what the link takes back, or the fit is FLAT: of a sigmoid in the loss
+    its slope and midpoint. Raises InputError where both have a parameter or column of one name, or
+    units do not fit.
 
     >>> import jaxscale as jsl
     >>> law = jsl.laws.chinchilla.then(jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
-    >>> law
-    Law accuracy_from_loss of chinchilla(N, D; E, A, B, alpha, beta, a, k (fixed), x0 (fixed), b) -> fraction (0 to 1)
-    >>> round(float(law(1e9, 2e10, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, a=-0.6, b=0.9)), 4)
+    >>> print(str(law).replace(" -> ", "\n-> "))
+    Law accuracy_from_loss of chinchilla(N, D; E, A, B, alpha, beta, a, k (fixed), x0 (fixed), b)
+    -> fraction (0 to 1)
+    >>> round(float(law(1e9, 2e10, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, a=-0.6, b=0.9)),
+    ...     4)
     0.5618
 
-    Source: the single-step fits of Magnusson et al. 2025 [magnusson2025]; `laws.accuracy_from_sizes` is one of them in fewer
-    parameters. Not from the source: any two laws.
+    Source: the single-step fits of Magnusson et al. 2025 [magnusson2025];
+    `laws.accuracy_from_sizes` is one of them in fewer parameters. Not from the source: any two
+    laws.
     """
     own, other = dict(self.specs), dict(link.specs)
     clash = sorted((set(own) & set(other)) | (set(self.columns) & set(link.columns[1:])))
@@ -79,11 +88,14 @@ def then(self: Made, link: Form) -> Made:
     out, into = self.unit, link.column_units[0]
     if out.dimension and into.dimension and out.dimension != into.dimension:
         raise refuse(
-            f"{self.name}.then({link.name}): {self.name} gives {out.name}, {link.columns[0]} is {into.name}",
+            f"{self.name}.then({link.name}): {self.name} gives {out.name}, {link.columns[0]} is "
+            f"{into.name}",
             why="the link is about something else",
             change="a link of what the first law gives",
         )
-    function = _Composed(self.function, link.function, len(self.columns), (tuple(own), tuple(other)), (out, into))
+    function = _Composed(
+        self.function, link.function, len(self.columns), (tuple(own), tuple(other)), (out, into)
+    )
     return dataclasses.replace(
         self,
         function=function,

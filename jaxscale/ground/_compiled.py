@@ -1,9 +1,12 @@
-"""Compiled programs as objects of our own: the most recently used are kept, and no cache of JAX is ever cleared.
+"""Compiled programs as objects of our own: the most recently used are kept, and no cache of JAX is
+ever cleared.
 
-`jax.jit` keeps every program for as long as its function lives, and finds it again through caches that all threads share.
-A process that fits some hundred laws would run out of memory maps (Linux allows 65,530, a large program takes hundreds), and
-clearing JAX's caches throws away what is not ours. Here a program is compiled ahead of time for one form of arguments (trees,
-shapes, types, device) and found by that form alone; the one that was not used for longest goes first, and its maps with it.
+`jax.jit` keeps every program for as long as its function lives, and finds it again through caches
+that all threads share. A process that fits some hundred laws would run out of memory maps (Linux
+allows 65,530, a large program takes hundreds), and clearing JAX's caches throws away what is not
+ours. Here a program is compiled ahead of time for one form of arguments (trees, shapes, types,
+device) and found by that form alone; the one that was not used for longest goes first, and its maps
+with it.
 
 Programs are traced one at a time, whichever thread asks, and compiled side by side.
 """
@@ -24,10 +27,14 @@ import numpy as np
 from ._life import waited
 from ._trees import check_process
 
-MOST = 128  # programs that are kept, of some ten megabytes: a law that was fitted and planned has about five
-FEW = 32  # and so many however crowded the process is: what others have compiled is no reason to compile again and again
+# programs that are kept, of some ten megabytes: a law that was fitted and planned has about five
+MOST = 128
+# and so many however crowded the process is: what others have compiled is no reason to compile
+# again and again
+FEW = 32
 _SHARE = 0.5  # of the memory maps that a process may have
-_MAPS, _LIMIT = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")  # only Linux has such a limit
+# only Linux has such a limit
+_MAPS, _LIMIT = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
 
 _kept: OrderedDict[Any, Any] = OrderedDict()
 _building: dict[Any, threading.Lock] = {}
@@ -36,9 +43,11 @@ _here = threading.local()
 
 
 class Program:
-    """A function of arrays, compiled for each form of its arguments; keywords are static. Tracers pass through `jax.jit`.
+    """A function of arrays, compiled for each form of its arguments; keywords are static. Tracers
+    pass through `jax.jit`.
 
-    Of JAX's settings, 64 bits and the default device are part of the form; the others are those of the first call.
+    Of JAX's settings, 64 bits and the default device are part of the form; the others are those of
+    the first call.
     """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any]) -> None:
@@ -65,9 +74,11 @@ class Program:
 
 
 def compiled(function: Callable[..., Any] | None = None, *, hurried: bool = False) -> Any:
-    """Decorator: a `Program` of the function. `hurried` programs are compiled with LLVM's level 1 on CPUs.
+    """Decorator: a `Program` of the function. `hurried` programs are compiled with LLVM's level 1
+    on CPUs.
 
-    Measured with jax 0.10: 30 % less to compile, 5 to 20 % slower to run; for what takes little of a job's time.
+    Measured with jax 0.10: 30 % less to compile, 5 to 20 % slower to run; for what takes little of
+    a job's time.
     """
     if function is None:
         return functools.partial(compiled, hurried=hurried)
@@ -92,7 +103,11 @@ def forget() -> None:
 
 def _device() -> Any:
     device = jax.config.jax_default_device  # type: ignore[attr-defined]
-    return jax.local_devices(backend=device)[0] if isinstance(device, str) else device or jax.local_devices()[0]
+    return (
+        jax.local_devices(backend=device)[0]
+        if isinstance(device, str)
+        else device or jax.local_devices()[0]
+    )
 
 
 def _found(key: Any) -> Any:
@@ -127,7 +142,9 @@ def _built(key: Any, lowered: Callable[[], Any], options: dict[str, Any]) -> Any
 
 @contextlib.contextmanager
 def _turn(key: Any) -> Iterator[None]:
-    """One thread at a time; but a function that is being traced, and asks for a program, waits for nobody."""
+    """One thread at a time; but a function that is being traced, and asks for a program, waits for
+    nobody.
+    """
     if getattr(_here, "tracing", 0):
         yield
         return

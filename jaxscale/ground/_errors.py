@@ -1,9 +1,9 @@
 """How jaxscale says no: one form to raise, one way to warn.
 
-An error names four things: what was seen, where (row and column), why that usually happens, and what to change.
-Everything that is checked before numbers reach JAX goes through `refuse` (a bad value) or `refuse_type` (a wrong kind
-of thing); everything that is allowed but should not pass unnoticed goes through `warn`, and is also kept in the result,
-so that the report can repeat it.
+An error names four things: what was seen, where (row and column), why that usually happens, and
+what to change. Everything that is checked before numbers reach JAX goes through `refuse` (a bad
+value) or `refuse_type` (a wrong kind of thing); everything that is allowed but should not pass
+unnoticed goes through `warn`, and is also kept in the result, so that the report can repeat it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class InputError(ValueError):
-    """Input that cannot be used. The message says what was seen, where, why it is usually so, and what to change."""
+    """Input that cannot be used. The message says what was seen, where, why it is usually so, and
+    what to change.
+    """
 
 
 class JaxscaleWarning(UserWarning):
-    """Something is allowed but probably not meant; the same sentence is kept in the result and in the report."""
+    """Something is allowed but probably not meant; the same sentence is kept in the result and in
+    the report.
+    """
 
 
 def refuse(saw: str, *, why: str, change: str) -> InputError:
-    """Return (to be raised) the error: `saw` includes the place, `why` the usual cause, `change` what to write."""
+    """Return (to be raised) the error: `saw` includes the place, `why` the usual cause, `change`
+    what to write.
+    """
     return InputError(_told(saw, why, change))
 
 
@@ -45,13 +51,21 @@ def check_level(verb: str, level: Any) -> None:
     try:
         inside = bool(0.0 < level < 1.0)
     except (TypeError, ValueError):
-        raise refuse_type(f"{verb}: level={level!r}", why="text, or several levels", change="one number such as 0.95") from None
+        raise refuse_type(
+            f"{verb}: level={level!r}",
+            why="text, or several levels",
+            change="one number such as 0.95",
+        ) from None
     if not inside:
-        raise refuse(f"{verb}: level={level!r}", why="a percentage", change="a probability such as 0.95")
+        raise refuse(
+            f"{verb}: level={level!r}", why="a percentage", change="a probability such as 0.95"
+        )
 
 
 def warn(message: str) -> str:
-    """Warn once per place of the caller's code, and hand the sentence back so that it can be kept."""
+    """Warn once per place of the caller's code, and hand the sentence back so that it can
+    be kept.
+    """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         frame, level = frame.f_back, level + 1
@@ -63,7 +77,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     """' Did you mean ...?' or the list of what there is."""
     known = sorted(names)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else f" There is: {', '.join(known) or 'nothing'}."
+    return (
+        f" Did you mean {close[0]!r}?" if close else f" There is: {', '.join(known) or 'nothing'}."
+    )
 
 
 def row_list(rows: Sequence[int], most: int = 5) -> str:

@@ -1,6 +1,8 @@
-"""Files that are written whole or not at all, and records with one form in JSON and a SHA-256 for each section.
+"""Files that are written whole or not at all, and records with one form in JSON and a SHA-256 for
+each section.
 
-A record has one fingerprint per section, so that an altered file says where it was altered, and one over these.
+A record has one fingerprint per section, so that an altered file says where it was altered, and one
+over these.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ import numpy as np
 
 
 def write_whole(path: Path, data: bytes, *, new: bool = False) -> None:
-    """Write a file whole or not at all; with `new`, FileExistsError where there is one already, even since just now."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(6)}.part")  # threads write too
+    """Write a file whole or not at all; with `new`, FileExistsError where there is one already,
+    even since just now.
+    """
+    # threads write too
+    part = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(6)}.part")
     try:
         with open(part, "wb") as file:
             file.write(data)
@@ -33,7 +38,9 @@ def write_whole(path: Path, data: bytes, *, new: bool = False) -> None:
 
 
 def _linked(part: Path, path: Path) -> bool:
-    """Give a file its name if there is none of that name; False on a file system without links, after a look."""
+    """Give a file its name if there is none of that name; False on a file system without links,
+    after a look.
+    """
     try:
         os.link(part, path)
     except FileExistsError:
@@ -47,7 +54,9 @@ def _linked(part: Path, path: Path) -> bool:
 
 
 def canonical(record: Any) -> bytes:
-    """JSON with one form: keys in order, no spaces, the shortest digits that give the same double back."""
+    """JSON with one form: keys in order, no spaces, the shortest digits that give the same double
+    back.
+    """
     return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -62,7 +71,9 @@ def digest(record: Mapping[str, Any]) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """Arrays and numbers as JSON has them; what is not finite as text, since JSON has no infinity."""
+    """Arrays and numbers as JSON has them; what is not finite as text, since JSON has
+    no infinity.
+    """
     if isinstance(value, Mapping):
         return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

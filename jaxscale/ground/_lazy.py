@@ -1,4 +1,6 @@
-"""Namespaces whose names are loaded when they are first used, so that importing one of them does not import JAX."""
+"""Namespaces whose names are loaded when they are first used, so that importing one of them does
+not import JAX.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ Loaded = tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]
 
 
 def lazily(package: str, names: Mapping[str, str], spaces: Sequence[str] = ()) -> Loaded:
-    """`__getattr__`, `__dir__` and `__all__` of a package: `names` by their file from the top, and modules of its own."""
+    """`__getattr__`, `__dir__` and `__all__` of a package: `names` by their file from the top, and
+    modules of its own.
+    """
     top = package.partition(".")[0]
 
     def __getattr__(name: str) -> Any:

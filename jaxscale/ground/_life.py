@@ -1,11 +1,14 @@
-"""Signs of life: what a call that takes longer than a second says it is doing, and how Ctrl-C ends it at once.
+"""Signs of life: what a call that takes longer than a second says it is doing, and how Ctrl-C ends
+it at once.
 
-`saying` names a piece of work. Once it has lasted a second it is a line on a terminal and in a notebook; elsewhere it goes to the
-logger `jaxscale`, level INFO. `logging.getLogger("jaxscale").setLevel("WARNING")` silences both.
+`saying` names a piece of work. Once it has lasted a second it is a line on a terminal and in a
+notebook; elsewhere it goes to the logger `jaxscale`, level INFO.
+`logging.getLogger("jaxscale").setLevel("WARNING")` silences both.
 
-A compiler cannot be interrupted, so the thread that was called does not compile: daemon `Threads` work, and who waits for them
-(`finished`) says every tenth of a second what they do. Ctrl-C ends the wait. What is left behind stops at the next report of
-its progress (`reached`, `alive`), after what it compiles; neither later calls nor the end of the process wait for it.
+A compiler cannot be interrupted, so the thread that was called does not compile: daemon `Threads`
+work, and who waits for them (`finished`) says every tenth of a second what they do. Ctrl-C ends the
+wait. What is left behind stops at the next report of its progress (`reached`, `alive`), after what
+it compiles; neither later calls nor the end of the process wait for it.
 """
 
 from __future__ import annotations
@@ -85,7 +88,8 @@ class Saying:
                 return
             if not _seen():
                 LOG.info("%s", self._sentence(now))
-                self.next = now + min(max(2.0 * (now - self.begin), 2.0), 60.0)  # after 1, 3, 9, ... seconds
+                # after 1, 3, 9, ... seconds
+                self.next = now + min(max(2.0 * (now - self.begin), 2.0), 60.0)
             else:
                 self._draw(now)
                 self.next = now + _EVERY
@@ -94,11 +98,15 @@ class Saying:
     def _draw(self, now: float) -> None:
         if self.bar is None:
             shape: dict[str, Any] = {} if self.total else {"bar_format": "{desc}: {elapsed}"}
-            if self.unit == "program":  # of which each takes a time of its own: how long the rest takes is not known
+            # of which each takes a time of its own: how long the rest takes is not known
+            if self.unit == "program":
                 shape = {"bar_format": "{desc}: {n_fmt} of {total_fmt}, {elapsed}"}
-            wide, tall = shutil.get_terminal_size()  # 80 by 24 where a terminal says 0 by 0, to which tqdm writes nothing
+            # 80 by 24 where a terminal says 0 by 0, to which tqdm writes nothing
+            wide, tall = shutil.get_terminal_size()
             shape |= {} if _notebook() else {"ncols": wide - 1, "nrows": tall}
-            self.bar = _tqdm()(total=self.total, desc=self.text, unit=self.unit, leave=False, **shape)
+            self.bar = _tqdm()(
+                total=self.total, desc=self.text, unit=self.unit, leave=False, **shape
+            )
             self.bar.start_t -= now - self.begin
         self.bar.n = self.done
         self.bar.refresh()
@@ -119,14 +127,19 @@ class Saying:
                 LOG.info("%s: ended after %.1f s", self.text, time.monotonic() - self.begin)
 
 
-_said: contextvars.ContextVar[list[Saying] | None] = contextvars.ContextVar("said", default=None)  # shared by threads of a call
+# shared by threads of a call
+_said: contextvars.ContextVar[list[Saying] | None] = contextvars.ContextVar("said", default=None)
 _own: contextvars.ContextVar[Saying | None] = contextvars.ContextVar("own", default=None)
-_stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar("stop", default=None)  # only in threads of ours
+# only in threads of ours
+_stop: contextvars.ContextVar[_Stop | None] = contextvars.ContextVar("stop", default=None)
 
 
 @contextlib.contextmanager
-def saying(text: str, total: int | None = None, unit: str = "it", each: int = 1) -> Iterator[Saying]:
-    """Say that this is being done, if it lasts longer than a second: `with saying("plans", total=n, unit="plan") as said`.
+def saying(
+    text: str, total: int | None = None, unit: str = "it", each: int = 1
+) -> Iterator[Saying]:
+    """Say that this is being done, if it lasts longer than a second: `with saying("plans", total=n,
+    unit="plan") as said`.
 
     Progress is told in pieces of which `each` make one unit.
     """
@@ -144,7 +157,9 @@ def saying(text: str, total: int | None = None, unit: str = "it", each: int = 1)
 
 
 def reached(part: Any, done: int) -> None:
-    """Tell the work that this is part of how far it is; raises where nobody waits for it any more."""
+    """Tell the work that this is part of how far it is; raises where nobody waits for it
+    any more.
+    """
     alive()
     if (own := _own.get()) is not None:
         own.reached(part, done)
@@ -157,7 +172,9 @@ def alive() -> None:
 
 
 def waited(call: Callable[[], Any]) -> Any:
-    """`call()` on a thread of ours, so that Ctrl-C ends the wait for it; on the present one if that is waited for already."""
+    """`call()` on a thread of ours, so that Ctrl-C ends the wait for it; on the present one if that
+    is waited for already.
+    """
     alive()
     if _stop.get() is not None:
         return call()
@@ -183,13 +200,18 @@ def finished(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
 
 
 class Threads:
-    """Daemon threads that take calls in turn. Unlike an executor's they hold up neither Ctrl-C nor the end of the process."""
+    """Daemon threads that take calls in turn. Unlike an executor's they hold up neither Ctrl-C nor
+    the end of the process.
+    """
 
     def __init__(self, count: int, begin: Callable[[], None] | None = None) -> None:
         self.stop = _Stop(_stop.get())
         self.calls = queue.SimpleQueue[Any]()
         self.futures: list[Future[Any]] = []
-        self.threads = [threading.Thread(target=_serve, args=(self.calls, begin), daemon=True) for _ in range(count)]
+        self.threads = [
+            threading.Thread(target=_serve, args=(self.calls, begin), daemon=True)
+            for _ in range(count)
+        ]
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """`call(*arguments)`, once a thread is free."""
@@ -206,7 +228,8 @@ class Threads:
         try:
             for thread in self.threads:
                 thread.start()
-        except BaseException as error:  # no more threads can be had: those that run end, and the call fails
+        # no more threads can be had: those that run end, and the call fails
+        except BaseException as error:
             self.threads = [thread for thread in self.threads if thread.ident is not None]
             self.__exit__(type(error))
             raise
@@ -258,10 +281,11 @@ def _serve(calls: queue.SimpleQueue[Any], begin: Callable[[], None] | None) -> N
             else:
                 future.set_result(found)
                 del found
-        del job, future, context, call, arguments  # or the last of them would live as long as the thread
+        # or the last of them would live as long as the thread
+        del job, future, context, call, arguments
 
 
-# -- where it is said ------------------------------------------------------------------------------------------------
+# -- where it is said ----------------------------------------------------------------------------
 def _seen() -> bool:
     """Whether somebody looks at a line: on a terminal or in a notebook."""
     return _notebook() or (sys.stderr is not None and sys.stderr.isatty())
@@ -276,12 +300,13 @@ def _notebook() -> bool:
 
 def _tqdm() -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a notebook without widgets gets a line of text, which is enough
+        # a notebook without widgets gets a line of text, which is enough
+        warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
     return tqdm
 
 
-# -- the end of a process --------------------------------------------------------------------------------------------
+# -- the end of a process ------------------------------------------------------------------------
 def _leave_behind(threads: list[threading.Thread]) -> None:
     with _lock:
         _left[:] = [t for t in (*_left, *threads) if t.is_alive()]
@@ -290,9 +315,10 @@ def _leave_behind(threads: list[threading.Thread]) -> None:
 def _leave() -> None:
     """End a process whose compiler still works for a call that was ended.
 
-    Python cannot end a thread inside the compiler, and kills it, and with it the process, when it comes back while Python ends
-    itself. So this runs at the end, after what was registered later, writes what open files still hold, and ends the process
-    without more ado: with SIGINT if Ctrl-C was not caught, else with status 130, since the real one cannot be known here.
+    Python cannot end a thread inside the compiler, and kills it, and with it the process, when it
+    comes back while Python ends itself. So this runs at the end, after what was registered later,
+    writes what open files still hold, and ends the process without more ado: with SIGINT if Ctrl-C
+    was not caught, else with status 130, since the real one cannot be known here.
     """
     if _left:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
@@ -302,11 +328,16 @@ def _leave() -> None:
     if not any(thread.is_alive() for thread in _left):
         return
     logging.shutdown()
-    for stream in (sys.stdout, sys.stderr, *(v for v in gc.get_objects() if isinstance(v, io.IOBase))):
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+        *(v for v in gc.get_objects() if isinstance(v, io.IOBase)),
+    ):
         with contextlib.suppress(Exception):
             stream.flush()
     uncaught = None if hasattr(sys, "ps1") else getattr(sys, "last_type", None)
-    if uncaught is not None and issubclass(uncaught, KeyboardInterrupt) and os.name == "posix":  # as Python does
+    # as Python does
+    if uncaught is not None and issubclass(uncaught, KeyboardInterrupt) and os.name == "posix":
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.raise_signal(signal.SIGINT)
     os._exit(0 if hasattr(sys, "ps1") else 130 if uncaught is None else 1)

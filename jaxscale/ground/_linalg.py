@@ -1,17 +1,21 @@
-"""The inverse of a Hessian that may have lost some of its directions: one rule for certificates, covariances and draws."""
+"""The inverse of a Hessian that may have lost some of its directions: one rule for certificates,
+covariances and draws.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-LOST = 1e-13  # eigenvalue, with the diagonal scaled to 1, up to which a direction carries no information
+# eigenvalue, with the diagonal scaled to 1, up to which a direction carries no information
+LOST = 1e-13
 
 
 def scaled_inverse(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Inverse (P, P) over the directions that carry information, those that do not (P, k), and the scale (P,) they are in.
+    """Inverse (P, P) over the directions that carry information, those that do not (P, k), and the
+    scale (P,) they are in.
 
-    Directions are eigenvectors of the matrix with rows and columns divided by `scale`, the root of its diagonal. A matrix that
-    is not finite, or has a 0 on its diagonal, has lost all of them.
+    Directions are eigenvectors of the matrix with rows and columns divided by `scale`, the root of
+    its diagonal. A matrix that is not finite, or has a 0 on its diagonal, has lost all of them.
 
     >>> scaled_inverse(np.diag([4.0, 2.0**-66]))[0].tolist()
     [[0.25, 0.0], [0.0, 7.378697629483821e+19]]
@@ -25,8 +29,11 @@ def scaled_inverse(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return inverse, vectors[:, lost], scale
 
 
-def sandwich(bread: np.ndarray, meat: np.ndarray, edge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """bread^-1 meat bread^-1 (P, P), nan along what is at an `edge` (P,), and which coordinates (P,) a lost direction touches.
+def sandwich(
+    bread: np.ndarray, meat: np.ndarray, edge: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """bread^-1 meat bread^-1 (P, P), nan along what is at an `edge` (P,), and which coordinates
+    (P,) a lost direction touches.
 
     >>> sandwich(np.diag([2.0, 4.0]), np.eye(2), np.array([False, True]))[0].round(6).tolist()
     [[0.25, nan], [nan, nan]]

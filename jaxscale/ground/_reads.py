@@ -1,8 +1,9 @@
 """What a function reads besides its arguments: closures, globals, defaults, helper functions.
 
-A law that reads a number from outside is another law once that number has changed. So what is read belongs to the key of
-what is compiled for a function and of what is stored: by value as far as it is Python, by identity where it is not.
-Modules and functions of installed packages are known by their names.
+A law that reads a number from outside is another law once that number has changed. So what is read
+belongs to the key of what is compiled for a function and of what is stored: by value as far as it
+is Python, by identity where it is not. Modules and functions of installed packages are known by
+their names.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Itself:
 
 
 class Reads:
-    """What functions read, by name: texts that compare by value, or `Itself`. Hashable, so that it can be a key."""
+    """What functions read, by name: texts that compare by value, or `Itself`. Hashable, so that it
+    can be a key.
+    """
 
     def __init__(self, found: dict[str, Any]) -> None:
         self.found = found
@@ -65,7 +68,9 @@ class Reads:
         return Reads, ({k: v for k, v in self.found.items() if not isinstance(v, Itself)},)
 
     def with_objects(self, here: Reads | None) -> Reads:
-        """These from another process, with the objects of this one, which have no value to be compared."""
+        """These from another process, with the objects of this one, which have no value to be
+        compared.
+        """
         own = {} if here is None else {k: v for k, v in here.found.items() if isinstance(v, Itself)}
         return Reads({**self.found, **own})
 
@@ -75,12 +80,15 @@ class Reads:
         return any(k.endswith("code") or isinstance(v, Itself) for k, v in self.found.items())
 
     def text(self, what: str) -> str:
-        """For a directory: short where it is short. Raises InputError for what cannot be written down."""
+        """For a directory: short where it is short. Raises InputError for what cannot be written
+        down.
+        """
         for name, value in self.found.items():
             if isinstance(value, Itself):
                 raise refuse(
                     f"{what} reads {name}, {value!r}, which cannot be described in a directory",
-                    why="an object without a value of its own, such as an open file or a compiled function",
+                    why="an object without a value of its own, such as an open file or a compiled "
+                    "function",
                     change="numbers, arrays, plain functions and classes; or no directory=",
                 )
         said = "; ".join(f"{k} = {v}" for k, v in self.found.items())
@@ -88,7 +96,9 @@ class Reads:
 
 
 def same(what: str, function: Any, then: Reads | None, known: Iterable[Any] = ()) -> Any:
-    """The function, to be traced, if it still reads what it did. Raises InputError that names what has changed."""
+    """The function, to be traced, if it still reads what it did. Raises InputError that names what
+    has changed.
+    """
     if then is not None and (now := reads_of(function, known)) != then:
         raise _changed(what, then, now)
     return function
@@ -101,12 +111,15 @@ def _changed(what: str, then: Reads, now: Reads) -> InputError:
     return refuse(
         f"{what} reads {name}, which was {was[:60]} and is {is_[:60]}",
         why="a value outside of the function was changed since",
-        change="fit or ask again with the function as it is now; what varies should be an argument or a parameter",
+        change="fit or ask again with the function as it is now; what varies should be an argument "
+        "or a parameter",
     )
 
 
 def reads_of(function: Any, known: Iterable[Any] = ()) -> Reads:
-    """What a callable reads besides its arguments and what is `known`; nothing for the functions of this package."""
+    """What a callable reads besides its arguments and what is `known`; nothing for the functions of
+    this package.
+    """
     if _named(function) and function.__module__.partition(".")[0] == _OWN:
         return _NOTHING
     walk = _Walk({id(v) for v in known})
@@ -144,21 +157,29 @@ class _Walk:
         if isinstance(value, types.FunctionType) and not _named(value):
             self.function(name, value)
         elif isinstance(value, functools.partial):
-            self.each(name, {"function": value.func, "arguments": value.args, "keywords": value.keywords})
+            self.each(
+                name, {"function": value.func, "arguments": value.args, "keywords": value.keywords}
+            )
         elif isinstance(value, types.MethodType):
             self.each(name, {"method": value.__func__, "of": value.__self__})
-        elif isinstance(getattr(value, "__wrapped__", None), types.FunctionType) and not _named(value):
+        elif isinstance(getattr(value, "__wrapped__", None), types.FunctionType) and not _named(
+            value
+        ):
             self.visit(name, value.__wrapped__)
         elif isinstance(value, type):
             self.found[name] = f"class {value.__module__}.{value.__qualname__}"
             if not _library(value.__module__):
                 self.each(name, {k: v for k, v in vars(value).items() if _tells(k, v)})
         elif _named(value) or isinstance(value, types.BuiltinFunctionType | np.ufunc):
-            self.found[name] = f"{getattr(value, '__module__', None)}.{getattr(value, '__qualname__', value.__name__)}"
+            own = getattr(value, "__qualname__", value.__name__)
+            self.found[name] = f"{getattr(value, '__module__', None)}.{own}"
         elif isinstance(value, dict | list | tuple | set | frozenset):
             self.found[name] = type(value).__name__
             if len(value) > _MANY:
-                self.found[name] = f"{type(value).__name__} {hashlib.sha256(repr(value).encode()).hexdigest()[:16]}"
+                self.found[name] = (
+                    f"{type(value).__name__} "
+                    f"{hashlib.sha256(repr(value).encode()).hexdigest()[:16]}"
+                )
             elif isinstance(value, dict):
                 self.each(name, {repr(k): v for k, v in value.items()})
             else:
@@ -191,7 +212,9 @@ class _Walk:
                 continue  # a notebook of its own, written and not read
             self.visit(_join(name, k), v)
             if isinstance(v, types.ModuleType) and not _library(v.__name__):
-                self.each(_join(name, k), {a: vars(v)[a] for a in attributes.get(k, ()) if a in vars(v)})
+                self.each(
+                    _join(name, k), {a: vars(v)[a] for a in attributes.get(k, ()) if a in vars(v)}
+                )
 
 
 def _join(name: str, part: str) -> str:
@@ -200,7 +223,9 @@ def _join(name: str, part: str) -> str:
 
 def _tells(name: str, value: Any) -> bool:
     """Whether an attribute of a class is code or a constant that somebody wrote."""
-    return not name.startswith("__") or (name in ("__call__", "__init__") and isinstance(value, types.FunctionType))
+    return not name.startswith("__") or (
+        name in ("__call__", "__init__") and isinstance(value, types.FunctionType)
+    )
 
 
 def _array(values: np.ndarray) -> str:
@@ -208,7 +233,10 @@ def _array(values: np.ndarray) -> str:
         return f"{values.shape} {hashlib.sha256(repr(values.tolist()).encode()).hexdigest()[:16]}"
     if values.ndim == 0:
         return f"{values.dtype} {values.item()!r}"
-    return f"{values.dtype}{values.shape} {hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]}"
+    return (
+        f"{values.dtype}{values.shape} "
+        f"{hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]}"
+    )
 
 
 def _named(value: Any) -> bool:
@@ -223,29 +251,48 @@ def _named(value: Any) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _library(module: str) -> bool:
-    """Whether a module is part of Python, of this package, or installed: what is written there does not change."""
+    """Whether a module is part of Python, of this package, or installed: what is written there does
+    not change.
+    """
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names or top in (_OWN, "jax", "jaxlib", "numpy", "scipy", "optax"):
         return True
     path = getattr(sys.modules.get(top), "__file__", None) or ""
-    places = [*site.getsitepackages(), site.getusersitepackages()] if hasattr(site, "getsitepackages") else []
+    places = (
+        [*site.getsitepackages(), site.getusersitepackages()]
+        if hasattr(site, "getsitepackages")
+        else []
+    )
     return any(path.startswith(place) for place in places)
 
 
 @functools.lru_cache(maxsize=4096)
 def _code(code: types.CodeType) -> tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """A code object as a short text, the globals it loads, and which attributes are taken of what it loads."""
-    shown, names, attributes = hashlib.sha256(code.co_code), dict[str, None](), dict[str, dict[str, None]]()
-    shown.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode())
+    """A code object as a short text, the globals it loads, and which attributes are taken of what
+    it loads.
+    """
+    shown, names, attributes = (
+        hashlib.sha256(code.co_code),
+        dict[str, None](),
+        dict[str, dict[str, None]](),
+    )
+    shown.update(
+        repr((code.co_names, code.co_varnames, code.co_freevars, code.co_argcount)).encode()
+    )
     last = ""
     for step in dis.get_instructions(code):
         if last and step.opname not in ("CACHE", "PRECALL"):
-            used = str(step.argval) if step.opname in ("LOAD_ATTR", "LOAD_METHOD") else ""  # "": as a whole
+            # "": as a whole
+            used = str(step.argval) if step.opname in ("LOAD_ATTR", "LOAD_METHOD") else ""
             attributes.setdefault(last, {})[used] = None
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names[str(step.argval)] = None
         if step.opname not in ("CACHE", "PRECALL"):
-            last = str(step.argval) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF") else ""
+            last = (
+                str(step.argval)
+                if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF")
+                else ""
+            )
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             text, inner, taken = _code(constant)
@@ -254,5 +301,9 @@ def _code(code: types.CodeType) -> tuple[str, tuple[str, ...], dict[str, tuple[s
             for k, v in taken.items():
                 attributes.setdefault(k, {}).update(dict.fromkeys(v))
         else:
-            shown.update(repr(sorted(constant, key=repr) if isinstance(constant, frozenset) else constant).encode())
+            shown.update(
+                repr(
+                    sorted(constant, key=repr) if isinstance(constant, frozenset) else constant
+                ).encode()
+            )
     return shown.hexdigest()[:16], tuple(names), {k: tuple(v) for k, v in attributes.items()}

@@ -1,9 +1,10 @@
 """A bounded, bracketed root of an increasing function, with exact derivatives.
 
-The search itself carries no derivatives: it runs on values alone, Newton steps kept inside a bracket that bisection
-shrinks. Two more Newton steps are then taken with derivatives switched on. At a root, one such step has the exact
-first derivative of the root with respect to everything the function depends on, and two have the exact second one,
-so the result can be used inside a function whose Hessian is wanted.
+The search itself carries no derivatives: it runs on values alone, Newton steps kept inside a
+bracket that bisection shrinks. Two more Newton steps are then taken with derivatives switched on.
+At a root, one such step has the exact first derivative of the root with respect to everything the
+function depends on, and two have the exact second one, so the result can be used inside a function
+whose Hessian is wanted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ _MOST = 80  # bisection alone closes a bracket of 300 to rounding in 60
 
 
 def root(function: Callable[[Any, Any], Any], low: Any, high: Any, args: Any) -> Any:
-    """The t in [low, high] where the increasing `function(t, args)` is 0; NaN where it has no root there."""
+    """The t in [low, high] where the increasing `function(t, args)` is 0; NaN where it has no root
+    there.
+    """
     fixed = jax.lax.stop_gradient((low, high, args))
 
     def slope(t: Any, a: Any) -> tuple[Any, Any]:
@@ -39,7 +42,8 @@ def root(function: Callable[[Any, Any], Any], low: Any, high: Any, args: Any) ->
     t, *_ = jax.lax.while_loop(lambda s: jnp.any(s[3]) & (s[4] < _MOST), step, state)
     t = jax.lax.stop_gradient(t)
     miss = slope(t, fixed[2])[0]
-    t = jnp.where(jnp.abs(miss) <= 1e-6, t, jnp.nan)  # the bracket closed on one of its ends: no root inside
+    # the bracket closed on one of its ends: no root inside
+    t = jnp.where(jnp.abs(miss) <= 1e-6, t, jnp.nan)
     for _ in range(2):
         f, df = slope(t, args)
         t = t - f / df
@@ -49,7 +53,12 @@ def root(function: Callable[[Any, Any], Any], low: Any, high: Any, args: Any) ->
 _ROUNDS = 28  # of halving a bracket, each second one a secant step
 
 
-def halved(function: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray, rounds: int = _ROUNDS) -> np.ndarray:
+def halved(
+    function: Callable[[np.ndarray], np.ndarray],
+    low: np.ndarray,
+    high: np.ndarray,
+    rounds: int = _ROUNDS,
+) -> np.ndarray:
     """Roots of a function that is positive at `low` and negative at `high`, all brackets at once.
 
     >>> float(halved(lambda t: 2.0 - t**2, np.asarray(0.0), np.asarray(8.0), 128))

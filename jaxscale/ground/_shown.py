@@ -40,7 +40,8 @@ def rows(shape: tuple[int, ...], line: Callable[[tuple[int, ...]], str]) -> str:
 
 
 def table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """Lines of cells in columns two spaces apart: the first `left` columns flush left, the others right.
+    """Lines of cells in columns two spaces apart: the first `left` columns flush left, the others
+    right.
 
     What a line has beyond the first line's cells is added as it is.
 
@@ -49,10 +50,16 @@ def table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     free   0.5%  best
     """
     many = len(lines[0])
-    widths = [max(len(cell) for cell in column) for column in zip(*(line[:many] for line in lines), strict=True)]
+    widths = [
+        max(len(cell) for cell in column)
+        for column in zip(*(line[:many] for line in lines), strict=True)
+    ]
     out = []
     for line in lines:
-        cells = [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=False))]
+        cells = [
+            c.ljust(w) if i < left else c.rjust(w)
+            for i, (c, w) in enumerate(zip(line, widths, strict=False))
+        ]
         out.append(("  ".join(cells) + "".join(line[many:])).rstrip())
     return out
 

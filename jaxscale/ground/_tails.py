@@ -1,4 +1,6 @@
-"""Student's t, F and binomial tails, by which intervals are as wide as the scale that was estimated from the same runs."""
+"""Student's t, F and binomial tails, by which intervals are as wide as the scale that was estimated
+from the same runs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ def student(probability: float, dof: float) -> float:
 
 
 def students(probability: float, dof: np.ndarray) -> np.ndarray:
-    """The `probability` quantiles of t, of the shape of `dof`, whole or not (Welch); NaN counts as infinite."""
+    """The `probability` quantiles of t, of the shape of `dof`, whole or not (Welch); NaN counts as
+    infinite.
+    """
     from scipy.special import stdtrit  # slow to import, here and below
 
     return np.asarray(stdtrit(np.where(np.isnan(dof), np.inf, dof), probability))
@@ -28,25 +32,38 @@ def student_below(z: np.ndarray, dof: Any) -> np.ndarray:
 
 
 def student_crps(z: np.ndarray, dof: Any) -> np.ndarray:
-    """Continuous ranked probability score of a standard t distribution at z: the integral of (F(x) - 1[x >= z])^2.
+    """Continuous ranked probability score of a standard t distribution at z: the integral of (F(x)
+    - 1[x >= z])^2.
 
-    `dof` broadcasts against z. Source: Jordan, Krüger and Lerch 2019, appendix A (t), after Gneiting and Raftery 2007 eq. 21
-    (normal). With one degree of freedom two terms without bound cancel; there it is taken at 1.00001 (ours).
+    `dof` broadcasts against z. Source: Jordan, Krüger and Lerch 2019, appendix A (t), after
+    Gneiting and Raftery 2007 eq. 21 (normal). With one degree of freedom two terms without bound
+    cancel; there it is taken at 1.00001 (ours).
     """
     z, dof = np.broadcast_arrays(np.asarray(z, np.float64), np.asarray(dof, np.float64))
-    both = zip(z.ravel().tolist(), dof.ravel().tolist(), student_below(z, dof).ravel().tolist(), strict=True)
+    both = zip(
+        z.ravel().tolist(),
+        dof.ravel().tolist(),
+        student_below(z, dof).ravel().tolist(),
+        strict=True,
+    )
     return np.reshape(np.asarray([_crps(*each) for each in both], np.float64), z.shape)
 
 
 def _crps(z: float, dof: float, below: float) -> float:
     if not math.isfinite(dof):
-        return z * (2.0 * below - 1.0) + 2.0 * math.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi) - 1.0 / math.sqrt(math.pi)
+        return (
+            z * (2.0 * below - 1.0)
+            + 2.0 * math.exp(-0.5 * z**2) / math.sqrt(2.0 * math.pi)
+            - 1.0 / math.sqrt(math.pi)
+        )
     v = max(dof, 1.00001)
     log = math.lgamma(0.5 * (v + 1.0)) - math.lgamma(0.5 * v)
     density = math.exp(log - 0.5 * (v + 1.0) * math.log1p(z**2 / v)) / math.sqrt(v * math.pi)
     # B(1/2, v - 1/2) / B(1/2, v/2)^2, by logarithms
     ratio = math.exp(math.lgamma(v - 0.5) - math.lgamma(v) + 2.0 * log - 0.5 * math.log(math.pi))
-    return z * (2.0 * below - 1.0) + (2.0 * density * (v + z**2) - 2.0 * math.sqrt(v) * ratio) / (v - 1.0)
+    return z * (2.0 * below - 1.0) + (2.0 * density * (v + z**2) - 2.0 * math.sqrt(v) * ratio) / (
+        v - 1.0
+    )
 
 
 def clopper_pearson(hits: int, count: int, level: float = 0.95) -> tuple[float, float, float]:

@@ -1,8 +1,9 @@
 """Frozen dataclasses as JAX trees: numbers are leaves, everything else is the compile key.
 
-`node` registers a frozen dataclass; fields made with `static()` are compared by value when JAX decides whether a
-compiled program can be used again, all other fields are leaves or trees of leaves. `Aside` carries what must travel
-with a node but must never cause a recompilation (names, sources, notes): it equals every other `Aside`.
+`node` registers a frozen dataclass; fields made with `static()` are compared by value when JAX
+decides whether a compiled program can be used again, all other fields are leaves or trees of
+leaves. `Aside` carries what must travel with a node but must never cause a recompilation (names,
+sources, notes): it equals every other `Aside`.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ class Aside(dict[str, Any]):
 
 def traced(*trees: Any) -> bool:
     """Whether any leaf is a tracer: then the pure core runs and tracers come out."""
-    return any(isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree))
+    return any(
+        isinstance(leaf, jax.core.Tracer) for tree in trees for leaf in jax.tree.leaves(tree)
+    )
 
 
 _life = {"used": False, "forked": False}
@@ -72,25 +75,32 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_process(use: bool = False) -> None:
-    """Raise InputError in a child that was forked after programs ran: their threads are not there, it would wait for ever."""
+    """Raise InputError in a child that was forked after programs ran: their threads are not there,
+    it would wait for ever.
+    """
     _life["used"] |= use
     if _life["forked"]:
         raise refuse(
             "a forked child of a process that has already fitted",
-            why="fork copies no threads, and JAX's would be waited for; it is the default of multiprocessing on Linux",
-            change="multiprocessing.get_context('spawn'), or executor=, or begin the children before anything is fitted",
+            why="fork copies no threads, and JAX's would be waited for; it is the default of "
+            "multiprocessing on Linux",
+            change="multiprocessing.get_context('spawn'), or executor=, or begin the children "
+            "before anything is fitted",
         )
 
 
 def check_outside(verb: str, *trees: Any) -> None:
-    """Raise InputError inside of `jax.jit`, or where numbers are traced: a search on the host does not go in there."""
+    """Raise InputError inside of `jax.jit`, or where numbers are traced: a search on the host does
+    not go in there.
+    """
     check_process()
     if traced(*trees) or isinstance(jnp.zeros(()) + 1.0, jax.core.Tracer):
         raise refuse(
             f"{verb} inside jax.jit, grad or vmap",
-            why="a fit is a search of many programs on the host, no function of arrays that JAX could trace",
-            change="fit outside, and transform what follows: fit.law, or allocate(fit.law, budget), are traceable; "
-            "how a fit moves with its rows is influence(fit)",
+            why="a fit is a search of many programs on the host, no function of arrays that JAX "
+            "could trace",
+            change="fit outside, and transform what follows: fit.law, or allocate(fit.law, "
+            "budget), are traceable; how a fit moves with its rows is influence(fit)",
         )
 
 

@@ -1,10 +1,11 @@
-"""Laws: formulas from the literature, each in the letters of its paper, with published coefficients and their source.
+"""Laws: formulas from the literature, each in the letters of its paper, with published coefficients
+and their source.
 
-`laws.chinchilla(N, D, ...)` evaluates, `laws.chinchilla.published["hoffmann2022"]` is a bound law, and any law is a
-template for your own: copy the function, change the formula. `laws.find("moe")` searches, `laws.describe(law)` tells
-all that is known about one, `laws.cite(law)` gives BibTeX. Rules, which have no parameters to fit, are functions.
-A new law
-of the literature is one function in the file of its topic. May import: `ground`, `units`, `formula`.
+`laws.chinchilla(N, D, ...)` evaluates, `laws.chinchilla.published["hoffmann2022"]` is a bound law,
+and any law is a template for your own: copy the function, change the formula. `laws.find("moe")`
+searches, `laws.describe(law)` tells all that is known about one, `laws.cite(law)` gives BibTeX.
+Rules, which have no parameters to fit, are functions. A new law of the literature is one function
+in the file of its topic. May import: `ground`, `units`, `formula`.
 """
 
 from . import (

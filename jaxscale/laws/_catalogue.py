@@ -1,11 +1,12 @@
 """The catalogue: find a law by a word, read what it is, and cite it.
 
-Nothing is written twice. Units are the law's annotations, the formula is its source, the paper is the arXiv number that
-stands after `Source:` in its docstring, and published coefficients carry their source and evidence: `find`, `describe`,
-`cite` and the page in docs/ are all read from there.
+Nothing is written twice. Units are the law's annotations, the formula is its source, the paper is
+the arXiv number that stands after `Source:` in its docstring, and published coefficients carry
+their source and evidence: `find`, `describe`, `cite` and the page in docs/ are all read from there.
 
-Evidence marks say how far a published number was verified: CODE, DATA, PAPER, V seen in the authors' own code, data or
-paper; DIGEST, NOTE, V2 in somebody else's account of it; D derived or recomputed. Recalled numbers are never published.
+Evidence marks say how far a published number was verified: CODE, DATA, PAPER, V seen in the
+authors' own code, data or paper; DIGEST, NOTE, V2 in somebody else's account of it; D derived or
+recomputed. Recalled numbers are never published.
 """
 
 from __future__ import annotations
@@ -44,9 +45,26 @@ from . import (
 from ._papers import PAPERS
 
 _FILES = (  # in the order of the page
-    loss, allocation, experts, architecture, downstream, translation, observational, sampling, inference,
-    transfer, mixture, multimodal, theory, batch, hyperparameters, reinforcement, robustness, training,
-    compression, data,
+    loss,
+    allocation,
+    experts,
+    architecture,
+    downstream,
+    translation,
+    observational,
+    sampling,
+    inference,
+    transfer,
+    mixture,
+    multimodal,
+    theory,
+    batch,
+    hyperparameters,
+    reinforcement,
+    robustness,
+    training,
+    compression,
+    data,
 )
 _SMALL_WORDS = ("a", "and", "at", "for", "in", "of", "on", "the", "to", "with")
 EVIDENCE = ("CODE", "DATA", "PAPER", "V", "DIGEST", "NOTE", "V2", "D")
@@ -56,7 +74,9 @@ class Shelf(tuple[Any, ...]):
     """Laws and rules that were found, best first; printed one a line."""
 
     def __repr__(self) -> str:
-        return "\n".join(f"{headline(item)}\n    {summary(item)}" for item in self) or "nothing found"
+        return (
+            "\n".join(f"{headline(item)}\n    {summary(item)}" for item in self) or "nothing found"
+        )
 
 
 def items() -> dict[str, Law | Callable[..., Any]]:
@@ -67,9 +87,10 @@ def items() -> dict[str, Law | Callable[..., Any]]:
 def find(words: str) -> Shelf:
     """Laws and rules in whose name, text, paper or columns all of `words` appear, best first.
 
-    Words and the phrase that they make count for more in a name than in the first line, in keywords, in the text. Of two
-    that are alike the one with less else in its name comes first, then a law before a rule. Hyphens and plurals do not
-    matter. Raises InputError where nothing matches, with the words nearest to those given.
+    Words and the phrase that they make count for more in a name than in the first line, in
+    keywords, in the text. Of two that are alike the one with less else in its name comes first,
+    then a law before a rule. Hyphens and plurals do not matter. Raises InputError where nothing
+    matches, with the words nearest to those given.
 
     >>> from jaxscale import laws
     >>> find("repeated data")[0].name
@@ -79,27 +100,39 @@ def find(words: str) -> Shelf:
     wanted = [word for word in phrase if word not in _SMALL_WORDS]
     ranked: list[tuple[Any, ...]] = []
     for k, item in items().items():
-        places = [_spaced(t) for t in (k, summary(item), _keywords(item), text(item) + " ".join(_paper_words(item)))]
+        places = [
+            _spaced(t)
+            for t in (k, summary(item), _keywords(item), text(item) + " ".join(_paper_words(item)))
+        ]
         score = [_first_place(places, word) for word in wanted]
         if score and max(score) < len(places):
             score.append(_first_place(places, " ".join(phrase)))
             kind = 2 if not isinstance(item, Law) else 1 if not published(item) else 0
             ranked.append((sum(score), len(places[0].split()), kind, len(ranked), item))
     if not ranked:
-        vocabulary = {w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())}
-        close = [match for word in wanted for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)]
-        hint = f"Did you mean {' '.join(close)!r}? Or " if close and set(close) != set(wanted) else ""
+        vocabulary = {
+            w for item in items().values() for w in re.findall(r"[a-z]{3,}", text(item).lower())
+        }
+        close = [
+            match
+            for word in wanted
+            for match in difflib.get_close_matches(word, vocabulary, n=1, cutoff=0.75)
+        ]
+        hint = (
+            f"Did you mean {' '.join(close)!r}? Or " if close and set(close) != set(wanted) else ""
+        )
         raise refuse(
             f"laws.find({words!r}): no law has all of these words",
             why="a law says it in other words",
-            change=f"{hint}one topic (moe, mixture, batch, learning rate, repeated data, downstream, inference); "
-            "docs/laws.md has all",
+            change=f"{hint}one topic (moe, mixture, batch, learning rate, repeated data, "
+            f"downstream, inference); docs/laws.md has all",
         )
     return Shelf(found[-1] for found in sorted(ranked, key=lambda found: found[:-1]))
 
 
 def describe(law: Law | Callable[..., Any]) -> str:
-    """Everything that is known about a law or rule: formula, units, supports, published sets with evidence, paper.
+    """Everything that is known about a law or rule: formula, units, supports, published sets with
+    evidence, paper.
 
     >>> from jaxscale import laws
     >>> print(describe(laws.chinchilla).splitlines()[0])
@@ -109,10 +142,18 @@ def describe(law: Law | Callable[..., Any]) -> str:
     if isinstance(law, Law):
         units = zip(law.columns, law.column_units, strict=True)
         lines += ["", "Columns", *(f"    {c}: {u.name}" for c, u in units)]
-        lines += ["", "Parameters", *(f"    {k}: {spec.support}{_shape(spec)}" for k, spec in law.specs)]
+        lines += [
+            "",
+            "Parameters",
+            *(f"    {k}: {spec.support}{_shape(spec)}" for k, spec in law.specs),
+        ]
         for name, entry in published(law).items():
             values = ", ".join(f"{k}={_short(v)}" for k, v in entry["values"].items())
-            lines += ["", f'published["{name}"] ({entry["evidence"]}; {entry["source"]})', f"    {values}"]
+            lines += [
+                "",
+                f'published["{name}"] ({entry["evidence"]}; {entry["source"]})',
+                f"    {values}",
+            ]
     return "\n".join([*lines, "", cite(law)]).rstrip()
 
 
@@ -137,7 +178,10 @@ def headline(law: Law | Callable[..., Any]) -> str:
     """Name, columns, parameters and unit in one line."""
     if not isinstance(law, Law):
         return f"{law.__name__}({', '.join(inspect.signature(law).parameters)})"
-    return f"{law.name}({', '.join(law.columns)}; {', '.join(k for k, _ in law.specs)}) -> {law.unit.name}"
+    return (
+        f"{law.name}({', '.join(law.columns)}; {', '.join(k for k, _ in law.specs)}) -> "
+        f"{law.unit.name}"
+    )
 
 
 def summary(law: Law | Callable[..., Any]) -> str:
@@ -168,8 +212,12 @@ def published(law: Law | Callable[..., Any]) -> dict[str, dict[str, Any]]:
 
 
 def _part(law: Law | Callable[..., Any], head: str) -> str:
-    """The sentences of the docstring after `head:`, up to the next head or the end of the paragraph."""
-    found = re.search(rf"\b{head}:\s(.*?)(?=\n\n|\b[A-Z][\w ]{{2,24}}:\s|\Z)", text(law), flags=re.S)
+    """The sentences of the docstring after `head:`, up to the next head or the end of the
+    paragraph.
+    """
+    found = re.search(
+        rf"\b{head}:\s(.*?)(?=\n\n|\b[A-Z][\w ]{{2,24}}:\s|\Z)", text(law), flags=re.S
+    )
     return " ".join(found[1].split()) if found else ""
 
 
@@ -187,9 +235,13 @@ def _spaced(place: str) -> str:
 
 
 def _first_place(places: list[str], word: str) -> int:
-    """The first of `places` in which some word begins with `word`, or is it if it is short; their number if none."""
+    """The first of `places` in which some word begins with `word`, or is it if it is short; their
+    number if none.
+    """
     stem = word[:-1] if len(word) > 4 and word.endswith("s") else word
-    pattern = re.compile(rf"(?<![a-z0-9]){re.escape(stem)}" + (r"(?![a-z0-9])" if len(word) < 3 else ""))
+    pattern = re.compile(
+        rf"(?<![a-z0-9]){re.escape(stem)}" + (r"(?![a-z0-9])" if len(word) < 3 else "")
+    )
     return next((i for i, place in enumerate(places) if pattern.search(place)), len(places))
 
 

@@ -1,8 +1,9 @@
 """A rule: a formula with nothing to fit, evaluated like a law in float64.
 
-Laws have parameters that a fit may change. What has none (a learning-rate table, a linear batch rule, an exponent that
-follows from two others) is a plain function of numbers or arrays. `rule` gives it the edges that a law has: numbers in
-give NumPy float64 out, a tracer in gives a tracer out.
+Laws have parameters that a fit may change. What has none (a learning-rate table, a linear batch
+rule, an exponent that follows from two others) is a plain function of numbers or arrays. `rule`
+gives it the edges that a law has: numbers in give NumPy float64 out, a tracer in gives a tracer
+out.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def rule(function: F) -> F:
-    """Evaluate `function` in float64: NumPy in and out, traceable inside. What is not a number (a law, a name) passes."""
+    """Evaluate `function` in float64: NumPy in and out, traceable inside. What is not a number (a
+    law, a name) passes.
+    """
 
     @functools.wraps(function)
     def evaluated(*arguments: Any, **keywords: Any) -> Any:
@@ -42,5 +45,8 @@ def _numpy(value: Any) -> Any:
 
 def _float64(value: Any) -> Any:
     numbers = isinstance(value, int | float | list | tuple) and not isinstance(value, bool)
-    arrays = isinstance(value, np.ndarray | np.generic | jax.Array) and np.asarray(value).dtype.kind in "iuf"
+    arrays = (
+        isinstance(value, np.ndarray | np.generic | jax.Array)
+        and np.asarray(value).dtype.kind in "iuf"
+    )
     return np.asarray(value, np.float64) if numbers or arrays else value

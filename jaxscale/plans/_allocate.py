@@ -1,9 +1,11 @@
-"""`allocate`: the columns of a law that lose least under a budget and any other limits, for one law or an ensemble.
+"""`allocate`: the columns of a law that lose least under a budget and any other limits, for one law
+or an ensemble.
 
-The same verb answers the question from both ends: least loss for a budget, least cost for a target. Here lanes (one per
-law, budget and choice) are run through the tiles and their results named. How a question is checked is in `_question`,
-how one plan is found and certified in `_search`. What is asked of a plan next (how flat its optimum is, what it loses)
-takes the question and is a method of the plan.
+The same verb answers the question from both ends: least loss for a budget, least cost for a target.
+Here lanes (one per law, budget and choice) are run through the tiles and their results named. How a
+question is checked is in `_question`, how one plan is found and certified in `_search`. What is
+asked of a plan next (how flat its optimum is, what it loses) takes the question and is a method of
+the plan.
 """
 
 from __future__ import annotations
@@ -36,10 +38,10 @@ from ._remarks import remarks, untested
 class Allocation:
     """A plan: `plan["N"]` is the optimal column, of shape (), (budgets,), (n,) or (n, budgets).
 
-    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `prices` of every limit (by how much the goal falls per unit
-    that the limit rises), `binding` which limits hold the plan, `active` which columns sit at a bound (-1, 0, 1),
-    `status` and `certificate` per lane, `value` what was maximised. Of choices: the row taken, and the goal of every row,
-    `by_choice` (..., choices).
+    `loss` at the plan, `cost` it takes, `shadow_price` -dL/dC, `prices` of every limit (by how much
+    the goal falls per unit that the limit rises), `binding` which limits hold the plan, `active`
+    which columns sit at a bound (-1, 0, 1), `status` and `certificate` per lane, `value` what was
+    maximised. Of choices: the row taken, and the goal of every row, `by_choice` (..., choices).
     """
 
     columns: dict[str, Any]
@@ -65,17 +67,21 @@ class Allocation:
 
     @functools.cached_property
     def point(self) -> Allocation:
-        """The plan at the certified fit: of an ensemble that of its point, of anything else the plan itself."""
+        """The plan at the certified fit: of an ensemble that of its point, of anything else the
+        plan itself.
+        """
         asked, fitted = self.asked or (None, None)
         if asked is None or fitted is None or not resampled(fitted):
             return self
         return allocation(solved(asked, fitted.point), asked, fitted.point)
 
     def interval(self, *, level: float = 0.95) -> dict[str, Interval]:
-        """Percentiles of the refits' plans around the plan at the fit: of every column, of the loss and of the cost.
+        """Percentiles of the refits' plans around the plan at the fit: of every column, of the loss
+        and of the cost.
 
-        Each is of the shape of `plan.point`, in the units of the plan; refits without a plan are left out and counted, and where
-        none has one there is nan. Raises TypeError for the plan of one law.
+        Each is of the shape of `plan.point`, in the units of the plan; refits without a plan are
+        left out and counted, and where none has one there is nan. Raises TypeError for the plan of
+        one law.
 
         >>> import jaxscale as jsl
         >>> fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
@@ -94,19 +100,23 @@ class Allocation:
         return {name: _around(np.asarray(v), level, at[name]) for name, v in draws.items()}
 
     def near_optimal(self, *, loss_slack: float = 0.0, cost_slack: float = 0.0) -> Region:
-        """Extent [units of the columns] of all plans within a share of the least loss and of the cost.
+        """Extent [units of the columns] of all plans within a share of the least loss and of the
+        cost.
 
-        For the plan of a law, a fit or an ensemble. `loss_slack=0.001` holds every limit and lets the loss be 0.1 %
-        above the best; `cost_slack=0.05` lets the cost be 5 % above the budget (or the least cost) at the loss of the best
-        plan; both together allow both. Where something was maximised, the share is of its value. Raises InputError where
-        neither is given, and for plans of choices, whose neighbours are in `plan.by_choice`.
+        For the plan of a law, a fit or an ensemble. `loss_slack=0.001` holds every limit and lets
+        the loss be 0.1 % above the best; `cost_slack=0.05` lets the cost be 5 % above the budget
+        (or the least cost) at the loss of the best plan; both together allow both. Where something
+        was maximised, the share is of its value. Raises InputError where neither is given, and for
+        plans of choices, whose neighbours are in `plan.by_choice`.
 
         >>> from jaxscale import allocate, laws
         >>> plan = allocate(laws.chinchilla.published["hoffmann2022"], 1e23)
-        >>> plan.near_optimal(loss_slack=0.001)
-        <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10), D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
+        >>> print(str(plan.near_optimal(loss_slack=0.001)).replace(", D", ",\nD"))
+        <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10),
+        D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
 
-        Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022, figure 3.
+        Source: the region is ours; that losses are flat around the optimum: Hoffmann et al. 2022,
+        figure 3.
         """
         asked, fitted = self.asked
         by_cost = asked.question.goal.name == "cost"
@@ -120,38 +130,42 @@ class Allocation:
         )
 
     def regret(self, **columns: Any) -> Regret:
-        """What a plan loses [loss, share of compute, noise of one run] against the best plan of each refit.
+        """What a plan loses [loss, share of compute, noise of one run] against the best plan of
+        each refit.
 
-        For the plan of an ensemble and one budget: `allocate(boot, 1e23)`. `columns` is the plan that is judged,
-        `N=..., D=...`; those of the point fit's own optimum where nothing is given. A limit that the judged plan breaks
-        under some refits is counted in `excess`. Raises InputError for plans of one law, of several budgets, for a target,
-        of choices.
+        For the plan of an ensemble and one budget: `allocate(boot, 1e23)`. `columns` is the plan
+        that is judged, `N=..., D=...`; those of the point fit's own optimum where nothing is given.
+        A limit that the judged plan breaks under some refits is counted in `excess`. Raises
+        InputError for plans of one law, of several budgets, for a target, of choices.
 
         >>> import jaxscale as jsl
-        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+        ...     starts=32), 200)
         >>> lost = jsl.allocate(boot, 1e23).regret()
         >>> bool(lost.loss.min() > -1e-9), bool(lost.loss.mean() < 0.01)
         (True, True)
 
-        Source: ours; the spread of plans against their cost is the point of Hoffmann et al. 2022, appendix D.
+        Source: ours; the spread of plans against their cost is the point of Hoffmann et al. 2022,
+        appendix D.
         """
         return regret(*self._ensemble("regret"), self._goal, np.asarray(self.status), columns)
 
     def decide(self, *, worst: float = 1.0) -> Regret:
         """The one plan that loses least [loss] over the refits of an ensemble, with its regret.
 
-        For a plan as in `regret`. With `worst=1` the regret is averaged over all refits that have a valid plan, with
-        `worst=0.1` over the tenth of them that fares worst with it. Limits hold for the point fit. `plan.regret()` says
-        what the point fit's own optimum loses.
+        For a plan as in `regret`. With `worst=1` the regret is averaged over all refits that have a
+        valid plan, with `worst=0.1` over the tenth of them that fares worst with it. Limits hold
+        for the point fit. `plan.regret()` says what the point fit's own optimum loses.
 
         >>> import jaxscale as jsl
-        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32), 200)
+        >>> boot = jsl.bootstrap(jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+        ...     starts=32), 200)
         >>> plan = jsl.allocate(boot, 1e23)
         >>> bool(plan.decide().loss.mean() <= plan.regret().loss.mean())
         True
 
-        Source: minimax and expected regret are textbook decision theory (Savage 1951); that the corner of the worst share
-        is rounded over a twentieth of the spread of regrets is ours.
+        Source: minimax and expected regret are textbook decision theory (Savage 1951); that the
+        corner of the worst share is rounded over a twentieth of the spread of regrets is ours.
         """
         return decide(*self._ensemble("decide"), self._goal, np.asarray(self.status), worst)
 
@@ -162,9 +176,15 @@ class Allocation:
     def _ensemble(self, verb: str) -> tuple[Put, Ensemble]:
         """The question and the ensemble, of a plan that has both and one budget."""
         asked, fitted = self.asked
-        if not isinstance(fitted, Ensemble) or np.ndim(self.loss) != 1 or asked.options or asked.budget is None:
+        if (
+            not isinstance(fitted, Ensemble)
+            or np.ndim(self.loss) != 1
+            or asked.options
+            or asked.budget is None
+        ):
             raise refuse(
-                f"{verb}: a plan of shape {np.shape(self.loss)}" + (" of one law" if fitted is None else ""),
+                f"{verb}: a plan of shape {np.shape(self.loss)}"
+                + (" of one law" if fitted is None else ""),
                 why="regret is about many laws and one budget, without choices",
                 change="plan = allocate(jsl.bootstrap(fit, 4_000), 1e23)",
             )
@@ -198,9 +218,17 @@ class Allocation:
                 + ">"
             )
         none = bool(np.asarray(self.status) & Status.NON_FINITE.value)
-        held = [name for name, binds in self.binding.items() if binds and not none and name not in ("budget", "target")]
+        held = [
+            name
+            for name, binds in self.binding.items()
+            if binds and not none and name not in ("budget", "target")
+        ]
         said = [f"{' and '.join(held)} bind{'s' * (len(held) == 1)}"] if held else []
-        said += [f"{c} at its {'upper' if a > 0 else 'lower'} bound" for c, a in self.active.items() if np.ndim(a) == 0 and a]
+        said += [
+            f"{c} at its {'upper' if a > 0 else 'lower'} bound"
+            for c, a in self.active.items()
+            if np.ndim(a) == 0 and a
+        ]
         tail = "".join(f"; {r}" for r in [*said, *self.remarks])
         return f"<Allocation {self._line(())}{tail}>"
 
@@ -209,13 +237,20 @@ class Allocation:
         own = {k: np.asarray(v)[lane] for k, v in self.columns.items()}
         shown = ", ".join(f"{k}={values(v, 6 if np.ndim(v) == 0 else 4)}" for k, v in own.items())
         value = "" if self.value is None else f", value {np.asarray(self.value)[lane]:.6g}"
-        return f"{shown}, loss {np.asarray(self.loss)[lane]:.6g}{value}, cost {np.asarray(self.cost)[lane]:.4g}"
+        return (
+            f"{shown}, loss {np.asarray(self.loss)[lane]:.6g}{value}, cost "
+            f"{np.asarray(self.cost)[lane]:.4g}"
+        )
 
 
 def _around(draws: np.ndarray, level: float, point: Any) -> Interval:
-    """Percentiles of draws (refits, ...) around the value at the fit; nan where no refit has a plan."""
+    """Percentiles of draws (refits, ...) around the value at the fit; nan where no refit has a
+    plan.
+    """
     some = np.isfinite(draws).any(0)
-    return percentile(np.where(some, draws, 0.0), level, 0, point).each(lambda v: np.where(some, v, np.nan)[()])
+    return percentile(np.where(some, draws, 0.0), level, 0, point).each(
+        lambda v: np.where(some, v, np.nan)[()]
+    )
 
 
 def allocate(
@@ -233,33 +268,40 @@ def allocate(
     starts: int = 4,
     solver: Any = None,
 ) -> Allocation:
-    """The columns that minimise a law at a cost of at most `budget` [in the units of the cost, FLOP by default].
+    """The columns that minimise a law at a cost of at most `budget` [in the units of the cost, FLOP
+    by default].
 
-    `law` is a bound law, a fit, or an ensemble; `budget` a number or an array (budgets,). Results have the shape
-    (), (budgets,), (refits,) or (refits, budgets). With `target` [loss] instead of a budget the least cost that reaches it.
+    `law` is a bound law, a fit, or an ensemble; `budget` a number or an array (budgets,). Results
+    have the shape (), (budgets,), (refits,) or (refits, budgets). With `target` [loss] instead of a
+    budget the least cost that reaches it.
 
-    - `cost` is a function that names its columns (default `costs.Train()`, 6 N D); `over` the columns to choose (default:
-      all that are not `given`); `bounds` maps columns to (low, high), None for no bound. Shares of a mixture are chosen
-      on the simplex.
-    - `constraints={"memory": (lambda N: 2 * N, 80e9)}`: functions of columns, parameters or `loss`, with the most that
-      they may be, or (least, most), None for neither; limits may be arrays (budgets,).
-    - `choices={"N": [...], "width": [...]}`: a table of which one row is taken; functions may read its columns.
-    - `maximise=lambda loss: ...` a function of the same names is made largest instead of the law smallest.
+    - `cost` is a function that names its columns (default `costs.Train()`, 6 N D); `over` the
+      columns to choose (default: all that are not `given`); `bounds` maps columns to (low, high),
+      None for no bound. Shares of a mixture are chosen on the simplex.
+    - `constraints={"memory": (lambda N: 2 * N, 80e9)}`: functions of columns, parameters or `loss`,
+      with the most that they may be, or (least, most), None for neither; limits may be arrays
+      (budgets,).
+    - `choices={"N": [...], "width": [...]}`: a table of which one row is taken; functions may read
+      its columns.
+    - `maximise=lambda loss: ...` a function of the same names is made largest instead of the law
+      smallest.
     - `starts` is how many points the search begins from; `solver` any of `jsl.solvers`.
 
-    First derivatives come by `jax.grad` and its kind, also under `jit` and `vmap`, inside `with jax.enable_x64(True)`: with
-    respect to the budget, prices in the cost, limits, given columns and the parameters of a bound law. Raises InputError
-    where the problem is not well put; a plan that fails its KKT conditions, or that has no feasible point, has a status
-    and a remark instead.
+    First derivatives come by `jax.grad` and its kind, also under `jit` and `vmap`, inside `with
+    jax.enable_x64(True)`: with respect to the budget, prices in the cost, limits, given columns and
+    the parameters of a bound law. Raises InputError where the problem is not well put; a plan that
+    fails its KKT conditions, or that has no feasible point, has a status and a remark instead.
 
     >>> from jaxscale import laws
     >>> plan = allocate(laws.chinchilla.published["besiroglu2024"], 1e21)
     >>> float(f"{float(plan['N']):.4g}"), float(f"{float(plan['D']):.4g}")
     (2778000000.0, 59990000000.0)
-    >>> allocate(laws.chinchilla.published["besiroglu2024"], target=2.0, constraints={"memory": (lambda N: 2 * N, 40e9)})
+    >>> allocate(laws.chinchilla.published["besiroglu2024"], target=2.0,
+    ...     constraints={"memory": (lambda N: 2 * N, 40e9)})
     <Allocation N=2e+10, D=3.01302e+12, loss 2, cost 3.616e+23; memory binds>
 
-    Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is ours.
+    Source of the closed forms it is checked against: Hoffmann et al. 2022 eq. 4. The method is
+    ours.
     """
     fitted = law if isinstance(law, Fitted) else None
     if fitted is None:
@@ -288,7 +330,9 @@ def allocate(
     )
     if traced(own, asked.question, asked.limits, asked.options):
         if fitted is not None:
-            asked = dataclasses.replace(asked, question=asked.question.under(point_of(fitted, "allocate").law))
+            asked = dataclasses.replace(
+                asked, question=asked.question.under(point_of(fitted, "allocate").law)
+            )
         found = traced_plans(asked)
     else:
         found = solved(asked, fitted)
@@ -322,7 +366,11 @@ def allocation(found: dict[str, Any], asked: Put, fitted: Fitted | None) -> Allo
     if "budget" in prices or "target" not in prices:
         price = prices.get("budget", found["loss"] * xp.nan)
     else:  # of the cost by the target; a target that is met anyway has none
-        price = xp.where(prices["target"] == 0, xp.nan, 1.0 / xp.where(prices["target"] == 0, 1.0, xp.abs(prices["target"])))
+        price = xp.where(
+            prices["target"] == 0,
+            xp.nan,
+            1.0 / xp.where(prices["target"] == 0, 1.0, xp.abs(prices["target"])),
+        )
     maximised = asked.question.goal.name == "what is maximised"
     chosen = {**{c: found["columns"][c] for c in shape.over}, **taken}
     return Allocation(

@@ -1,6 +1,8 @@
-"""A question's answers: one plan for each law (a fit's, or every refit's), each of its limits and each choice.
+"""A question's answers: one plan for each law (a fit's, or every refit's), each of its limits and
+each choice.
 
-Laws, limits and choices are laid out as lanes, run through the search side by side, and given back with their axes.
+Laws, limits and choices are laid out as lanes, run through the search side by side, and given back
+with their axes.
 """
 
 from __future__ import annotations
@@ -44,17 +46,32 @@ def solved(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> dict[
     return shaped
 
 
-def spread(asked: Put, fitted: Fitted | None, *, per_law: bool = False) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
-    """Parameters of every law, rows of limits (rows, m), axes of the lanes, and the number of limits of each law."""
+def spread(
+    asked: Put, fitted: Fitted | None, *, per_law: bool = False
+) -> tuple[dict[str, Any], Any, tuple[int, ...], int]:
+    """Parameters of every law, rows of limits (rows, m), axes of the lanes, and the number of
+    limits of each law.
+    """
     law = asked.question.law
     for parameter, group in law.groups:
         if np.ndim(law.fixed[parameter]) > len(dict(law.specs)[parameter].shape):
-            check_codes(law.name, group, asked.question.oracle.codes[group], len(law.fixed[parameter]))
+            check_codes(
+                law.name, group, asked.question.oracle.codes[group], len(law.fixed[parameter])
+            )
     lead = np.shape(fitted.value) if fitted is not None else ()
-    values = {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
+    values = (
+        {k: np.asarray(v)[None] for k, v in law.fixed.items()} if fitted is None else flat(fitted)
+    )
     shape = asked.limits.shape[len(lead) if per_law else 0 : -1]
-    limits = asked.limits.reshape(int(np.prod(asked.limits.shape[:-1], dtype=int)), asked.limits.shape[-1])
-    return {k: v for k, v in values.items() if k in law.fixed}, limits, (*lead, *shape), int(np.prod(shape, dtype=int))
+    limits = asked.limits.reshape(
+        int(np.prod(asked.limits.shape[:-1], dtype=int)), asked.limits.shape[-1]
+    )
+    return (
+        {k: v for k, v in values.items() if k in law.fixed},
+        limits,
+        (*lead, *shape),
+        int(np.prod(shape, dtype=int)),
+    )
 
 
 def of_lanes(values: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -69,7 +86,9 @@ def traced_plans(asked: Put) -> dict[str, Any]:
     lead = limits.shape[:-1]
     rows = limits.reshape(int(np.prod(lead, dtype=int)), limits.shape[-1])
     place, choice = np.divmod(np.arange(len(rows) * choices), choices)
-    own = jax.tree.map(lambda v: jnp.repeat(jnp.asarray(v)[..., None], len(place), -1), dict(question.law.fixed))
+    own = jax.tree.map(
+        lambda v: jnp.repeat(jnp.asarray(v)[..., None], len(place), -1), dict(question.law.fixed)
+    )
     options = {k: jnp.moveaxis(jnp.asarray(v)[choice], 0, -1) for k, v in asked.options.items()}
     found = answered(question, (own, options), rows[place].T)
     lead = (*lead, *((choices,) if asked.options else ()))

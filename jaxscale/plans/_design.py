@@ -1,13 +1,15 @@
-"""`design`: which runs to train next, so that what a budget is spent on is what the answer hangs on.
+"""`design`: which runs to train next, so that what a budget is spent on is what the answer hangs
+on.
 
-Near its optimum a fit is a linear regression on the slopes of ln L by its parameters. So the standard deviation of
-anything computed from the law can be foretold for runs that nobody has trained yet, from their columns alone: that is
-`expected_deviation`. `design` turns it round and looks for the runs that make it smallest under a budget (`_exchange`), and
-says how far the runs it found are from the best that any could do.
+Near its optimum a fit is a linear regression on the slopes of ln L by its parameters. So the
+standard deviation of anything computed from the law can be foretold for runs that nobody has
+trained yet, from their columns alone: that is `expected_deviation`. `design` turns it round and
+looks for the runs that make it smallest under a budget (`_exchange`), and says how far the runs it
+found are from the best that any could do.
 
-The answer is local: it trusts the law, and the slopes at the present estimate. Cheap runs far from the plan are often worth
-most to a law that holds everywhere; where it may not, offer only candidates that you would trust, and ask again after each
-batch.
+The answer is local: it trusts the law, and the slopes at the present estimate. Cheap runs far from
+the plan are often worth most to a law that holds everywhere; where it may not, offer only
+candidates that you would trust, and ask again after each batch.
 """
 
 from __future__ import annotations
@@ -40,11 +42,13 @@ ROWS = 15  # of a design that are printed
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Runs to train: `count` (m,) of each candidate, whose `costs` (m,) add up to `cost`, at most `budget`.
+    """Runs to train: `count` (m,) of each candidate, whose `costs` (m,) add up to `cost`, at most
+    `budget`.
 
-    `before` and `after` are the standard deviation of what was asked for without and with these runs, of its ln (that is,
-    relative) with `relative=True`; trees of arrays like the answer. No design under the budget can bring it below `bound` (for
-    several numbers: the root of the sum of their variances), as a proof and not an estimate; `gap` is what is left to gain.
+    `before` and `after` are the standard deviation of what was asked for without and with these
+    runs, of its ln (that is, relative) with `relative=True`; trees of arrays like the answer. No
+    design under the budget can bring it below `bound` (for several numbers: the root of the sum of
+    their variances), as a proof and not an estimate; `gap` is what is left to gain.
     """
 
     count: np.ndarray
@@ -63,7 +67,9 @@ class Design:
     def columns(self) -> dict[str, np.ndarray]:
         """Columns (runs, ...) of the chosen runs, one row for each, cheapest first."""
         order = np.argsort(self.costs, kind="stable")
-        return {k: np.repeat(v[order], self.count[order], axis=0) for k, v in self.candidates.items()}
+        return {
+            k: np.repeat(v[order], self.count[order], axis=0) for k, v in self.candidates.items()
+        }
 
     @property
     def gap(self) -> float:
@@ -76,15 +82,29 @@ class Design:
         shown = sorted(np.argsort(-(self.count * self.costs)[used], kind="stable")[:ROWS])
         plain = [c for c, v in self.candidates.items() if v.ndim == 1]
         lines = [
-            f"<Design: {len(self)} runs of {len(used)} of {len(self.count)} candidates, "
-            f"cost {self.cost:.3g} of {self.budget:.3g}; standard deviation {_root(self.before):.3g} -> "
-            f"{_root(self.after):.3g}, {self.bound:.3g} at best>",
+            f"<Design: {len(self)} runs of {len(used)} of {len(self.count)} candidates, cost "
+            f"{self.cost:.3g} of {self.budget:.3g}; standard deviation {_root(self.before):.3g} "
+            f"-> {_root(self.after):.3g}, {self.bound:.3g} at best>",
         ]
         cells = [("candidate", *plain, "count", "cost")]
         for i in used[shown]:
-            own = [v if isinstance(v, str) else f"{v:.4g}" for v in (self.candidates[c][i] for c in plain)]
-            cells.append((str(i), *own, str(self.count[i]), f"{self.count[i] * self.costs[i] / self.cost:.1%}"))
-        return "\n".join(lines + table(cells, left=0) + [f"and {len(used) - ROWS} that take less"] * (len(used) > ROWS))
+            own = [
+                v if isinstance(v, str) else f"{v:.4g}"
+                for v in (self.candidates[c][i] for c in plain)
+            ]
+            cells.append(
+                (
+                    str(i),
+                    *own,
+                    str(self.count[i]),
+                    f"{self.count[i] * self.costs[i] / self.cost:.1%}",
+                )
+            )
+        return "\n".join(
+            lines
+            + table(cells, left=0)
+            + [f"and {len(used) - ROWS} that take less"] * (len(used) > ROWS)
+        )
 
 
 def design(
@@ -98,23 +118,29 @@ def design(
     noise: float | None = None,
     most: int | None = None,
 ) -> Design:
-    """The runs, of `candidates` and within `budget` [in the units of the cost, FLOP by default], that make `of` most certain.
+    """The runs, of `candidates` and within `budget` [in the units of the cost, FLOP by default],
+    that make `of` most certain.
 
-    `fit` holds the runs that exist; a bound law with `noise` plans a first sweep. `candidates` is a dict of columns (m,) or
-    a table of runs, whose losses are not read; `cost` any function of columns (default `costs.Train()`, 6 N D). `of` takes a
-    bound law and returns what is wanted, such as `lambda law: jsl.allocate(law, 1e24)["N"]`; of several numbers the sum of
-    variances is made small, of their logarithms unless `relative=False` (which differences and anything negative need).
-    `noise` is the standard deviation of ln L (or of the target, for objectives in its units) from run to run, by default that
-    of the residuals; `most` limits how often one candidate is repeated.
+    `fit` holds the runs that exist; a bound law with `noise` plans a first sweep. `candidates` is a
+    dict of columns (m,) or a table of runs, whose losses are not read; `cost` any function of
+    columns (default `costs.Train()`, 6 N D). `of` takes a bound law and returns what is wanted,
+    such as `lambda law: jsl.allocate(law, 1e24)["N"]`; of several numbers the sum of variances is
+    made small, of their logarithms unless `relative=False` (which differences and anything negative
+    need). `noise` is the standard deviation of ln L (or of the target, for objectives in its units)
+    from run to run, by default that of the residuals; `most` limits how often one candidate is
+    repeated.
 
-    Raises InputError where no candidate fits the budget or there is nothing to learn noise from. A parameter that ran to
-    an edge counts as known.
+    Raises InputError where no candidate fits the budget or there is nothing to learn noise from. A
+    parameter that ran to an edge counts as known.
 
     >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+    ...     objective=jsl.objectives.LogSquared(), starts=32)
     >>> N, D = (v.ravel() for v in np.meshgrid([3e7, 3e8, 3e9], [1e9, 1e10, 1e11]))
-    >>> design(best, {"N": N, "D": D}, 3e21, of=lambda law: jsl.allocate(law, 1e24)["N"], most=10)
-    <Design: 50 runs of 6 of 9 candidates, cost 2.99e+21 of 3e+21; standard deviation 0.0777 -> 0.0645, 0.0645 at best>
+    >>> N_star = lambda law: jsl.allocate(law, 1e24)["N"]
+    >>> print(str(design(best, {"N": N, "D": D}, 3e21, of=N_star, most=10)).replace("; ", ";\n"))
+    <Design: 50 runs of 6 of 9 candidates, cost 2.99e+21 of 3e+21;
+    standard deviation 0.0777 -> 0.0645, 0.0645 at best>
     candidate      N      D  count   cost
             0  3e+07  1e+09     10   0.1%
             1  3e+08  1e+09     10   0.6%
@@ -123,18 +149,29 @@ def design(
             5  3e+09  1e+10      6  36.1%
             7  3e+08  1e+11     10  60.2%
 
-    Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is searched and bounded: `_exchange`.
+    Source: local c-optimal (for several numbers A-optimal) design, Pukelsheim 1993. How it is
+    searched and bounded: `_exchange`.
     """
     model = _model(fit, candidates, of=of, relative=relative, noise=noise, verb="design()")
     costs = _costs_of(model.table, cost)
     if np.ndim(budget) or not 0 < budget < np.inf:
-        raise refuse(f"design(): budget {budget!r}", why="a logarithm, or several budgets", change="one positive number")
+        raise refuse(
+            f"design(): budget {budget!r}",
+            why="a logarithm, or several budgets",
+            change="one positive number",
+        )
     if most is not None and (most < 1 or most != int(most)):
-        raise refuse(f"design: most={most}", why="a share or 0 was meant", change="a whole number of runs, or None for no limit")
+        raise refuse(
+            f"design: most={most}",
+            why="a share or 0 was meant",
+            change="a whole number of runs, or None for no limit",
+        )
     if not np.any(costs <= budget):
         raise refuse(
-            f"design(): a budget of {budget:.3g}, and the cheapest of {len(costs)} candidates costs {costs.min():.3g}",
-            why="the budget is in another unit than the cost, or the candidates are those of a later sweep",
+            f"design(): a budget of {budget:.3g}, and the cheapest of {len(costs)} candidates "
+            f"costs {costs.min():.3g}",
+            why="the budget is in another unit than the cost, or the candidates are those of a "
+            "later sweep",
             change="a larger budget, or cheaper candidates",
         )
     problem = _exchange.scaled(model.known, model.rows, model.wanted, costs / budget, most)
@@ -161,19 +198,24 @@ def expected_deviation(
     relative: bool = True,
     noise: float | None = None,
 ) -> Any:
-    """Standard deviation (of ln with `relative=True`, else in its units) that `of` has once runs at `columns` (n,) are trained.
+    """Standard deviation (of ln with `relative=True`, else in its units) that `of` has once runs at
+    `columns` (n,) are trained.
 
-    They are added to the runs of a fit; `expected_deviation(fit.law, columns, noise=...)` judges them alone. Arguments and
-    errors as in `design`; a tree of arrays like the answer, inf where nothing determines it. It is that of a fit by least
-    squares whose law holds and whose rows have noise of their own (rows of one `run` count as one).
+    They are added to the runs of a fit; `expected_deviation(fit.law, columns, noise=...)` judges
+    them alone. Arguments and errors as in `design`; a tree of arrays like the answer, inf where
+    nothing determines it. It is that of a fit by least squares whose law holds and whose rows have
+    noise of their own (rows of one `run` count as one).
 
     >>> from jaxscale import laws
     >>> law = laws.chinchilla.published["besiroglu2024"]
-    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 5), np.geomspace(2e9, 2e11, 5)))
-    >>> round(float(expected_deviation(law, {"N": N, "D": D}, of=lambda law: law.params["alpha"], noise=0.005)), 4)
+    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 5),
+    ...     np.geomspace(2e9, 2e11, 5)))
+    >>> round(float(expected_deviation(law, {"N": N, "D": D}, of=lambda law: law.params["alpha"],
+    ...     noise=0.005)), 4)
     0.0545
 
-    Source: the usual covariance of nonlinear least squares, at slopes that are known before the runs are.
+    Source: the usual covariance of nonlinear least squares, at slopes that are known before the
+    runs are.
     """
     if columns is None and isinstance(fit, Law):
         raise refuse_type(
@@ -192,7 +234,9 @@ def _root(deviation: Any) -> float:
 
 @dataclass(frozen=True)
 class _Model:
-    """What a fit is near its optimum: information (P, P), slopes over noise (m, P), slopes of the answer (k, P)."""
+    """What a fit is near its optimum: information (P, P), slopes over noise (m, P), slopes of the
+    answer (k, P).
+    """
 
     table: dict[str, np.ndarray]
     known: np.ndarray
@@ -206,14 +250,25 @@ class _Model:
         leaves, form = jax.tree.flatten(self.answer)
         ends = np.cumsum([np.size(v) for v in leaves])
         parts = np.split(flat, ends[:-1])
-        return jax.tree.unflatten(form, [p.reshape(np.shape(v))[()] for p, v in zip(parts, leaves, strict=True)])
+        return jax.tree.unflatten(
+            form, [p.reshape(np.shape(v))[()] for p, v in zip(parts, leaves, strict=True)]
+        )
 
 
 def _model(
-    fit: Fit | Ensemble | Law, columns: Any, of: Callable[[Law], Any], relative: bool, noise: float | None, verb: str
+    fit: Fit | Ensemble | Law,
+    columns: Any,
+    of: Callable[[Law], Any],
+    relative: bool,
+    noise: float | None,
+    verb: str,
 ) -> _Model:
     if noise is not None and (np.ndim(noise) or not 0 < noise < np.inf):
-        raise refuse(f"{verb}: noise {noise!r}", why="one number is meant for all runs", change="a number > 0, or None")
+        raise refuse(
+            f"{verb}: noise {noise!r}",
+            why="one number is meant for all runs",
+            change="a number > 0, or None",
+        )
     if isinstance(fit, Fitted):
         at = evidence(point_of(fit, verb))
         frame, x, law, keep = at.frame, at.x, at.fit.law, ~at.edge
@@ -221,10 +276,16 @@ def _model(
     else:
         frame, law, in_ln = _frame(fit, verb), fit, True
         with jax.enable_x64(True):
-            x = np.asarray(frame.layout.pack({k: jnp.asarray(fit.params[k]) for k in frame.law.free}))
+            x = np.asarray(
+                frame.layout.pack({k: jnp.asarray(fit.params[k]) for k in frame.law.free})
+            )
         known, keep = np.zeros((len(x), len(x))), np.ones(len(x), bool)
         if noise is None:
-            raise refuse(f"{verb}: no noise, and no residuals to learn it from", why="a law is no fit", change="noise=0.005")
+            raise refuse(
+                f"{verb}: no noise, and no residuals to learn it from",
+                why="a law is no fit",
+                change="noise=0.005",
+            )
     table = {} if columns is None else columns_of(law, columns, verb)
     reads = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
 
@@ -246,18 +307,24 @@ def _model(
         )
     if not all(np.isfinite(v).all() for v in jax.tree.leaves((values[0], wanted))):
         raise refuse(
-            f"{verb}: what is asked for is not finite at the estimate{', or has no finite logarithm' if relative else ''}",
-            why="a negative number or a difference, whose logarithm was taken" if relative else "a plan without an optimum",
+            f"{verb}: what is asked for is not finite at the "
+            f"estimate{', or has no finite logarithm' if relative else ''}",
+            why="a negative number or a difference, whose logarithm was taken"
+            if relative
+            else "a plan without an optimum",
             change="relative=False, or another question" if relative else "another question",
         )
-    return _Model(table, known[np.ix_(keep, keep)], rows[:, keep] / noise, wanted[:, keep], values[0])
+    return _Model(
+        table, known[np.ix_(keep, keep)], rows[:, keep] / noise, wanted[:, keep], values[0]
+    )
 
 
 def _information(at: Evidence, noise: float | None, verb: str) -> tuple[np.ndarray, float]:
-    """Information (P, P) of a fit's runs and the noise of one run, which is that of the residuals unless it is given.
+    """Information (P, P) of a fit's runs and the noise of one run, which is that of the residuals
+    unless it is given.
 
-    The scale is the root mean square for squared errors and 1.48 times the median size for robust objectives. Rows of one
-    run share its noise: together they count as one row.
+    The scale is the root mean square for squared errors and 1.48 times the median size for robust
+    objectives. Rows of one run share its noise: together they count as one row.
     """
     check_central(at.fit.problem, verb)
     status = Status(int(at.fit.status))
@@ -265,13 +332,18 @@ def _information(at: Evidence, noise: float | None, verb: str) -> tuple[np.ndarr
         warn(f"{verb}: the fit is not OK ({status.message}); a design trusts its slopes")
     if noise is None:
         size, spare = np.abs(at.residual) * np.sqrt(at.precision) * at.size, max(at.spare, 1)
-        found = np.sqrt(np.mean(size**2)) if at.fit.problem.objective.width is None else robust_scale(size, 0.0)
+        found = (
+            np.sqrt(np.mean(size**2))
+            if at.fit.problem.objective.width is None
+            else robust_scale(size, 0.0)
+        )
         noise = float(found * np.sqrt(len(size) / spare))
         if at.spare < 1 or noise <= 1e-12:
             raise refuse(
                 f"{verb}: residuals of {noise:.1g} say nothing about the noise of a run",
                 why="as many parameters as runs, or losses made without noise",
-                change="noise=0.005, the standard deviation of ln L between runs that differ in their seed",
+                change="noise=0.005, the standard deviation of ln L between runs that differ in "
+                "their seed",
             )
     codes = at.clusters(None)
     rows_of_run = 1.0 if codes is None else np.bincount(codes)[codes]
@@ -285,7 +357,9 @@ def _frame(law: Law, verb: str) -> Frame:
     free = dataclasses.replace(settled(law), fixed={})
     sizes = {g: len(law.fixed[p]) for p, g in law.groups}
     lay, labels = layout(free, sizes), law.notes.get("labels", {})
-    return Frame(free, np.ones(lay.size), lay, tuple(sorted((g, labels[g]) for g in sizes if g in labels)))
+    return Frame(
+        free, np.ones(lay.size), lay, tuple(sorted((g, labels[g]) for g in sizes if g in labels))
+    )
 
 
 def _costs_of(table: dict[str, np.ndarray], cost: Any) -> np.ndarray:
@@ -297,7 +371,14 @@ def _costs_of(table: dict[str, np.ndarray], cost: Any) -> np.ndarray:
             why="it is another law's cost",
             change=f"cost=, or a column.{nearest(missing[0], table)}",
         )
-    found = np.broadcast_to(np.asarray(cost(**{c: table[c] for c in columns}), np.float64), (len(next(iter(table.values()))),))
+    found = np.broadcast_to(
+        np.asarray(cost(**{c: table[c] for c in columns}), np.float64),
+        (len(next(iter(table.values()))),),
+    )
     if (bad := np.flatnonzero(~(np.isfinite(found) & (found > 0)))).size:
-        raise refuse(f"design(): candidate {bad[0]} costs {found[bad[0]]:g}", why="a column is 0", change="the candidates")
+        raise refuse(
+            f"design(): candidate {bad[0]} costs {found[bad[0]]:g}",
+            why="a column is 0",
+            change="the candidates",
+        )
     return found

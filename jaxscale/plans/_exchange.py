@@ -1,14 +1,18 @@
-"""Choosing runs: counts of candidates that make a variance small under a budget, with a proof of how small it can be.
+"""Choosing runs: counts of candidates that make a variance small under a budget, with a proof of
+how small it can be.
 
-A run with slopes g (in units of its noise) adds g g' to the information matrix M, and the variances of what is wanted sum
-to tr C M^-1 C'. Integer designs are tried: greedy by reduction per cost, greedy by reduction alone (what fits last matters),
-and the optimum over fractions of runs, rounded down and filled up. Exchanges improve them where none is close to the bound,
-and the best is kept. Over fractions the problem is convex: mass moves from the worst candidate to the best until a linear
-bound from below, which holds for all designs, meets the variance. All of it is plain NumPy on a few small matrices.
+A run with slopes g (in units of its noise) adds g g' to the information matrix M, and the variances
+of what is wanted sum to tr C M^-1 C'. Integer designs are tried: greedy by reduction per cost,
+greedy by reduction alone (what fits last matters), and the optimum over fractions of runs, rounded
+down and filled up. Exchanges improve them where none is close to the bound, and the best is kept.
+Over fractions the problem is convex: mass moves from the worst candidate to the best until a linear
+bound from below, which holds for all designs, meets the variance. All of it is plain NumPy on a few
+small matrices.
 
-Sources: Pukelsheim 1993, Optimal Design of Experiments (c- and A-optimality); Fedorov 1972, Theory of Optimal Experiments
-(exchange); Boehning 1986, Metrika 33 (exchange of vertices). Budgets in place of numbers of runs, limits per candidate and
-the batches of the greedy choice are not from there.
+Sources: Pukelsheim 1993, Optimal Design of Experiments (c- and A-optimality); Fedorov 1972, Theory
+of Optimal Experiments (exchange); Boehning 1986, Metrika 33 (exchange of vertices). Budgets in
+place of numbers of runs, limits per candidate and the batches of the greedy choice are not from
+there.
 """
 
 from __future__ import annotations
@@ -28,7 +32,9 @@ _NEAR = 2e-4  # relative distance of a design from the bound at which nothing mo
 
 @dataclass(frozen=True)
 class Choice:
-    """Information `known` (P, P), slopes over noise `rows` (m, P), `wanted` (k, P), shares of the budget `cost` (m,), limits."""
+    """Information `known` (P, P), slopes over noise `rows` (m, P), `wanted` (k, P), shares of the
+    budget `cost` (m,), limits.
+    """
 
     known: np.ndarray
     rows: np.ndarray
@@ -50,14 +56,22 @@ class Choice:
         return np.asarray(np.sum((self.wanted @ self.inverse(count) @ self.rows.T) ** 2, 0))
 
     def gains(self, count: np.ndarray) -> np.ndarray:
-        """What one whole run of each candidate takes from the total (m,), by Sherman and Morrison."""
+        """What one whole run of each candidate takes from the total (m,), by Sherman
+        and Morrison.
+        """
         inverse = self.inverse(count)
         along = self.rows @ inverse
-        return np.asarray(np.sum((self.wanted @ along.T) ** 2, 0) / (1.0 + np.sum(along * self.rows, 1)))
+        return np.asarray(
+            np.sum((self.wanted @ along.T) ** 2, 0) / (1.0 + np.sum(along * self.rows, 1))
+        )
 
 
-def scaled(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, cost: np.ndarray, most: int | None) -> Choice:
-    """The problem in coordinates in which the information that a budget buys has a diagonal of about 1."""
+def scaled(
+    known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, cost: np.ndarray, most: int | None
+) -> Choice:
+    """The problem in coordinates in which the information that a budget buys has a diagonal of
+    about 1.
+    """
     afford = np.minimum(FULL / cost, 2.0**53).astype(np.int64)
     limit = afford if most is None else np.minimum(afford, most)
     size = np.sqrt(np.diagonal(known) + np.mean(limit[:, None] * rows**2, 0))
@@ -65,8 +79,12 @@ def scaled(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, cost: np.nda
     return Choice(known / size / size[:, None], rows / size, wanted / size, cost, limit)
 
 
-def variances(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Of each wanted quantity (k,) once these counts (m,) are added to what is known; inf where no run says anything of it."""
+def variances(
+    known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """Of each wanted quantity (k,) once these counts (m,) are added to what is known; inf where no
+    run says anything of it.
+    """
     information = known + (rows.T * count) @ rows
     size = np.sqrt(np.diagonal(information))
     size = np.where(size > 0, size, 1.0)
@@ -77,7 +95,9 @@ def variances(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, count: np
 
 
 def best(p: Choice) -> tuple[np.ndarray, float]:
-    """Counts (m,) of the best design found, and what no design's sum of variances can fall below."""
+    """Counts (m,) of the best design found, and what no design's sum of variances can
+    fall below.
+    """
     none = np.zeros(len(p.cost), np.int64)
     designs = [filled(p, none, per_cost) for per_cost in (True, False)]
     weights, bound = relaxed(p, min(designs, key=p.total))
@@ -91,7 +111,9 @@ def best(p: Choice) -> tuple[np.ndarray, float]:
 
 
 def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
-    """The design with runs added greedily until nothing fits; beyond 64 runs in batches of a thirty-second of them."""
+    """The design with runs added greedily until nothing fits; beyond 64 runs in batches of a
+    thirty-second of them.
+    """
     count, total = count.copy(), p.total(count)
     for _ in range(_MOST_ADDED):
         left = FULL - float(p.cost @ count)
@@ -100,13 +122,17 @@ def filled(p: Choice, count: np.ndarray, per_cost: bool) -> np.ndarray:
         i = int(np.argmax(gain / p.cost if per_cost else gain))
         if gain[i] <= _NOTHING * total:
             return count
-        count[i] += min(max(1, int(count.sum()) // 32), int(left / p.cost[i]), int(p.most[i] - count[i]))
+        count[i] += min(
+            max(1, int(count.sum()) // 32), int(left / p.cost[i]), int(p.most[i] - count[i])
+        )
         total = p.total(count)
     return count
 
 
 def improved(p: Choice, count: np.ndarray, bound: float, sweeps: int = 20) -> np.ndarray:
-    """Exchange: take one run out, put others in if that helps, candidate by candidate, until nothing does or it is close."""
+    """Exchange: take one run out, put others in if that helps, candidate by candidate, until
+    nothing does or it is close.
+    """
     total = p.total(count)
     for _ in range(sweeps):
         before = total
@@ -131,10 +157,12 @@ def improved(p: Choice, count: np.ndarray, bound: float, sweeps: int = 20) -> np
 
 
 def relaxed(p: Choice, count: np.ndarray, rounds: int = 100) -> tuple[np.ndarray, float]:
-    """Fractional counts (m,) near the optimum over fractions, and a proven bound of the total from below.
+    """Fractional counts (m,) near the optimum over fractions, and a proven bound of the total from
+    below.
 
-    The total is convex in the counts, so its tangent at any point bounds it from below everywhere; the least of a tangent
-    under a budget is a fractional knapsack. In each round mass moves among the candidates in use and the most promising.
+    The total is convex in the counts, so its tangent at any point bounds it from below everywhere;
+    the least of a tangent under a budget is a fractional knapsack. In each round mass moves among
+    the candidates in use and the most promising.
     """
     weights, bound = count.astype(np.float64), 0.0
     for _ in range(rounds):
@@ -144,12 +172,16 @@ def relaxed(p: Choice, count: np.ndarray, rounds: int = 100) -> tuple[np.ndarray
             break
         promise = np.where(weights < p.most, slopes / p.cost, -1.0)
         some = np.union1d(np.flatnonzero(weights), np.argsort(-promise, kind="stable")[:20])
-        weights[some] = _moved(Choice(p.known, p.rows[some], p.wanted, p.cost[some], p.most[some]), weights[some])
+        weights[some] = _moved(
+            Choice(p.known, p.rows[some], p.wanted, p.cost[some], p.most[some]), weights[some]
+        )
     return weights, bound
 
 
 def _moved(p: Choice, weights: np.ndarray, steps: int = 50) -> np.ndarray:
-    """The weights after steps that each move budget, as much as is best, from the worst candidate in use to the best one."""
+    """The weights after steps that each move budget, as much as is best, from the worst candidate
+    in use to the best one.
+    """
     most = p.most.astype(np.float64)
     for _ in range(steps):
         per_cost, left = p.slopes(weights) / p.cost, FULL - float(p.cost @ weights)
@@ -178,7 +210,9 @@ def _knapsack(p: Choice, slopes: np.ndarray) -> float:
 
 
 def _along(p: Choice, weights: np.ndarray, direction: np.ndarray, most: float) -> float:
-    """Where the total is least between 0 and `most` along a direction: its derivative, which rises, crosses 0."""
+    """Where the total is least between 0 and `most` along a direction: its derivative, which rises,
+    crosses 0.
+    """
     low, high = 0.0, most
     change = (p.rows.T * direction) @ p.rows
     for _ in range(4):

@@ -1,8 +1,10 @@
-"""The compute-optimal curve of a fit: least loss for a budget, its slopes, and the budget that a loss takes.
+"""The compute-optimal curve of a fit: least loss for a budget, its slopes, and the budget that a
+loss takes.
 
-What a recipe is worth is read off this curve. Its slopes by the parameters of the law need no derivative of a plan: at an
-optimum the plan's own response changes nothing in first order (the envelope theorem), so they are those of the law at the
-plan's columns. The slope by the budget is the shadow price that the plan comes with.
+What a recipe is worth is read off this curve. Its slopes by the parameters of the law need no
+derivative of a plan: at an optimum the plan's own response changes nothing in first order (the
+envelope theorem), so they are those of the law at the plan's columns. The slope by the budget is
+the shadow price that the plan comes with.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ _TILE = 1024
 
 @dataclass(frozen=True, eq=False)
 class Optimal:
-    """A fit's evidence (T tables), and the two questions about its law: least loss for a budget, least cost for a target."""
+    """A fit's evidence (T tables), and the two questions about its law: least loss for a budget,
+    least cost for a target.
+    """
 
     fit: Fit
     at: list[Evidence]
@@ -47,16 +51,25 @@ class Optimal:
         x = np.repeat(np.stack([e.x for e in self.at]), budgets.shape[1], 0)
         extra = bucket(len(z), 64) - len(z)
         z, x = (np.concatenate([v, np.repeat(v[:1], extra, 0)]) for v in (z, x))
-        slopes = run_points(_slopes, (to_numpy(self.asked.question.oracle), self.at[0].frame, x, z), len(z), tile=_TILE)
+        slopes = run_points(
+            _slopes,
+            (to_numpy(self.asked.question.oracle), self.at[0].frame, x, z),
+            len(z),
+            tile=_TILE,
+        )
         slopes = slopes[: budgets.size].reshape(*budgets.shape, -1)
         loss = np.where(_feasible(found), found["loss"], np.nan)
         price = np.sum(found["prices"], -1)
-        return Along(loss, -price * budgets / loss, np.where(np.isfinite(loss)[..., None], slopes, np.nan))
+        return Along(
+            loss, -price * budgets / loss, np.where(np.isfinite(loss)[..., None], slopes, np.nan)
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Along:
-    """Least loss (T, K), its slope d ln L / d ln C (T, K), and the slopes (T, K, P) of ln L by the coordinates of the fit."""
+    """Least loss (T, K), its slope d ln L / d ln C (T, K), and the slopes (T, K, P) of ln L by the
+    coordinates of the fit.
+    """
 
     loss: np.ndarray
     steep: np.ndarray
@@ -75,12 +88,16 @@ def optimal(
     given: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
 ) -> Optimal:
-    """The curve of a fit; of a law of one column the cost is that column, unless another is given."""
+    """The curve of a fit; of a law of one column the cost is that column, unless another
+    is given.
+    """
     law = first_law(fit)
     cost = cost_of(law, cost)
     rest: tuple[Any, ...] = (cost, over, given or {}, bounds or {}, {}, {}, None, 4, None)
     asked, aimed = put(law, 1e12, None, *rest), put(law, None, 1.0, *rest)
-    if inside := sorted({*asked.question.of(asked.question.rules[0]).reads} & {k for k, _ in law.specs}):
+    if inside := sorted(
+        {*asked.question.of(asked.question.rules[0]).reads} & {k for k, _ in law.specs}
+    ):
         raise refuse(
             f"recipes: the cost reads {inside[0]!r}, a parameter of the law",
             why="a budget is the same for both recipes, whatever their laws",
@@ -92,7 +109,9 @@ def optimal(
 def cost_of(law: Law, cost: Any) -> Any:
     """The only column of a law, where it has one and no cost is given; else what was given."""
     scalars = [c for c, u in zip(law.columns, law.column_units, strict=True) if not u.rank]
-    return _itself(law.columns[0]) if cost is None and len(law.columns) == len(scalars) == 1 else cost
+    return (
+        _itself(law.columns[0]) if cost is None and len(law.columns) == len(scalars) == 1 else cost
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -100,29 +119,42 @@ def _itself(name: str) -> Callable[..., Any]:
     def cost(**columns: Any) -> Any:
         return columns[name]
 
-    cost.__signature__ = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)])  # type: ignore[attr-defined]
+    own = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+    cost.__signature__ = inspect.Signature([own])  # type: ignore[attr-defined]
     return cost
 
 
 def losses(fit: Fit | Ensemble, asked: Put, budgets: np.ndarray) -> np.ndarray:
-    """Least losses (..., K) for budgets (..., K), whose first axes are those of the fit; nan where no plan is feasible."""
+    """Least losses (..., K) for budgets (..., K), whose first axes are those of the fit; nan where
+    no plan is feasible.
+    """
     found = _plans(fit, asked, budgets)
     return np.asarray(np.where(_feasible(found), found["loss"], np.nan))
 
 
 def costs(fit: Fit | Ensemble, aimed: Put, targets: np.ndarray) -> np.ndarray:
-    """Least costs (..., K) of losses (..., K): infinite where the law never falls so low, nan for no target."""
+    """Least costs (..., K) of losses (..., K): infinite where the law never falls so low, nan for
+    no target.
+    """
     known = np.isfinite(targets)
     found = _plans(fit, aimed, np.where(known, targets, 1.0))
-    out = np.where(_feasible(found), found["cost"], np.where(found["status"] & Status.MAX_STEPS.value, np.nan, np.inf))
+    out = np.where(
+        _feasible(found),
+        found["cost"],
+        np.where(found["status"] & Status.MAX_STEPS.value, np.nan, np.inf),
+    )
     return np.asarray(np.where(known, out, np.nan))
 
 
 def _plans(fit: Fit | Ensemble, put: Put, limits: np.ndarray) -> dict[str, Any]:
     question = put.question
     if question.rules[0].name == "budget":
-        question = dataclasses.replace(question, reach=np.float64(np.log(max(float(np.max(limits)), 1e12))))
-    return solved(dataclasses.replace(put, question=question, limits=limits[..., None]), fit, per_law=True)
+        question = dataclasses.replace(
+            question, reach=np.float64(np.log(max(float(np.max(limits)), 1e12)))
+        )
+    return solved(
+        dataclasses.replace(put, question=question, limits=limits[..., None]), fit, per_law=True
+    )
 
 
 def _feasible(found: dict[str, Any]) -> np.ndarray:

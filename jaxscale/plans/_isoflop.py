@@ -1,12 +1,13 @@
 """The classic estimators of compute-optimal size, for comparison with a fitted law.
 
-Before a law of N and D is fitted, a sweep can be read directly. Along an *isoFLOP* curve, runs of one budget C and many
-sizes N, the loss has a minimum: the best size at that budget (`isoflop`, Approach 2 of Hoffmann et al. 2022). Or the
-*envelope* of all training curves, the lowest loss that any size has reached by C, names the best size there (kind
-"envelope", Approach 1). Both end in a straight line, ln N against ln C, whose slope is the exponent of N* = k C^a. Neither
-assumes a law, and both are biased by the grid of sizes and budgets, even without noise: a parabola is not the shape of the
-curve, and an envelope knows only the sizes there are. `_approaches` measures that bias on the user's own grid, next to the
-fitted law.
+Before a law of N and D is fitted, a sweep can be read directly. Along an *isoFLOP* curve, runs of
+one budget C and many sizes N, the loss has a minimum: the best size at that budget (`isoflop`,
+Approach 2 of Hoffmann et al. 2022). Or the *envelope* of all training curves, the lowest loss that
+any size has reached by C, names the best size there (kind "envelope", Approach 1). Both end in a
+straight line, ln N against ln C, whose slope is the exponent of N* = k C^a. Neither assumes a law,
+and both are biased by the grid of sizes and budgets, even without noise: a parabola is not the
+shape of the curve, and an envelope knows only the sizes there are. `_approaches` measures that bias
+on the user's own grid, next to the fitted law.
 """
 
 from __future__ import annotations
@@ -30,17 +31,20 @@ from ._well_posed import reads
 _BUDGET = 0.2  # in ln C: runs of one budget differ by no more
 _SIZE = 0.01  # in ln N: what differs less is one size
 _DEGREE = {"parabola": 2, "cubic": 3}
-_LEAST = {"parabola": 4, "cubic": 5, "akima": 5}  # sizes per budget: a polynomial that only interpolates hides its noise
+# sizes per budget: a polynomial that only interpolates hides its noise
+_LEAST = {"parabola": 4, "cubic": 5, "akima": 5}
 KINDS = ("envelope", *_LEAST)
 
 
 @dataclass(frozen=True, eq=False)
 class IsoFLOP:
-    """Best sizes `N` [parameters] and `D` [tokens], with their `loss`, at budgets `C`: arrays (minima,), ascending in C.
+    """Best sizes `N` [parameters] and `D` [tokens], with their `loss`, at budgets `C`: arrays
+    (minima,), ascending in C.
 
-    `kind` says how they were found. The lines through them are N = constants["N"] C^exponents["N"], and so for D;
-    `interval` of the exponent of N is Student's, at 95 %, from the scatter about the line: it knows nothing of bias, and is
-    None where there is no scatter to judge by (two minima, an envelope). `dropped` lists what gave no minimum: (C, reason).
+    `kind` says how they were found. The lines through them are N = constants["N"] C^exponents["N"],
+    and so for D; `interval` of the exponent of N is Student's, at 95 %, from the scatter about the
+    line: it knows nothing of bias, and is None where there is no scatter to judge by (two minima,
+    an envelope). `dropped` lists what gave no minimum: (C, reason).
     """
 
     kind: str
@@ -54,57 +58,84 @@ class IsoFLOP:
     dropped: tuple[tuple[float, str], ...]
 
     def predict(self, budget: Any) -> dict[str, np.ndarray]:
-        """N [parameters] and D [tokens] on the lines at `budget` [in the units of the cost], with the shape of `budget`."""
+        """N [parameters] and D [tokens] on the lines at `budget` [in the units of the cost], with
+        the shape of `budget`.
+        """
         budgets = _positive(budget)
-        return {name: np.asarray(self.constants[name] * budgets ** self.exponents[name]) for name in ("N", "D")}
+        return {
+            name: np.asarray(self.constants[name] * budgets ** self.exponents[name])
+            for name in ("N", "D")
+        }
 
     def __repr__(self) -> str:
-        lines = ", ".join(f"{v} = {self.constants[v]:.4g} C^{self.exponents[v]:.4f}" for v in ("N", "D"))
-        spread = "" if self.interval is None else f" ({self.interval.low:.4f} to {self.interval.high:.4f} for N)"
-        return f"<IsoFLOP {self.kind}: {lines}{spread}; {_found(self.kind, len(self.C))}, {_counted(self.dropped)}>"
+        lines = ", ".join(
+            f"{v} = {self.constants[v]:.4g} C^{self.exponents[v]:.4f}" for v in ("N", "D")
+        )
+        spread = (
+            ""
+            if self.interval is None
+            else f" ({self.interval.low:.4f} to {self.interval.high:.4f} for N)"
+        )
+        return (
+            f"<IsoFLOP {self.kind}: {lines}{spread}; {_found(self.kind, len(self.C))}, "
+            f"{_counted(self.dropped)}>"
+        )
 
 
-def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None, points: int | None = None) -> IsoFLOP:
-    """Best N [parameters] and D [tokens] at budgets of a sweep, and the power laws through them (Approaches 1 and 2).
+def isoflop(
+    runs: Runs, *, kind: str = "parabola", cost: Any = None, points: int | None = None
+) -> IsoFLOP:
+    """Best N [parameters] and D [tokens] at budgets of a sweep, and the power laws through them
+    (Approaches 1 and 2).
 
-    `cost` is a function of N and D (default `costs.Train()`, 6 N D, in FLOP). Rows are put into budgets by their cost: the
-    window of 0.2 in ln C (a factor of 1.22 from end to end) that holds the most rows is a budget, with the geometric mean of
-    its rows as its C; then the fullest window of what is left, and so on. So budgets may be noisy and stray runs may lie
-    between them, but budgets closer than that are taken for one. Within a budget, sizes that differ by less than 1 % are one
-    size and their losses are averaged by weight. Other groups (families, seeds) are pooled: choose one with `runs.where`.
+    `cost` is a function of N and D (default `costs.Train()`, 6 N D, in FLOP). Rows are put into
+    budgets by their cost: the window of 0.2 in ln C (a factor of 1.22 from end to end) that holds
+    the most rows is a budget, with the geometric mean of its rows as its C; then the fullest window
+    of what is left, and so on. So budgets may be noisy and stray runs may lie between them, but
+    budgets closer than that are taken for one. Within a budget, sizes that differ by less than 1 %
+    are one size and their losses are averaged by weight. Other groups (families, seeds) are pooled:
+    choose one with `runs.where`.
 
-    Per budget, the loss against ln N is a least-squares "parabola" (at least 4 sizes) or "cubic" (5), or is interpolated
-    by "akima" (5), which follows the runs and their noise. A budget is dropped, with its reason, where it has too few
-    sizes, where the parabola opens downwards, and where the curve is lowest at an end of the sizes.
+    Per budget, the loss against ln N is a least-squares "parabola" (at least 4 sizes) or "cubic"
+    (5), or is interpolated by "akima" (5), which follows the runs and their noise. A budget is
+    dropped, with its reason, where it has too few sizes, where the parabola opens downwards, and
+    where the curve is lowest at an end of the sizes.
 
-    An "envelope" needs no budgets: it is the size of the lowest training curve at each of `points` (1,500) of them. A
-    curve is a run, where a `run` column groups several rows (checkpoints); else all rows of one size (1 %). Curves are
-    linear in (ln C, loss) and end where their rows end. Budgets are log-spaced over all rows; the arrays of the result hold
-    those that count. Dropped, with their reason, are budgets that no curve or curves of one size only reach, and those
-    where the smallest or the largest size that reaches them wins: the best may lie beyond. Neighbouring points share their
-    runs, so that there is no interval.
+    An "envelope" needs no budgets: it is the size of the lowest training curve at each of `points`
+    (1,500) of them. A curve is a run, where a `run` column groups several rows (checkpoints); else
+    all rows of one size (1 %). Curves are linear in (ln C, loss) and end where their rows end.
+    Budgets are log-spaced over all rows; the arrays of the result hold those that count. Dropped,
+    with their reason, are budgets that no curve or curves of one size only reach, and those where
+    the smallest or the largest size that reaches them wins: the best may lie beyond. Neighbouring
+    points share their runs, so that there is no interval.
 
     Raises InputError where fewer than two minima or points are left.
 
     >>> import numpy as np
     >>> from jaxscale import Runs, laws
     >>> law = laws.chinchilla.published["besiroglu2024"]
-    >>> C, N = np.repeat([1e19, 1e20, 1e21], 9), np.outer([2.5e8, 8e8, 2.7e9], np.geomspace(0.3, 3, 9)).ravel()
+    >>> C, N = np.repeat([1e19, 1e20, 1e21], 9), np.outer([2.5e8, 8e8, 2.7e9],
+    ...     np.geomspace(0.3, 3, 9)).ravel()
     >>> found = isoflop(Runs.from_columns(N=N, D=C / (6 * N), loss=law(N, C / (6 * N))))
-    >>> found
-    <IsoFLOP parabola: N = 0.0477 C^0.5126, D = 3.494 C^0.4874 (0.5120 to 0.5132 for N); 3 minima, 0 dropped>
+    >>> print(str(found).replace("; ", "\n"))
+    <IsoFLOP parabola: N = 0.0477 C^0.5126, D = 3.494 C^0.4874 (0.5120 to 0.5132 for N)
+    3 minima, 0 dropped>
     >>> float(f"{found.predict(1e23)['N']:.4g}")
     29370000000.0
-    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 15), np.geomspace(1e9, 1e12, 60)))
+    >>> N, D = (v.ravel() for v in np.meshgrid(np.geomspace(1e8, 1e10, 15),
+    ...     np.geomspace(1e9, 1e12, 60)))
     >>> found = isoflop(Runs.from_columns(N=N, D=D, loss=law(N, D)), kind="envelope")
     >>> round(found.exponents["N"], 2), len(found.C), len(found.dropped)
     (0.51, 1086, 414)
 
-    Source: Hoffmann et al. 2022, sections 3.1 (envelope) and 3.2 (parabola); Porian et al. 2024 (Akima, minima inside the
-    sizes only). How budgets are grouped and that the edges of an envelope are left out is ours.
+    Source: Hoffmann et al. 2022, sections 3.1 (envelope) and 3.2 (parabola); Porian et al. 2024
+    (Akima, minima inside the sizes only). How budgets are grouped and that the edges of an envelope
+    are left out is ours.
     """
     if kind not in KINDS:
-        raise refuse(f"isoflop: kind {kind!r}", why="a typing slip", change=nearest(kind, KINDS).strip())
+        raise refuse(
+            f"isoflop: kind {kind!r}", why="a typing slip", change=nearest(kind, KINDS).strip()
+        )
     if kind == "envelope":
         return _envelope(runs, cost, 1500 if points is None else points)
     if points is not None:
@@ -122,7 +153,10 @@ def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None, points: int
             dropped.append((c, f"fewer than {_LEAST[kind]} sizes"))
             continue
         weights = np.array([table.weights[rows][s].sum() for s in sizes])
-        x, y = (np.array([np.average(v[rows][s], weights=table.weights[rows][s]) for s in sizes]) for v in (table.n, table.loss))
+        x, y = (
+            np.array([np.average(v[rows][s], weights=table.weights[rows][s]) for s in sizes])
+            for v in (table.n, table.loss)
+        )
         at, least, reason = _minimum(kind, x, y, weights)
         if reason:
             dropped.append((c, reason))
@@ -134,7 +168,11 @@ def isoflop(runs: Runs, *, kind: str = "parabola", cost: Any = None, points: int
 def _envelope(runs: Runs, cost: Any, points: int) -> IsoFLOP:
     """The sizes of the lowest curves at `points` budgets."""
     if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-        raise refuse(f"isoflop: points={points!r}", why="a line needs two", change="a whole number, such as 1500")
+        raise refuse(
+            f"isoflop: points={points!r}",
+            why="a line needs two",
+            change="a whole number, such as 1500",
+        )
     table = _read(runs, cost)
     if table.curves is not None:
         curves = [np.flatnonzero(table.curves == code) for code in np.unique(table.curves)]
@@ -174,7 +212,9 @@ def _envelope(runs: Runs, cost: Any, points: int) -> IsoFLOP:
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """The rows with a weight: ln N, ln of the cost, loss, weights, and the run of each row where runs have several."""
+    """The rows with a weight: ln N, ln of the cost, loss, weights, and the run of each row where
+    runs have several.
+    """
 
     n: np.ndarray
     c: np.ndarray
@@ -193,11 +233,16 @@ def _read(runs: Runs, cost: Any) -> _Table:
             change=f"Runs.from_csv(..., {missing[0]}='name in the file'), or D = C / (6 N)",
         )
     if runs.target is None:
-        raise refuse("isoflop: the table has no loss", why="it was made with target=None", change="give the loss as target=")
+        raise refuse(
+            "isoflop: the table has no loss",
+            why="it was made with target=None",
+            change="give the loss as target=",
+        )
     if set(columns := reads("isoflop", cost, ("N", "D"))) != {"N", "D"}:
         raise refuse(
             f"isoflop: the cost reads {', '.join(columns) or 'nothing'}",
-            why="it is the cost of another question: here N follows from the runs, and D from N and the cost",
+            why="it is the cost of another question: here N follows from the runs, and D from N "
+            "and the cost",
             change="a cost of N and D, such as lambda N, D: 6 * N * D",
         )
     used = np.flatnonzero(np.asarray(runs.weights) > 0)
@@ -212,11 +257,15 @@ def _read(runs: Runs, cost: Any) -> _Table:
         )
     curves = np.asarray(runs.groups["run"])[used] if runs.clusters == "run" else None
     loss, weights = (np.asarray(v, np.float64)[used] for v in (runs.target, runs.weights))
-    return _Table(n=np.log(n), c=np.log(spent), loss=loss, weights=weights, curves=curves, cost=cost)
+    return _Table(
+        n=np.log(n), c=np.log(spent), loss=loss, weights=weights, curves=curves, cost=cost
+    )
 
 
 def _budgets(c: np.ndarray) -> list[np.ndarray]:
-    """Rows of each budget, ascending: the fullest window of `_BUDGET` first, the narrowest of equals."""
+    """Rows of each budget, ascending: the fullest window of `_BUDGET` first, the narrowest of
+    equals.
+    """
     left, found = np.argsort(c, kind="stable"), []
     while len(left):
         x = c[left]
@@ -238,8 +287,12 @@ def _groups(x: np.ndarray, width: float) -> list[np.ndarray]:
     return found
 
 
-def _minimum(kind: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float, str]:
-    """Where the curve of `kind` through y(x) is lowest, its value there, and why it does not count ('' where it does)."""
+def _minimum(
+    kind: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray
+) -> tuple[float, float, str]:
+    """Where the curve of `kind` through y(x) is lowest, its value there, and why it does not count
+    ('' where it does).
+    """
     curve: Any
     if kind == "akima":
         from scipy.interpolate import Akima1DInterpolator
@@ -260,14 +313,19 @@ def _minimum(kind: str, x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tu
 
 
 def _line(
-    kind: str, kept: list[tuple[float, float, float]], dropped: list[tuple[float, str]], cost: Callable[..., Any]
+    kind: str,
+    kept: list[tuple[float, float, float]],
+    dropped: list[tuple[float, str]],
+    cost: Callable[..., Any],
 ) -> IsoFLOP:
     """The lines through the minima (C, N, loss), with the D that spends C at each N."""
     if len(kept) < 2:
         raise refuse(
             f"isoflop: {_found(kind, len(kept))}, {_counted(dropped)}",
-            why="the runs are not arranged in budgets, or each budget has its best size at the edge of its sizes",
-            change="more sizes per budget, on both sides of the best one; or fit a law, which needs no such grid",
+            why="the runs are not arranged in budgets, or each budget has its best size at the "
+            "edge of its sizes",
+            change="more sizes per budget, on both sides of the best one; or fit a law, which "
+            "needs no such grid",
         )
     c, n, loss = (np.array(column, np.float64) for column in zip(*kept, strict=True))
     d = _tokens(n, c, cost)
@@ -300,7 +358,9 @@ def _line(
 def _tokens(n: np.ndarray, c: np.ndarray, cost: Callable[..., Any]) -> np.ndarray:
     """D [tokens] with cost(n, D) = c, by bisection of ln D: the cost grows with D."""
     low, high = np.full(len(n), -50.0), np.full(len(n), 150.0)
-    return np.asarray(np.exp(halved(lambda t: c - np.asarray(cost(N=n, D=np.exp(t))), low, high, 128)))
+    return np.asarray(
+        np.exp(halved(lambda t: c - np.asarray(cost(N=n, D=np.exp(t))), low, high, 128))
+    )
 
 
 def _found(kind: str, count: int) -> str:
@@ -318,5 +378,7 @@ def _counted(dropped: Any) -> str:
 def _positive(budget: Any) -> np.ndarray:
     budgets = np.asarray(budget, np.float64)
     if not np.all(np.isfinite(budgets) & (budgets > 0)):
-        raise refuse(f"budget {budget!r}", why="a logarithm was given", change="positive numbers, in FLOP")
+        raise refuse(
+            f"budget {budget!r}", why="a logarithm was given", change="positive numbers, in FLOP"
+        )
     return budgets

@@ -1,13 +1,16 @@
-"""Plans of many laws and limits at once: walked on the host, or compiled whole where they are traced or very many.
+"""Plans of many laws and limits at once: walked on the host, or compiled whole where they are
+traced or very many.
 
-A plan has some starts, each of them a lane of the search; the best end is the plan. On the host nothing is compiled for a
-question but the oracle, so that a budget, a target, a limit of another size or the edge of a region are answered by the
-program that is there. From `BULK` lanes on, which take as long as compiling, the walk is one program on all cores.
+A plan has some starts, each of them a lane of the search; the best end is the plan. On the host
+nothing is compiled for a question but the oracle, so that a budget, a target, a limit of another
+size or the edge of a region are answered by the program that is there. From `BULK` lanes on, which
+take as long as compiling, the walk is one program on all cores.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -26,36 +29,49 @@ from ._search import search, search_traced
 from ._starts import best_starts, points_of
 
 BULK = 2**18  # lanes: walking them takes as long as compiling a program of their own
-_WALKED = 256  # chunks of the points that a walk begins with: with fewer, NumPy's calls take longer than what they do
-_TILE = 1024  # plans that take steps together in it: half of them wait for the slowest in wider tiles
+# chunks of the points that a walk begins with: with fewer, NumPy's calls take longer than what they
+# do
+_WALKED = 256
+# plans that take steps together in it: half of them wait for the slowest in wider tiles
+_TILE = 1024
 _WORSE = 1e-7  # a plan that fails its conditions counts as worse by this share of its goal
 
-Own = tuple[dict[str, Any], dict[str, Any]]  # parameters of the law and columns that lanes have of their own, lanes last
+# parameters of the law and columns that lanes have of their own, lanes last
+Own = tuple[dict[str, Any], dict[str, Any]]
 
 
-def planned(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> dict[str, np.ndarray]:
+def planned(
+    question: Question, own: Own, limits: np.ndarray, **edges: Any
+) -> dict[str, np.ndarray]:
     """Plans (n, ...) for limits (m, n), each with its `own` law and columns.
 
-    `edges` are for lanes that look for the edge of a region: `start` and `direction` (k, n), with bounds `low` and `high`.
+    `edges` are for lanes that look for the edge of a region: `start` and `direction` (k, n), with
+    bounds `low` and `high`.
     """
     plans, newton = limits.shape[1], isinstance(question.solver, Newton)
     if edges and not newton:  # optax knows no bounds
         question = dataclasses.replace(question, solver=Newton(max_steps=60))
     elif not newton or plans * question.starts > BULK or jax.default_backend() != "cpu":
         return _bulk(question, own, limits)
-    points = 1 if edges else points_of(question, np).shape[1]  # of each plan, looked at side by side
+    # of each plan, looked at side by side
+    points = 1 if edges else points_of(question, np).shape[1]
     per = max(1, lanes_at_once(question.oracle, _WALKED) // points)
     found = []
     with saying("plans", plans, "plan") as said:
         for first in range(0, plans, per):
             here = slice(first, min(first + per, plans))
-            some = [{k: v[..., here] for k, v in part.items()} for part in (*own, edges)]
-            found.append(on_device(lambda: _walked(question, (some[0], some[1]), limits[:, here], **some[2])))  # noqa: B023
+            law, options, edge = (
+                {k: v[..., here] for k, v in part.items()} for part in (*own, edges)
+            )
+            walk = functools.partial(_walked, question, (law, options), limits[:, here], **edge)
+            found.append(on_device(walk))
             said.update(here.stop - here.start)
     return jax.tree.map(lambda *v: np.concatenate(v) if len(v) > 1 else v[0], *found)  # type: ignore[no-any-return]
 
 
-def _walked(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> dict[str, np.ndarray]:
+def _walked(
+    question: Question, own: Own, limits: np.ndarray, **edges: Any
+) -> dict[str, np.ndarray]:
     oracle = question.oracle
     with np.errstate(all="ignore"):
         z, price, equal = _ends(question, own, limits, **edges)
@@ -63,10 +79,14 @@ def _walked(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> d
         ask, numbers = question.ask(limits, **edges), evaluated(oracle, own, z)
         p = parts(ask, z, numbers, np)
         said = judged(ask, z, p, (price, equal), np)
-        return _described(question, ask, z=z, p=p, multipliers=(price, equal), said=said, v=numbers[0], xp=np)
+        return _described(
+            question, ask, z=z, p=p, multipliers=(price, equal), said=said, v=numbers[0], xp=np
+        )
 
 
-def _ends(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ends(
+    question: Question, own: Own, limits: np.ndarray, **edges: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates (k, n) and multipliers of plans, found on the host."""
     oracle, lanes, z = question.oracle, limits.shape[1], edges.pop("start", None)
     starts = question.starts if z is None else 1
@@ -82,7 +102,12 @@ def _ends(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> tup
         points = points_of(question, np)
         many = question.ask(np.repeat(limits, points.shape[1], 1))
         z = best_starts(
-            many, question, points=points, evaluate=asking(points.shape[1])(np.arange(many.limits.shape[1])), lanes=lanes, xp=np
+            many,
+            question,
+            points=points,
+            evaluate=asking(points.shape[1])(np.arange(many.limits.shape[1])),
+            lanes=lanes,
+            xp=np,
         )
     ask, ends = question.ask(np.repeat(limits, starts, 1), **edges), asking(starts)
     walk = search(ask, ends, z, question.solver)
@@ -90,19 +115,30 @@ def _ends(question: Question, own: Own, limits: np.ndarray, **edges: Any) -> tup
     if starts == 1:
         return walk.z, *multipliers
     p = parts(ask, walk.z, ends(np.arange(z.shape[1]))(walk.z), np)
-    best = _best(ask, p, said=judged(ask, walk.z, p, multipliers, np), multipliers=multipliers, starts=starts, xp=np)
+    best = _best(
+        ask,
+        p,
+        said=judged(ask, walk.z, p, multipliers, np),
+        multipliers=multipliers,
+        starts=starts,
+        xp=np,
+    )
     return walk.z[:, best], multipliers[0][:, best], multipliers[1][:, best]
 
 
 def answered(question: Question, own: Own, limits: Any) -> dict[str, Any]:
-    """The same for numbers that JAX may trace; derivatives pass through the closing step of each plan."""
+    """The same for numbers that JAX may trace; derivatives pass through the closing step of each
+    plan.
+    """
     plans: dict[str, Any] = _through(question, own, limits, *_found(question, own, limits))
     return plans
 
 
 @jax.custom_jvp
 def _found(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]:
-    """Coordinates and multipliers of plans, through which no derivative passes: those of numbers come from the host."""
+    """Coordinates and multipliers of plans, through which no derivative passes: those of numbers
+    come from the host.
+    """
     if traced(question, own, limits) or not isinstance(question.solver, Newton):
         found: tuple[Any, Any, Any] = _compiled(question, own, limits)
         return found
@@ -142,14 +178,28 @@ def _compiled(question: Question, own: Own, limits: Any) -> tuple[Any, Any, Any]
         xp=jnp,
     )
     ask, each = question.ask(jnp.repeat(limits, starts, 1)), wide(starts)
-    walk = search_traced(ask, each, evaluate=_over(_curves(question), each), value=value, z=z, solver=question.solver)
-    p, multipliers = parts(ask, walk.z, _over(slopes, each)(walk.z), jnp), (walk.rules.price, walk.rules.equal)
-    best = _best(ask, p, said=judged(ask, walk.z, p, multipliers, jnp), multipliers=multipliers, starts=starts, xp=jnp)
+    walk = search_traced(
+        ask, each, evaluate=_over(_curves(question), each), value=value, z=z, solver=question.solver
+    )
+    p, multipliers = (
+        parts(ask, walk.z, _over(slopes, each)(walk.z), jnp),
+        (walk.rules.price, walk.rules.equal),
+    )
+    best = _best(
+        ask,
+        p,
+        said=judged(ask, walk.z, p, multipliers, jnp),
+        multipliers=multipliers,
+        starts=starts,
+        xp=jnp,
+    )
     return walk.z[:, best], multipliers[0][:, best], multipliers[1][:, best]
 
 
 @compiled
-def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equal: Any) -> dict[str, Any]:
+def _through(
+    question: Question, own: Own, limits: Any, z: Any, price: Any, equal: Any
+) -> dict[str, Any]:
     """Plans from where the search ended."""
     v, j, h = _over(_curves(question), own)(z)
     live = parts(question.ask(limits), z, (v, j, jax.lax.stop_gradient(h)), jnp)
@@ -159,7 +209,16 @@ def _through(question: Question, own: Own, limits: Any, z: Any, price: Any, equa
     moved, price, equal, _ = closed(ask, z, p=p, multipliers=(price, equal), xp=jnp, live=through)
     step, (j, h) = moved - z, jax.lax.stop_gradient((j, h))
     v = v + jnp.einsum("qkt,kt->qt", j, step) + 0.5 * jnp.einsum("qijt,it,jt->qt", h, step, step)
-    return _described(question, question.ask(limits), z=moved, p=p, multipliers=(price, equal), said=said, v=v, xp=jnp)
+    return _described(
+        question,
+        question.ask(limits),
+        z=moved,
+        p=p,
+        multipliers=(price, equal),
+        said=said,
+        v=v,
+        xp=jnp,
+    )
 
 
 def _curves(question: Question) -> Any:
@@ -174,10 +233,13 @@ def _over(function: Any, lane: Any) -> Any:
     return lambda at: jax.vmap(function, in_axes=-1, out_axes=-1)(lane, at)
 
 
-def _best(ask: Ask, p: Parts, said: dict[str, Any], multipliers: tuple[Any, Any], starts: int, xp: Any) -> Any:
+def _best(
+    ask: Ask, p: Parts, said: dict[str, Any], multipliers: tuple[Any, Any], starts: int, xp: Any
+) -> Any:
     """Which lane of each plan ended best; where none is feasible, the one that comes closest."""
     price, equal = multipliers
-    goal = p.goal + xp.sum(price * p.excess, 0) + xp.sum(equal * p.miss, 0)  # what it is on the limits, to first order
+    # what it is on the limits, to first order
+    goal = p.goal + xp.sum(price * p.excess, 0) + xp.sum(equal * p.miss, 0)
     goal = goal + xp.where(said["status"] == 0, 0.0, _WORSE * xp.abs(goal))
     off = p.excess / xp.maximum(xp.max(xp.abs(p.slopes), 1, initial=0.0), 1e-300)  # in coordinates
     off = xp.maximum(xp.max(off, 0, initial=0.0), xp.max(xp.abs(p.miss), 0, initial=0.0))
@@ -187,7 +249,14 @@ def _best(ask: Ask, p: Parts, said: dict[str, Any], multipliers: tuple[Any, Any]
 
 
 def _described(
-    question: Question, ask: Ask, z: Any, p: Parts, multipliers: tuple[Any, Any], said: dict[str, Any], v: Any, xp: Any
+    question: Question,
+    ask: Ask,
+    z: Any,
+    p: Parts,
+    multipliers: tuple[Any, Any],
+    said: dict[str, Any],
+    v: Any,
+    xp: Any,
 ) -> dict[str, Any]:
     """A plan by name, lanes first: nan where there is no feasible point."""
     feasible, shape = said["feasible"], question.shape
@@ -218,7 +287,9 @@ def _bulk(question: Question, own: Own, limits: np.ndarray) -> dict[str, np.ndar
     """All plans by one program, in tiles on all cores and devices."""
     plans = limits.shape[1]
     size = 8 if plans <= 8 else _TILE if jax.default_backend() == "cpu" else WIDE.slots
-    wide = jax.tree.map(lambda v: _padded(np.moveaxis(v, -1, 0), bucket(plans, size)), (*own, limits))
+    wide = jax.tree.map(
+        lambda v: _padded(np.moveaxis(v, -1, 0), bucket(plans, size)), (*own, limits)
+    )
     return run_points(_bulk_tile, (question, wide), plans, label="plans", tile=size)  # type: ignore[no-any-return]
 
 

@@ -1,9 +1,11 @@
-"""`near_optimal`: how flat the optimum is. All plans that are nearly as good as the best, and how far they reach.
+"""`near_optimal`: how flat the optimum is. All plans that are nearly as good as the best, and how
+far they reach.
 
-Around the optimum a loss changes little: half the parameters and twice the tokens may cost a tenth of a per cent. What can
-be told apart is the region of plans within a given share of the best, and its extent along each column is two more
-problems with limits: the least and the greatest of that column among plans that keep all limits and lose no more than
-allowed. They are solved as plans are, from the best plan outwards.
+Around the optimum a loss changes little: half the parameters and twice the tokens may cost a tenth
+of a per cent. What can be told apart is the region of plans within a given share of the best, and
+its extent along each column is two more problems with limits: the least and the greatest of that
+column among plans that keep all limits and lose no more than allowed. They are solved as plans are,
+from the best plan outwards.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ _REACH = 30.0  # how far an edge is looked for, in coordinates
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Extent of the nearly optimal plans along each column: `low`, `best` and `high`, of the plan's shape.
+    """Extent of the nearly optimal plans along each column: `low`, `best` and `high`, of the plan's
+    shape.
 
-    `status` (..., columns) is 0 where both ends meet their KKT conditions; an end that does not is nan. `said` is what the
-    region allows.
+    `status` (..., columns) is 0 where both ends meet their KKT conditions; an end that does not is
+    nan. `said` is what the region allows.
     """
 
     low: dict[str, Any]
@@ -46,14 +49,24 @@ class Region:
         return self.low[name], self.high[name]
 
     def __repr__(self) -> str:
-        shown = (f"{c} {values(self.low[c])} to {values(self.high[c])} (best {values(self.best[c])})" for c in self.best)
+        shown = (
+            f"{c} {values(self.low[c])} to {values(self.high[c])} (best {values(self.best[c])})"
+            for c in self.best
+        )
         return f"<Region {self.said}: {', '.join(shown)}>"
 
 
 def near_optimal(
-    asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, loss_slack: float, cost_slack: float
+    asked: Put,
+    fitted: Fitted | None,
+    best: dict[str, Any],
+    goal: Any,
+    loss_slack: float,
+    cost_slack: float,
 ) -> Region:
-    """The region of a question around its best columns, whose goal is `goal`; see `Allocation.near_optimal`."""
+    """The region of a question around its best columns, whose goal is `goal`; see
+    `Allocation.near_optimal`.
+    """
     if not (loss_slack >= 0 and cost_slack >= 0 and loss_slack + cost_slack > 0):
         raise refuse(
             f"near_optimal: loss_slack={loss_slack}, cost_slack={cost_slack}",
@@ -67,7 +80,11 @@ def near_optimal(
             change="a plan made outside of them",
         )
     if asked.options:
-        raise refuse("near_optimal: the plan is one of several choices", why="choices have no region", change="plan.by_choice")
+        raise refuse(
+            "near_optimal: the plan is one of several choices",
+            why="choices have no region",
+            change="plan.by_choice",
+        )
     names = [r.name for r in asked.question.rules]
     by_cost = asked.question.goal.name == "cost"
     slack = np.zeros(1 + len(names))
@@ -77,17 +94,26 @@ def near_optimal(
         slack[1 + names.index(held)] = loss_slack if by_cost else cost_slack
     elif cost_slack:
         raise refuse(
-            f"near_optimal: cost_slack={cost_slack}, and the plan has no budget", why="other limits hold it", change="loss_slack="
+            f"near_optimal: cost_slack={cost_slack}, and the plan has no budget",
+            why="other limits hold it",
+            change="loss_slack=",
         )
     low, high, status = _ends(asked, fitted, best, goal, slack)
     best = {c: best[c] for c in low}
-    shares = [f"{what} within {100 * share:.3g} %" for what, share in (("loss", loss_slack), ("compute", cost_slack)) if share]
+    shares = [
+        f"{what} within {100 * share:.3g} %"
+        for what, share in (("loss", loss_slack), ("compute", cost_slack))
+        if share
+    ]
     return Region(low, best, high, status, " and ".join(shares))
 
 
-def _ends(asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, slack: np.ndarray) -> tuple[dict[str, Any], ...]:
-    """Least and greatest of each column over plans whose goal is at most `slack[0]` (relative) worse than the best, and the
-    status of both. Each limit may be exceeded by its share in `slack[1:]`. Every search begins at the best plan.
+def _ends(
+    asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, slack: np.ndarray
+) -> tuple[dict[str, Any], ...]:
+    """Least and greatest of each column over plans whose goal is at most `slack[0]` (relative)
+    worse than the best, and the status of both. Each limit may be exceeded by its share in
+    `slack[1:]`. Every search begins at the best plan.
     """
     question, shape = to_numpy(asked.question), asked.question.shape
     values, limits, lead, many = spread(asked, fitted)
@@ -104,11 +130,18 @@ def _ends(asked: Put, fitted: Fitted | None, best: dict[str, Any], goal: Any, sl
     direction = np.concatenate([np.eye(k), -np.eye(k)])[way].T
     law = {name: of_lanes(v, place // many) for name, v in values.items()}
     start = z[:, place]
-    low, high = (np.clip(b[:, None], start - _REACH, start + _REACH) for b in (question.low, question.high))
-    found = planned(edge, (law, {}), limits[:, place], start=start, direction=direction, low=low, high=high)
-    moved = np.abs(found["goal"] - np.sum(direction * start, 0)) > _REACH - 1.0  # as far as it was looked for
+    low, high = (
+        np.clip(b[:, None], start - _REACH, start + _REACH) for b in (question.low, question.high)
+    )
+    found = planned(
+        edge, (law, {}), limits[:, place], start=start, direction=direction, low=low, high=high
+    )
+    # as far as it was looked for
+    moved = np.abs(found["goal"] - np.sum(direction * start, 0)) > _REACH - 1.0
     state = (found["status"] | np.where(moved, 1, 0)).reshape(lanes, 2, k)
-    ends = np.einsum("twk,wk->twk", found["goal"].reshape(lanes, 2, k), np.array([[1.0], [-1.0]]) * np.ones(k))
+    ends = np.einsum(
+        "twk,wk->twk", found["goal"].reshape(lanes, 2, k), np.array([[1.0], [-1.0]]) * np.ones(k)
+    )
     said: list[dict[str, Any]] = [{}, {}, {}]
     for c, size, a in shape.slices:
         of = slice(a, a + size) if size else a

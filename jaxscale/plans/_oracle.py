@@ -1,9 +1,11 @@
-"""The oracle of a plan: loss, cost and every limit at a point, with slopes and curvature. Only this knows the law.
+"""The oracle of a plan: loss, cost and every limit at a point, with slopes and curvature. Only this
+knows the law.
 
-What is asked of these functions is data: which of them is made least, which are limits and how large those are, bounds,
-budget or target, the edge of a region. So one program per law and set of functions answers every question about them.
-Columns are searched in logarithms where they are positive, in natural numbers where they may be 0; the shares of a mixture
-are numbers from 0 to 1 whose sum is one more equation. Lanes are last in every array here and in the search.
+What is asked of these functions is data: which of them is made least, which are limits and how
+large those are, bounds, budget or target, the edge of a region. So one program per law and set of
+functions answers every question about them. Columns are searched in logarithms where they are
+positive, in natural numbers where they may be 0; the shares of a mixture are numbers from 0 to 1
+whose sum is one more equation. Lanes are last in every array here and in the search.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ class Oracle:
     given: dict[str, Any]
     codes: dict[str, Any]
     shape: Shape = static()
-    side_by_side: int = static(default=CHUNK)  # lanes; fewer where a function is itself a sum over thousands of laws
+    # lanes; fewer where a function is itself a sum over thousands of laws
+    side_by_side: int = static(default=CHUNK)
 
     def under(self, law: dict[str, Any], given: dict[str, Any]) -> Oracle:
         """The same with these values of the law's parameters, and these columns."""
@@ -79,7 +82,9 @@ class Oracle:
         """All that a function may read, at coordinates (k,)."""
         rows = {**self.given, **natural(self.shape, z, jnp)}
         one = {c: jnp.reshape(rows[c], (1, *jnp.shape(rows[c]))) for c in self.law.columns}
-        loss = evaluate(self.law, one, {}, {g: jnp.reshape(v, (1,)) for g, v in self.codes.items()})[0]
+        loss = evaluate(
+            self.law, one, {}, {g: jnp.reshape(v, (1,)) for g, v in self.codes.items()}
+        )[0]
         return {**complete(self.law, {}), **rows, "loss": loss, "coordinates": z}
 
     def values(self, z: Any) -> Any:
@@ -107,7 +112,10 @@ class Oracle:
 def natural(shape: Shape, z: Any, xp: Any) -> dict[str, Any]:
     """Columns by name from coordinates (k, ...)."""
     values = [xp.exp(z[j]) if log else z[j] for j, log in enumerate(shape.log)]
-    return {c: values[a] if size is None else xp.stack(values[a : a + size]) for c, size, a in shape.slices}
+    return {
+        c: values[a] if size is None else xp.stack(values[a : a + size])
+        for c, size, a in shape.slices
+    }
 
 
 def coordinates(shape: Shape, columns: Mapping[str, Any]) -> np.ndarray:
@@ -132,17 +140,31 @@ def lanes_at_once(oracle: Oracle, most: int = _CHUNKS) -> int:
     return width * max(1, min(most, _NUMBERS // (width * len(oracle.functions) * max(k, 1) ** 2)))
 
 
-def evaluated(oracle: Oracle, own: tuple[dict[str, Any], dict[str, Any]], z: np.ndarray) -> tuple[Any, Any, Any]:
-    """Values (q, T), slopes (q, k, T) and curvature (q, k, k, T) of lanes at z (k, T), each with its `own` law and columns."""
+def evaluated(
+    oracle: Oracle, own: tuple[dict[str, Any], dict[str, Any]], z: np.ndarray
+) -> tuple[Any, Any, Any]:
+    """Values (q, T), slopes (q, k, T) and curvature (q, k, k, T) of lanes at z (k, T), each with
+    its `own` law and columns.
+    """
     lanes, most, width = z.shape[-1], lanes_at_once(oracle), oracle.side_by_side
     parts, text = [], f"loss, cost and limits of {oracle.law.name}, compiled when first asked"
     for first in range(0, lanes, most):
-        here = [chunked(v[..., first : first + most], most // width, width) for v in (z, *jax.tree.leaves(own))]
+        here = [
+            chunked(v[..., first : first + most], most // width, width)
+            for v in (z, *jax.tree.leaves(own))
+        ]
         count = -(-min(most, lanes - first) // width)
         with saying(text):  # takes milliseconds once it is compiled
-            found = _chunks(oracle, jax.tree.unflatten(jax.tree.structure(own), here[1:]), here[0], np.int32(count))
+            found = _chunks(
+                oracle,
+                jax.tree.unflatten(jax.tree.structure(own), here[1:]),
+                here[0],
+                np.int32(count),
+            )
         parts.append([joined(np.asarray(v)[:count], min(most, lanes - first)) for v in found])
-    v, j, h = (np.concatenate(part, -1) if len(parts) > 1 else part[0] for part in zip(*parts, strict=True))
+    v, j, h = (
+        np.concatenate(part, -1) if len(parts) > 1 else part[0] for part in zip(*parts, strict=True)
+    )
     return v, j, h
 
 

@@ -1,7 +1,9 @@
-"""What is asked of the functions of an oracle: which is made least, which have limits, between which bounds.
+"""What is asked of the functions of an oracle: which is made least, which have limits, between
+which bounds.
 
-All of it is data. Goal and limits are rules: a budget is a limit of the cost, a target a limit of the loss. `parts` reads the
-oracle's numbers as goal, excess over each limit and miss of each mixture's sum, in NumPy or in JAX.
+All of it is data. Goal and limits are rules: a budget is a limit of the cost, a target a limit of
+the loss. `parts` reads the oracle's numbers as goal, excess over each limit and miss of each
+mixture's sum, in NumPy or in JAX.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class Rule:
-    """What is asked of function number `at`: at most (`side` 1) or at least (-1) a limit, or to be as small as can be."""
+    """What is asked of function number `at`: at most (`side` 1) or at least (-1) a limit, or to be
+    as small as can be.
+    """
 
     at: int
     name: str
@@ -65,9 +69,14 @@ class Question:
         return dataclasses.replace(self, oracle=dataclasses.replace(self.oracle, law=law))
 
     def ask(self, limits: Any, *, low: Any = None, high: Any = None, direction: Any = None) -> Ask:
-        """The question for lanes with these limits (m, T); `direction` (k, T) stands for the goal."""
+        """The question for lanes with these limits (m, T); `direction` (k, T) stands for
+        the goal.
+        """
         wide = np.ones((1, limits.shape[-1]))
-        low, high = (own[:, None] * wide if given is None else given for own, given in ((self.low, low), (self.high, high)))
+        low, high = (
+            own[:, None] * wide if given is None else given
+            for own, given in ((self.low, low), (self.high, high))
+        )
         sides = np.array([[r.side] for r in self.rules]).reshape(-1, 1)
         logs = np.array([[r.log] for r in self.rules], bool).reshape(-1, 1)
         at = np.array([r.at for r in self.rules], int)
@@ -103,12 +112,18 @@ class Ask(NamedTuple):
     def of(self, lanes: Any) -> Ask:
         """Of some lanes only."""
         direction = None if self.direction is None else self.direction[:, lanes]
-        own = {"limits": self.limits[:, lanes], "low": self.low[:, lanes], "high": self.high[:, lanes]}
+        own = {
+            "limits": self.limits[:, lanes],
+            "low": self.low[:, lanes],
+            "high": self.high[:, lanes],
+        }
         return self._replace(direction=direction, **own)
 
 
 class Parts(NamedTuple):
-    """Goal, excess over each limit (0 on it, negative inside) and miss of each sum, with slopes and curvature."""
+    """Goal, excess over each limit (0 on it, negative inside) and miss of each sum, with slopes and
+    curvature.
+    """
 
     goal: Any  # (T,)
     goal_slope: Any  # (k, T)
@@ -133,28 +148,44 @@ def parts(ask: Ask, z: Any, numbers: tuple[Any, Any, Any], xp: Any) -> Parts:
     log, limit = ask.log, ask.limits
     above = v > 0  # by ratio; what is not positive is far below any limit
     size = xp.where(log, xp.where(above, v, limit), 1.0)
-    ratio = xp.where(above, xp.log(xp.where(log & above, v, 1.0)) - xp.log(xp.where(log, limit, 1.0)), v / size - 1.0)
+    ratio = xp.where(
+        above,
+        xp.log(xp.where(log & above, v, 1.0)) - xp.log(xp.where(log, limit, 1.0)),
+        v / size - 1.0,
+    )
     excess = ask.side * xp.where(log, ratio, v - limit)
     slopes = j / size[:, None]
     bent = xp.where((log & above)[:, None, None], slopes[:, :, None] * slopes[:, None], 0.0)
     curves = ask.side[:, None, None] * (h / size[:, None, None] - bent)
     miss = xp.sum(ask.sums[:, :, None] * z, 1) - 1.0
     return Parts(
-        goal=goal, goal_slope=slope, goal_curve=curve, excess=excess, slopes=ask.side[:, None] * slopes, curves=curves, miss=miss
+        goal=goal,
+        goal_slope=slope,
+        goal_curve=curve,
+        excess=excess,
+        slopes=ask.side[:, None] * slopes,
+        curves=curves,
+        miss=miss,
     )
 
 
 def relative(ask: Ask, excess: Any, xp: Any) -> Any:
-    """Excess by ratio; of limits that are compared by difference, against the size of both sides."""
+    """Excess by ratio; of limits that are compared by difference, against the size of
+    both sides.
+    """
     size = xp.abs(ask.limits) + xp.abs(ask.limits + ask.side * excess) + TINY
     return excess / xp.where(ask.log, 1.0, size)
 
 
 def over_sums(ask: Ask, values: Any, xp: Any) -> Any:
-    """By coordinate (k, T), what belongs to each sum (e, T): lane by lane, where a product of matrices would mix them."""
+    """By coordinate (k, T), what belongs to each sum (e, T): lane by lane, where a product of
+    matrices would mix them.
+    """
     return xp.sum(ask.sums[:, :, None] * values[:, None], 0)
 
 
 def yardstick(ask: Ask, steepest: Any, xp: Any) -> Any:
-    """What excess over each limit (m, T) is measured by: 1 for ratios; for differences the limit and its steepest slope."""
+    """What excess over each limit (m, T) is measured by: 1 for ratios; for differences the limit
+    and its steepest slope.
+    """
     return xp.where(ask.log, 1.0, xp.abs(ask.limits) + steepest + TINY)

@@ -1,7 +1,9 @@
-"""What is asked of a plan: columns to choose, goal, limits and bounds, checked and laid out for `_search`.
+"""What is asked of a plan: columns to choose, goal, limits and bounds, checked and laid out for
+`_search`.
 
-What a user can write wrongly about a plan is found here, in `_well_posed` (names) and in `_box` (bounds). Costs and constraints
-are plain functions; what they read is told by the names of their arguments.
+What a user can write wrongly about a plan is found here, in `_well_posed` (names) and in `_box`
+(bounds). Costs and constraints are plain functions; what they read is told by the names of their
+arguments.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ Limit = tuple[int, str, Any]  # number of its function, name, limit or (low, hig
 
 @dataclass(frozen=True)
 class Put:
-    """A question with what varies from lane to lane: limits (..., m), which it does not hold itself, and columns (c,)."""
+    """A question with what varies from lane to lane: limits (..., m), which it does not hold
+    itself, and columns (c,).
+    """
 
     question: Question
     limits: Any
@@ -45,7 +49,9 @@ class Put:
 
 @node()
 class _Function:
-    """A plain function: its constants are baked in, and so is what it reads from outside; a new function compiles once."""
+    """A plain function: its constants are baked in, and so is what it reads from outside; a new
+    function compiles once.
+    """
 
     function: Callable[..., Any] = static()
     reads: Reads = static()
@@ -73,7 +79,9 @@ _LOSS = Function(_Function(_itself, reads_of(_itself)), ("loss",))
 
 
 def as_node(function: Any) -> Any:
-    """A function as a tree: numbers of a dataclass of `costs` are leaves, a plain function is static."""
+    """A function as a tree: numbers of a dataclass of `costs` are leaves, a plain function is
+    static.
+    """
     own = (
         function
         if jax.tree.leaves(function) and not callable(jax.tree.leaves(function)[0])
@@ -101,7 +109,11 @@ def put(
     if isinstance(budget, Number) and not isinstance(budget, int | float | np.generic):
         budget = float(budget)  # type: ignore[arg-type]  # Decimal, Fraction
     if not isinstance(starts, int) or starts < 1:
-        raise refuse(f"allocate: starts={starts!r}", why="a count was meant", change="a whole number from 1 on, such as 4")
+        raise refuse(
+            f"allocate: starts={starts!r}",
+            why="a count was meant",
+            change="a whole number from 1 on, such as 4",
+        )
     if not isinstance(constraints, Mapping):
         raise refuse(
             f"allocate: constraints={constraints!r}",
@@ -112,13 +124,26 @@ def put(
         raise refuse(
             "allocate: a budget and a target",
             why="the least loss for a budget and the least cost for a target are two questions",
-            change='one of them; hold the other by budget=..., constraints={"loss": (lambda loss: loss, 2.0)}',
+            change='one of them; hold the other by budget=..., constraints={"loss": (lambda loss: '
+            "loss, 2.0)}",
         )
-    if budget is None and target is None and not constraints and not bounds and not any(u.rank for u in law.column_units):
+    if (
+        budget is None
+        and target is None
+        and not constraints
+        and not bounds
+        and not any(u.rank for u in law.column_units)
+    ):
         raise refuse(
-            "allocate: no budget, no target and no constraint", why="nothing holds the columns", change="allocate(law, 1e21)"
+            "allocate: no budget, no target and no constraint",
+            why="nothing holds the columns",
+            change="allocate(law, 1e21)",
         )
-    if taken := [n for n, held in (("budget", budget), ("target", target)) if n in constraints and held is not None]:
+    if taken := [
+        n
+        for n, held in (("budget", budget), ("target", target))
+        if n in constraints and held is not None
+    ]:
         raise refuse(
             f"allocate: a constraint is called {taken[0]!r}, as is what is given by {taken[0]}=",
             why="they would be one limit with one price",
@@ -127,21 +152,32 @@ def put(
     options = _table(choices)
     groups = set(dict(law.groups).values())
     ranks = {c: u.rank for c, u in zip(law.columns, law.column_units, strict=True)}
-    if wide := [k for k, v in given.items() if k not in groups and np.ndim(v) > ranks.get(k, np.ndim(v))]:
+    if wide := [
+        k for k, v in given.items() if k not in groups and np.ndim(v) > ranks.get(k, np.ndim(v))
+    ]:
         raise refuse(
             f"allocate: given {wide[0]!r} has shape {np.shape(given[wide[0]])}",
             why="a plan has one value of what is given",
-            change=f"one number, choices={{{wide[0]!r}: [...]}} for the best of several, or jax.vmap",
+            change=f"one number, choices={{{wide[0]!r}: [...]}} for the best of several, or "
+            f"jax.vmap",
         )
     codes = {k: codes_of(law, k, v) for k, v in given.items() if k in groups}
-    given = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in given.items() if k not in groups}
+    given = {
+        k: v if traced(v) else np.asarray(v, np.float64)
+        for k, v in given.items()
+        if k not in groups
+    }
     there = {*law.columns, *dict(law.specs), *given, *options, "loss"}
     default = cost is None
     cost = _costs.Train() if default else cost
     spent = reads("allocate", cost, there)
     if default and target is None and budget is None and not set(spent) <= there:
         cost = None
-    over = tuple(over) if over is not None else tuple(c for c in law.columns if c not in given and c not in options)
+    over = (
+        tuple(over)
+        if over is not None
+        else tuple(c for c in law.columns if c not in given and c not in options)
+    )
     wanted = () if maximise is None else reads("allocate", maximise, there)
     check_names(
         law,
@@ -161,7 +197,8 @@ def put(
         raise refuse(
             "allocate: no column is left to choose",
             why="all are given or stand among the choices, so that there is nothing to search",
-            change="the law at those values, law(N, D), and the least of what is affordable: np.argmin",
+            change="the law at those values, law(N, D), and the least of what is affordable: "
+            "np.argmin",
         )
 
     functions = [_LOSS]  # the loss is always the first, and the cost the second where there is one
@@ -187,9 +224,12 @@ def put(
             raise refuse(
                 f"allocate: constraint {name!r} is {pair!r}",
                 why="a function without its limit, or a limit without its function",
-                change=f"constraints={{{name!r}: (function, limit)}}, the limit a number or (low, high)",
+                change=f"constraints={{{name!r}: (function, limit)}}, the limit a number or (low, "
+                f"high)",
             )
-        asked.append((number(Function(as_node(pair[0]), reads("allocate", pair[0], there))), name, pair[1]))
+        asked.append(
+            (number(Function(as_node(pair[0]), reads("allocate", pair[0], there))), name, pair[1])
+        )
     rules, limits = _sides(asked)
     named = [(name, functions[at].reads) for at, name, _ in asked]
     check_reads(named, {*over, *options, "loss"}, there)
@@ -198,7 +238,13 @@ def put(
     units = {c: _unit(u, bounds.get(c)) for c, u in zip(law.columns, law.column_units, strict=True)}
     sizes = tuple(size_of(law, c, bounds.get(c), units[c]) for c in over)
     log, low, high = box(over, sizes, bounds, units)
-    check_held(over, sizes, high, {c for _, columns in named for c in columns} | set(functions[goal.at].reads), spent)
+    check_held(
+        over,
+        sizes,
+        high,
+        {c for _, columns in named for c in columns} | set(functions[goal.at].reads),
+        spent,
+    )
     amounts = [float(np.max(a)) for a in limits if not traced(a) and np.all(np.asarray(a) > 0)]
     reach = np.float64(np.log(max([*amounts, 1e12])) if target is None else 60.0)
     solver = as_solver(solver or Newton(max_steps=60))
@@ -206,13 +252,15 @@ def put(
         raise refuse(
             "allocate: bounds, and a solver that knows none",
             why="optax moves coordinates freely",
-            change='constraints={"D": (lambda D: D, 1.5e13)} instead of bounds, or solvers.Newton()',
+            change='constraints={"D": (lambda D: D, 1.5e13)} instead of bounds, or '
+            "solvers.Newton()",
         )
     oracle = Oracle(law, tuple(functions), dict(given), codes, Shape(over, sizes, log))
     shapes = [np.shape(a) for a in limits]
     if len({s for s in shapes if s not in ((), (1,))}) > 1 or any(len(s) > 1 for s in shapes):
         raise refuse(
-            "allocate: limits of shape " + ", ".join(f"{r.name} {s}" for r, s in zip(rules, shapes, strict=True) if s),
+            "allocate: limits of shape "
+            + ", ".join(f"{r.name} {s}" for r, s in zip(rules, shapes, strict=True) if s),
             why="budgets and limits are taken together, one plan for each place",
             change="numbers, or arrays (n,) of one length; jax.vmap for all combinations",
         )
@@ -236,9 +284,20 @@ def put(
 
 
 def _unit(unit: Unit, bounds: Any) -> Unit:
-    """The unit of a column, positive where its lower bound is: only what may be 0 is searched in natural numbers."""
-    above = isinstance(bounds, tuple | list) and len(bounds) == 2 and bounds[0] is not None and np.all(np.asarray(bounds[0]) > 0)
-    return dataclasses.replace(unit, support="positive") if above and unit.support == "nonnegative" else unit
+    """The unit of a column, positive where its lower bound is: only what may be 0 is searched in
+    natural numbers.
+    """
+    above = (
+        isinstance(bounds, tuple | list)
+        and len(bounds) == 2
+        and bounds[0] is not None
+        and np.all(np.asarray(bounds[0]) > 0)
+    )
+    return (
+        dataclasses.replace(unit, support="positive")
+        if above and unit.support == "nonnegative"
+        else unit
+    )
 
 
 def _amount(name: str, value: Any, positive: bool = True) -> Any:
@@ -252,7 +311,11 @@ def _amount(name: str, value: Any, positive: bool = True) -> Any:
     if isinstance(value, str) or not values.size:
         values = np.asarray(np.nan)
     if values.ndim > 1 or not np.all(np.isfinite(values)) or (positive and np.any(values <= 0)):
-        raise refuse(f"{name} {value!r}", why="text, nothing, a logarithm, or a matrix", change="positive numbers, () or (n,)")
+        raise refuse(
+            f"{name} {value!r}",
+            why="text, nothing, a logarithm, or a matrix",
+            change="positive numbers, () or (n,)",
+        )
     return values
 
 
@@ -273,7 +336,11 @@ def _sides(asked: list[Limit]) -> tuple[tuple[Rule, ...], list[Any]]:
                     change="a number in the unit of the function, such as 80e9",
                 ) from None
             if not traced(amount) and not np.all(np.isfinite(amount)):
-                raise refuse(f"allocate: limit of {name!r} is {amount}", why="no limit is meant", change="None for no limit")
+                raise refuse(
+                    f"allocate: limit of {name!r} is {amount}",
+                    why="no limit is meant",
+                    change="None for no limit",
+                )
             # a positive limit is compared by ratio, and so is what has to be positive
             by_ratio = name in ("budget", "target") if traced(amount) else bool(np.all(amount > 0))
             rules.append(Rule(at, name, side, by_ratio))
@@ -285,9 +352,12 @@ def _table(choices: Mapping[str, Any]) -> dict[str, Any]:
     """Columns (c,) of the choices."""
     options = {k: v if traced(v) else np.asarray(v, np.float64) for k, v in choices.items()}
     lengths = {k: np.shape(v)[:1] for k, v in options.items()}
-    if options and (len(set(lengths.values())) > 1 or () in lengths.values() or (0,) in lengths.values()):
+    if options and (
+        len(set(lengths.values())) > 1 or () in lengths.values() or (0,) in lengths.values()
+    ):
         raise refuse(
-            "allocate: choices of lengths " + ", ".join(f"{k} {np.shape(v)}" for k, v in options.items()),
+            "allocate: choices of lengths "
+            + ", ".join(f"{k} {np.shape(v)}" for k, v in options.items()),
             why="one entry is missing",
             change='a table: choices={"N": [1e9, 3e9], "width": [2048, 3072]}',
         )

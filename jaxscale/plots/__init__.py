@@ -1,10 +1,11 @@
-"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth, designs, what a fit leaves over
-and where it was tested, laws by how far they predict, recipes, forecasts by a chain.
+"""Figures: the fitted surface, plans over budgets, the plane of N and D, what limits are worth,
+designs, what a fit leaves over and where it was tested, laws by how far they predict, recipes,
+forecasts by a chain.
 
-Each function returns a matplotlib `Figure` and touches no global state: save it with `figure.savefig(...)`, change it through
-`figure.axes`. matplotlib is the extra `plot` and is imported when a figure is made. One family of figures per file; what
-they share (colours that the colour-blind can tell apart, axes, units) is in `_figure`.
-May import: every room but the report.
+Each function returns a matplotlib `Figure` and touches no global state: save it with
+`figure.savefig(...)`, change it through `figure.axes`. matplotlib is the extra `plot` and is
+imported when a figure is made. One family of figures per file; what they share (colours that the
+colour-blind can tell apart, axes, units) is in `_figure`. May import: every room but the report.
 """
 
 from ._allocation import allocation as allocation

@@ -1,8 +1,8 @@
 """What all figures share: how one is made, its colours, and how its axes name their units.
 
-Colours are those of Okabe and Ito, which readers with any common colour blindness can tell apart; lines that are compared
-differ in their dashes as well, so that a grey print can be read. Figures are made without pyplot, which would keep them in a
-global list.
+Colours are those of Okabe and Ito, which readers with any common colour blindness can tell apart;
+lines that are compared differ in their dashes as well, so that a grey print can be read. Figures
+are made without pyplot, which would keep them in a global list.
 """
 
 from __future__ import annotations
@@ -19,11 +19,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLACK, GREY, PALE = "#111827", "#6b7280", "#e5e7eb"
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
-SERIES = [(BLUE, "-"), (RED, "--"), (GREEN, "-."), (PURPLE, ":"), (BLACK, (0, (5, 1, 1, 1, 1, 1))), (ORANGE, (0, (8, 3)))]
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+)
+SERIES = [
+    (BLUE, "-"),
+    (RED, "--"),
+    (GREEN, "-."),
+    (PURPLE, ":"),
+    (BLACK, (0, (5, 1, 1, 1, 1, 1))),
+    (ORANGE, (0, (8, 3))),
+]
 
 
-def new(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Any], Any]:
+def new(
+    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, list[Any], Any]:
     """A figure [inches], its axes row by row, and matplotlib itself."""
     try:
         import matplotlib
@@ -43,13 +59,15 @@ def cost_unit(asked: Put) -> str:
     """The unit of a plan's cost: FLOP where the cost is known to count them."""
     cost = None if asked.question.cost is None else asked.question.of(asked.question.cost).function
     flop = isinstance(cost, costs.Train) or (
-        isinstance(cost, costs.Lifetime) and np.all(np.asarray([cost.train_price, cost.inference_price]) == 1.0)
+        isinstance(cost, costs.Lifetime)
+        and np.all(np.asarray([cost.train_price, cost.inference_price]) == 1.0)
     )
     return "FLOP" if flop else "in the units of the cost"
 
 
 def spread(values: Any, level: float, point: Any = None) -> tuple[Any, Any, Any]:
-    """Low, middle and high (budgets,) of values (budgets,) or (refits, budgets); low and high of one law are None.
+    """Low, middle and high (budgets,) of values (budgets,) or (refits, budgets); low and high of
+    one law are None.
 
     The middle is the value at the fit, where it is given, or the median.
     """
@@ -57,7 +75,9 @@ def spread(values: Any, level: float, point: Any = None) -> tuple[Any, Any, Any]
     if values.ndim < 2:
         return None, values, None
     some = np.isfinite(values).any(0)  # a budget at which no refit has a plan stays nan
-    low, middle, high = (np.where(some, v, np.nan) for v in interval(np.where(some, values, 0.0), level=level))
+    low, middle, high = (
+        np.where(some, v, np.nan) for v in interval(np.where(some, values, 0.0), level=level)
+    )
     return low, middle if point is None else point, high
 
 

@@ -1,10 +1,11 @@
 """The plane of N and D: isoloss contours, budget, limits, the optimum, and how flat it is.
 
-A plan is a point where a contour of the loss touches the line of its budget. In logarithms of N and D everything about it
-can be seen at once: 6 N D is a straight line, other costs bend; the other limits cut off parts of the plane; the optima over
-budgets are the efficient frontier; and plans within a tenth of a per cent of the best form a sliver along the budget, as
-long as the loss is flat. Everything is drawn from the question that the plan answers: its goal, limits and bounds, evaluated
-on a grid.
+A plan is a point where a contour of the loss touches the line of its budget. In logarithms of N and
+D everything about it can be seen at once: 6 N D is a straight line, other costs bend; the other
+limits cut off parts of the plane; the optima over budgets are the efficient frontier; and plans
+within a tenth of a per cent of the best form a sliver along the budget, as long as the loss is
+flat. Everything is drawn from the question that the plan answers: its goal, limits and bounds,
+evaluated on a grid.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ _BUDGETS, _CLOUD = 4, 400
 _REACH = 30.0  # as many times smaller than the plan, the frontier begins
 
 
-def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: float = 0.001) -> Figure:
-    """Isoloss contours over N [parameters] and D [tokens], with budget, limits, frontier and nearly optimal plans.
+def frontier(
+    plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: float = 0.001
+) -> Figure:
+    """Isoloss contours over N [parameters] and D [tokens], with budget, limits, frontier and nearly
+    optimal plans.
 
-    `plan` comes from `allocate` for a law, a fit or an ensemble, with N and D to choose and any cost, limits and bounds of
-    them; a fit alone is planned over the compute of its runs and ten times beyond. The orange sliver holds every plan within
-    the share `loss_slack` of the best, as `plan.near_optimal` has it. Beyond a limit the plane is hatched. Of an ensemble the
-    contours are those of its point, and dots are optima of refits. Of many budgets four are drawn; the frontier joins all,
-    or optima at other budgets where there is one. Raises InputError where other columns are chosen: hold them by `given=`.
+    `plan` comes from `allocate` for a law, a fit or an ensemble, with N and D to choose and any
+    cost, limits and bounds of them; a fit alone is planned over the compute of its runs and ten
+    times beyond. The orange sliver holds every plan within the share `loss_slack` of the best, as
+    `plan.near_optimal` has it. Beyond a limit the plane is hatched. Of an ensemble the contours are
+    those of its point, and dots are optima of refits. Of many budgets four are drawn; the frontier
+    joins all, or optima at other budgets where there is one. Raises InputError where other columns
+    are chosen: hold them by `given=`.
 
     >>> import jaxscale as jsl
     >>> law = jsl.laws.chinchilla.published["hoffmann2022"]
@@ -66,7 +72,10 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: fl
     n, d = (np.atleast_1d(plan[c]) for c in ("N", "D"))
     region = plan.near_optimal(loss_slack=loss_slack)
     path = _frontier(plan, asked, fitted)
-    seen = {c: np.concatenate([np.ravel(v[c]) for v in (path, region.low, region.high)]) for c in ("N", "D")}
+    seen = {
+        c: np.concatenate([np.ravel(v[c]) for v in (path, region.low, region.high)])
+        for c in ("N", "D")
+    }
     view = View.around(seen, runs)
     questions = [with_limits(asked, limits[lane]) for lane in lanes]
     fields = [values(question, *view.mesh) for question in questions]
@@ -76,13 +85,25 @@ def frontier(plan: Allocation | Fit, runs: Runs | None = None, *, loss_slack: fl
     goals = np.atleast_1d(plan.loss if plan.value is None else plan.value)[lanes]
     contours(ax, view, questions[0], fields[0], goals)
     if runs is not None:
-        ax.scatter(runs["N"], runs["D"], s=10, color=GREY, alpha=0.7, linewidth=0, zorder=2.5, label="runs")
+        ax.scatter(
+            runs["N"], runs["D"], s=10, color=GREY, alpha=0.7, linewidth=0, zorder=2.5, label="runs"
+        )
     if len(path["N"]) > 1:
-        ax.plot(path["N"], path["D"], color=BLACK, linewidth=1.6, zorder=4, label="efficient frontier")
+        ax.plot(
+            path["N"], path["D"], color=BLACK, linewidth=1.6, zorder=4, label="efficient frontier"
+        )
     unit = " FLOP" if cost_unit(asked) == "FLOP" else ""
     said = region.said.replace("loss", goal_name(asked.question))
     for i, (lane, question, field) in enumerate(zip(lanes, questions, fields, strict=True)):
-        held_by(ax, view, question=question, field=field, cost=float(np.atleast_1d(plan.cost)[lane]), unit=unit, first=i == 0)
+        held_by(
+            ax,
+            view,
+            question=question,
+            field=field,
+            cost=float(np.atleast_1d(plan.cost)[lane]),
+            unit=unit,
+            first=i == 0,
+        )
         sliver(
             ax,
             view,
@@ -105,7 +126,11 @@ def _drawn(plan: Allocation) -> np.ndarray:
     """Which of the plan's budgets are drawn: up to four of those that have a valid plan."""
     lanes = np.flatnonzero(np.atleast_1d(np.asarray(plan.status) == 0))
     if not len(lanes):
-        raise refuse("plots.frontier: no plan is valid", why=plan.remarks[0], change="the limits or the bounds")
+        raise refuse(
+            "plots.frontier: no plan is valid",
+            why=plan.remarks[0],
+            change="the limits or the bounds",
+        )
     return np.unique(lanes[np.round(np.linspace(0, len(lanes) - 1, _BUDGETS)).astype(int)])
 
 
@@ -115,20 +140,27 @@ def _title(figure: Any, ax: Any, asked: Put) -> None:
     ax.set(xlabel="N [parameters]", ylabel="D [tokens]", title=title)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_minor_formatter("")
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
+    figure.legend(
+        *ax.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9
+    )
 
 
 def _refits(ax: Any, cloud: Allocation, lanes: np.ndarray) -> None:
     """Optima of the refits, some hundred of them, at the budgets that are drawn."""
     every = np.linspace(0, len(cloud.loss) - 1, min(_CLOUD, len(cloud.loss))).astype(int)
-    at = [np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel() for c in ("N", "D")]
+    at = [
+        np.reshape(cloud[c], (len(cloud.loss), -1))[np.ix_(every, lanes)].ravel()
+        for c in ("N", "D")
+    ]
     ax.scatter(*at, s=70, marker="|", color=SKY, alpha=0.3, linewidth=0.7, zorder=2.8)
     ax.plot([], [], "|", color=SKY, markersize=9, label="optima of refits")
 
 
 def _optima(ax: Any, n: np.ndarray, d: np.ndarray, goals: np.ndarray) -> None:
     """The optimum of each budget, with what is reached there."""
-    ax.plot(n, d, "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum")
+    ax.plot(
+        n, d, "o", color=BLACK, markeredgecolor="white", markersize=7, zorder=6, label="optimum"
+    )
     for at, *place in zip(goals, n, d, strict=True):
         beside = {"xytext": (9, 0), "textcoords": "offset points", "va": "center", "bbox": CLEAR}
         ax.annotate(f"{at:#.4g}", place, fontsize=8, color=BLACK, zorder=7, **beside)
@@ -139,7 +171,8 @@ def _over_runs(fit: Fit | Ensemble) -> Allocation:
     law, runs = fit.problem.law, fit.problem.runs
     if set(law.columns) != {"N", "D"} or law.groups:
         raise refuse(
-            f"plots.frontier: {law.name} has {', '.join([*law.columns, *dict(law.groups).values()])}",
+            f"plots.frontier: {law.name} has "
+            f"{', '.join([*law.columns, *dict(law.groups).values()])}",
             why="only laws of N and D alone are planned without being told for what",
             change="plots.frontier(allocate(fit, budgets, given={...}))",
         )
@@ -159,17 +192,25 @@ def _check(plan: Allocation, asked: Put) -> None:
 
 
 def _frontier(plan: Allocation, asked: Put, fitted: Fit | None) -> dict[str, np.ndarray]:
-    """Optima (k,) over budgets or targets: those of the plan, or of the same question with other amounts of what it holds."""
+    """Optima (k,) over budgets or targets: those of the plan, or of the same question with other
+    amounts of what it holds.
+    """
     names = [rule.name for rule in asked.question.rules]
     held = [i for i, name in enumerate(names) if name in ("budget", "target")]
     if asked.limits.ndim == 1 and held:
         t = np.append(np.log(np.geomspace(1 / _REACH, 5, 40)), 0.0)
         rule, limit = asked.question.rules[held[0]], asked.limits[held[0]]
-        excess = values(with_limits(asked, asked.limits), np.log(plan["N"]) + t, np.log(plan["D"]) + t)["excess"][:, held[0]]
+        excess = values(
+            with_limits(asked, asked.limits), np.log(plan["N"]) + t, np.log(plan["D"]) + t
+        )["excess"][:, held[0]]
         limits = np.repeat(asked.limits[None], len(t), 0)
-        limits[:, held[0]] = limit * np.exp(rule.side * excess) if rule.log else limit + rule.side * excess
+        limits[:, held[0]] = (
+            limit * np.exp(rule.side * excess) if rule.log else limit + rule.side * excess
+        )
         limits = limits[np.isfinite(limits).all(1)]
-        others = named(solved(dataclasses.replace(asked, limits=limits, budget=None), fitted), asked, fitted)
+        others = named(
+            solved(dataclasses.replace(asked, limits=limits, budget=None), fitted), asked, fitted
+        )
         near = [np.abs(np.log(others[c] / plan[c])) <= np.log(1.1 * _REACH) for c in ("N", "D")]
         plan, ok = others, (np.asarray(others.status) == 0) & np.all(near, 0)
     elif asked.limits.ndim == 1:

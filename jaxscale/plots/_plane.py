@@ -1,7 +1,8 @@
-"""A plan's question over the plane of N and D: its goal, cost and limits on a grid of logarithms, and curves through them.
+"""A plan's question over the plane of N and D: its goal, cost and limits on a grid of logarithms,
+and curves through them.
 
-Whatever a cost or a limit is, its line is where it exceeds its limit by 0. Curves are traced in logarithms, in which most
-are straight or nearly so.
+Whatever a cost or a limit is, its line is where it exceeds its limit by 0. Curves are traced in
+logarithms, in which most are straight or nearly so.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def _values(question: Question, points: Any) -> dict[str, Any]:
 
 
 def values(question: Question, x: Any, y: Any) -> dict[str, Any]:
-    """Loss, cost, goal and excess (..., m) over each limit at ln N = `x`, ln D = `y`, at most GRID * GRID points."""
+    """Loss, cost, goal and excess (..., m) over each limit at ln N = `x`, ln D = `y`, at most GRID
+    * GRID points.
+    """
     at = {"N": np.ravel(x), "D": np.ravel(y)}
     points = np.ones((GRID * GRID, 2))  # of one length: one program
     for column, _, place in question.shape.slices:
@@ -60,10 +63,11 @@ def curves(x: np.ndarray, y: np.ndarray, field: np.ndarray) -> list[np.ndarray]:
 
 
 def band(worst: Callable[[Any, Any], Any], across: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Outline (k, 2) of N and D of where `worst` is at most 0, between two ln N (`across`) and two ln D (`up`).
+    """Outline (k, 2) of N and D of where `worst` is at most 0, between two ln N (`across`) and two
+    ln D (`up`).
 
-    A region that is thin and ends in points slips through any grid. So at each ln N the least of `worst` is looked for by
-    zooming in, and from there both edges.
+    A region that is thin and ends in points slips through any grid. So at each ln N the least of
+    `worst` is looked for by zooming in, and from there both edges.
     """
     x = np.repeat(np.linspace(across[0], across[1], GRID)[:, None], GRID, 1)
     steps, rows = np.linspace(0.0, 1.0, GRID), np.arange(GRID)
@@ -76,7 +80,11 @@ def band(worst: Callable[[Any, Any], Any], across: np.ndarray, up: np.ndarray) -
     for _ in range(3):
         y, field = ladder(low, high)
         best = np.argmin(field, 1)
-        middle, low, high = y[rows, best], y[rows, np.maximum(best - 1, 0)], y[rows, np.minimum(best + 1, GRID - 1)]
+        middle, low, high = (
+            y[rows, best],
+            y[rows, np.maximum(best - 1, 0)],
+            y[rows, np.minimum(best + 1, GRID - 1)],
+        )
     some = field[rows, best] <= 1e-6
     edges = []
     for end in up:
@@ -98,15 +106,24 @@ class View:
 
     @classmethod
     def around(cls, seen: dict[str, np.ndarray], runs: Runs | None) -> View:
-        """All that is `seen` and all runs, with some room, and no side much shorter than the other."""
+        """All that is `seen` and all runs, with some room, and no side much shorter than
+        the other.
+        """
         sides = []
         for name in ("N", "D"):
-            places = np.log(seen[name] if runs is None else np.concatenate([seen[name], runs[name]]))
+            places = np.log(
+                seen[name] if runs is None else np.concatenate([seen[name], runs[name]])
+            )
             places = places[np.isfinite(places)]
             sides.append((places.min(), places.max()))
         least = max(np.log(50.0), 0.6 * max(high - low for low, high in sides))
-        room = [0.08 * max(high - low, least) + max(least - (high - low), 0) / 2 + 0.1 for low, high in sides]
-        x, y = (np.linspace(low - r, high + r, GRID) for (low, high), r in zip(sides, room, strict=True))
+        room = [
+            0.08 * max(high - low, least) + max(least - (high - low), 0) / 2 + 0.1
+            for low, high in sides
+        ]
+        x, y = (
+            np.linspace(low - r, high + r, GRID) for (low, high), r in zip(sides, room, strict=True)
+        )
         return cls(x, y)
 
     @property

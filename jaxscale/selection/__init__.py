@@ -1,8 +1,8 @@
 """Selection: which law, which rows, which recipe.
 
-Laws ranked by what they predict beyond cuts of scale, the same question asked of several laws, tables and objectives, two
-recipes compared by their compute multiplier, where their curves cross, and rankings of many recipes as DataDecide does it.
-May import: everything up to `plans`.
+Laws ranked by what they predict beyond cuts of scale, the same question asked of several laws,
+tables and objectives, two recipes compared by their compute multiplier, where their curves cross,
+and rankings of many recipes as DataDecide does it. May import: everything up to `plans`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,9 +1,11 @@
-"""`compare`: laws ranked by what they would have predicted, not by how well they follow what they saw.
+"""`compare`: laws ranked by what they would have predicted, not by how well they follow what they
+saw.
 
-A law that follows the small runs best need not say most about the large ones. So every law is fitted to the runs below a
-cut of scale and predicts those above it, at several cuts (rolling origin); the largest runs are held out by the last.
-Errors are given by how far the prediction reached, with their sign, and ranks with an interval from resampling both what
-was fitted and what was predicted. Two baselines that fit nothing always take part: a law that does not beat them says
+A law that follows the small runs best need not say most about the large ones. So every law is
+fitted to the runs below a cut of scale and predicts those above it, at several cuts (rolling
+origin); the largest runs are held out by the last. Errors are given by how far the prediction
+reached, with their sign, and ranks with an interval from resampling both what was fitted and what
+was predicted. Two baselines that fit nothing always take part: a law that does not beat them says
 nothing. Information criteria stand beside, because they answer another question.
 """
 
@@ -27,18 +29,30 @@ from ..ground._life import saying
 from ..ground._shown import table
 from ..table._rules import live
 from ..table._runs import Runs
-from ._folds import BASELINES, Fold, averaged, baseline, by_reach_of, error_of, folds_of, ranks_of, size_of_runs, stacked
+from ._folds import (
+    BASELINES,
+    Fold,
+    averaged,
+    baseline,
+    by_reach_of,
+    error_of,
+    folds_of,
+    ranks_of,
+    size_of_runs,
+    stacked,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Laws and baselines, best first in print; arrays are in the order of `names`.
 
-    `error`, `bias` mean absolute and mean signed error of predictions (of ln of the target; relative for other objectives),
-    averaged over rows, cuts and tables; `by_ratio`, `bias_by_ratio` (bins, laws) by how far they reach, `reach` the bins;
-    `rank` with `rank_low`, `rank_high` at `level`, `first` the share of resamples in which a law comes first; `aic`, `bic`
-    above the least one, on all rows; `parameters`, `failed` (fits that are not OK, of `len(folds)`). `predicted` holds
-    (laws, m) for each of `folds`, `fits` the fits of each law to the folds.
+    `error`, `bias` mean absolute and mean signed error of predictions (of ln of the target;
+    relative for other objectives), averaged over rows, cuts and tables; `by_ratio`, `bias_by_ratio`
+    (bins, laws) by how far they reach, `reach` the bins; `rank` with `rank_low`, `rank_high` at
+    `level`, `first` the share of resamples in which a law comes first; `aic`, `bic` above the least
+    one, on all rows; `parameters`, `failed` (fits that are not OK, of `len(folds)`). `predicted`
+    holds (laws, m) for each of `folds`, `fits` the fits of each law to the folds.
     """
 
     names: tuple[str, ...]
@@ -68,11 +82,16 @@ class Comparison:
         return self.names[int(np.argmin(self.error))]
 
     def stack(self) -> dict[str, float]:
-        """Weights, at least 0 and of sum 1, with which the laws together would have predicted best (baselines aside).
+        """Weights, at least 0 and of sum 1, with which the laws together would have predicted best
+        (baselines aside).
 
-        Source: Breiman 1996 (stacked regressions), here on predictions beyond a cut, averaged in ln for objectives of ln.
+        Source: Breiman 1996 (stacked regressions), here on predictions beyond a cut, averaged in ln
+        for objectives of ln.
         """
-        told = [(p[: len(self.fits)], f.observed) for p, f in zip(self.predicted, self.folds, strict=True)]
+        told = [
+            (p[: len(self.fits)], f.observed)
+            for p, f in zip(self.predicted, self.folds, strict=True)
+        ]
         if any(not np.all(np.isfinite(p)) for p, _ in told):
             raise refuse(
                 "stack(): a law has predictions that are not finite",
@@ -80,7 +99,9 @@ class Comparison:
                 change="compare the others",
             )
         to = np.log if self.log else np.asarray
-        weights = stacked(to(np.concatenate([p for p, _ in told], 1)), to(np.concatenate([o for _, o in told])))
+        weights = stacked(
+            to(np.concatenate([p for p, _ in told], 1)), to(np.concatenate([o for _, o in told]))
+        )
         return dict(zip(self.fits, weights.tolist(), strict=True))
 
     def __repr__(self) -> str:
@@ -90,7 +111,17 @@ class Comparison:
             sizes = map(_percent, (self.error[i], self.bias[i], *self.by_ratio[:, i]))
             aic = f"{self.aic[i]:.1f}" if np.isfinite(self.aic[i]) else ""
             bad = f"{int(self.failed[i])} of {len(self.folds)}"
-            lines.append((self.names[i], str(self.parameters[i]), rank, *sizes, aic, f"{self.first[i]:.0%}", bad))
+            lines.append(
+                (
+                    self.names[i],
+                    str(self.parameters[i]),
+                    rank,
+                    *sizes,
+                    aic,
+                    f"{self.first[i]:.0%}",
+                    bad,
+                )
+            )
         return "\n".join([*table(lines), *(f"note: {r}" for r in self.remarks)])
 
 
@@ -106,34 +137,48 @@ def compare(
     level: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
-    """Laws ranked by their error [of ln L, as a share] on runs beyond those that they were fitted to.
+    """Laws ranked by their error [of ln L, as a share] on runs beyond those that they were fitted
+    to.
 
-    At each of `ratios` the cut is the largest size over that ratio: rows up to it are fitted, all rows beyond predicted; a run
-    with rows beyond is not fitted at all. `size` is a column or a function of the runs; by default 6 N D, else C, else the
-    first column of the first law. Several tables (one curve each, say) are cut each on its own and averaged. A cut that
-    leaves fewer than 1.5 rows per parameter of the largest law, or fewer than 5 rows to predict (a twentieth of a short table),
-    is left out. `.remarks` say so, and how many rows each cut has. Rows of weight 0 take no part.
+    At each of `ratios` the cut is the largest size over that ratio: rows up to it are fitted, all
+    rows beyond predicted; a run with rows beyond is not fitted at all. `size` is a column or a
+    function of the runs; by default 6 N D, else C, else the first column of the first law. Several
+    tables (one curve each, say) are cut each on its own and averaged. A cut that leaves fewer than
+    1.5 rows per parameter of the largest law, or fewer than 5 rows to predict (a twentieth of a
+    short table), is left out. `.remarks` say so, and how many rows each cut has. Rows of weight 0
+    take no part.
 
-    Ranks are resampled: fits by `bootstrap`, with the same draws for every law (but for laws with groups, whose draws keep
-    every group), held-out rows (whole runs), which count alike at every cut, and tables. A law whose prediction is not
-    finite has an infinite error. Raises InputError where no cut is possible, and as `fit`; TypeError for likelihoods.
+    Ranks are resampled: fits by `bootstrap`, with the same draws for every law (but for laws with
+    groups, whose draws keep every group), held-out rows (whole runs), which count alike at every
+    cut, and tables. A law whose prediction is not finite has an infinite error. Raises InputError
+    where no cut is possible, and as `fit`; TypeError for likelihoods.
 
     >>> import jaxscale as jsl
     >>> laws = {"free": jsl.laws.chinchilla, "alpha = beta": jsl.laws.chinchilla.tie(beta="alpha")}
-    >>> found = jsl.compare(laws, jsl.datasets.load("simulated"), ratios=(2, 10), starts=16, resamples=50)
+    >>> found = jsl.compare(laws, jsl.datasets.load("simulated"), ratios=(2, 10), starts=16,
+    ...     resamples=50)
     >>> found.best in laws, found.names[-1]
     (True, 'largest so far')
 
-    Source: Choshen et al. 2024 (arXiv 2410.11840) for error on held-out larger models and the baseline of the best seen;
-    Alabdulmohsin et al. 2022 (arXiv 2209.06640) for choosing a law by extrapolation. Cuts and resampled ranks are ours.
+    Source: Choshen et al. 2024 (arXiv 2410.11840) for error on held-out larger models and the
+    baseline of the best seen; Alabdulmohsin et al. 2022 (arXiv 2209.06640) for choosing a law by
+    extrapolation. Cuts and resampled ranks are ours.
     """
     check_level("compare()", level)
-    some = [laws] if isinstance(laws, Law) else list(laws.values() if isinstance(laws, Mapping) else laws)
+    some = (
+        [laws]
+        if isinstance(laws, Law)
+        else list(laws.values() if isinstance(laws, Mapping) else laws)
+    )
     if odd := [v for v in some if not isinstance(v, Law)]:
         raise refuse_type(
-            f"compare() fits laws; {type(odd[0]).__name__} is none", why="a fit was given", change="its law, fit.problem.law"
+            f"compare() fits laws; {type(odd[0]).__name__} is none",
+            why="a fit was given",
+            change="its law, fit.problem.law",
         )
-    named = dict(zip(laws if isinstance(laws, Mapping) else [law.name for law in some], some, strict=True))
+    named = dict(
+        zip(laws if isinstance(laws, Mapping) else [law.name for law in some], some, strict=True)
+    )
     tables = [live(table) for table in ([runs] if isinstance(runs, Runs) else runs)]
     if not named or not tables or len(named) < len(some):
         raise refuse(
@@ -142,7 +187,11 @@ def compare(
             change="a dict {name: law}, and a table",
         )
     if not all(ratio > 1.0 for ratio in ratios):
-        raise refuse(f"compare(ratios={tuple(ratios)})", why="it is the largest size over the cut", change="numbers above 1")
+        raise refuse(
+            f"compare(ratios={tuple(ratios)})",
+            why="it is the largest size over the cut",
+            change="numbers above 1",
+        )
     objective = obj.LogHuber() if objective is None else objective
     if not objective.observes:
         raise refuse_type(
@@ -153,12 +202,23 @@ def compare(
     sizes = [size_of_runs(table, size, next(iter(named.values()))) for table in tables]
     most = max(_size(law) for law in named.values())
     folds, remarks = folds_of(tables, sizes, sorted(set(ratios)), int(np.ceil(1.5 * most)))
-    fits, predicted, drawn, failed = dict[str, Fits](), list[list[np.ndarray]](), list[list[np.ndarray]](), list[int]()
+    fits, predicted, drawn, failed = (
+        dict[str, Fits](),
+        list[list[np.ndarray]](),
+        list[list[np.ndarray]](),
+        list[int](),
+    )
     whole = list[list[Fit]]()
     with saying("laws compared", len(named), "law") as said:
         for name, law in named.items():
             try:
-                own = fit(law, [*(f.train for f in folds), *tables], objective=objective, starts=starts, seed=seed)
+                own = fit(
+                    law,
+                    [*(f.train for f in folds), *tables],
+                    objective=objective,
+                    starts=starts,
+                    seed=seed,
+                )
             except InputError as error:
                 error.add_note(f"  In compare(), law {name!r}")
                 raise
@@ -178,7 +238,9 @@ def compare(
     spread = [np.stack([p[i] for p in drawn]) for i in range(len(folds))]
     errors = [error_of(p, f.observed, objective.log) for p, f in zip(together, folds, strict=True)]
     misses, bias = (averaged([v(e) for e in errors], folds) for v in (np.abs, np.asarray))
-    rank, low, high, first = ranks_of(misses, spread, folds=folds, tables=tables, log=objective.log, level=level, seed=seed)
+    rank, low, high, first = ranks_of(
+        misses, spread, folds=folds, tables=tables, log=objective.log, level=level, seed=seed
+    )
     reach, by_ratio, bias_by_ratio = by_reach_of(errors, folds)
     aic, bic = (np.append(v, [np.nan] * len(BASELINES)) for v in _criteria(whole))
     return Comparison(
@@ -211,9 +273,12 @@ def _size(law: Law) -> int:
 
 
 def _resampled(fits: Fits, resamples: int, seed: int) -> Fits:
-    """Ensembles by table; a fit that is not OK is resampled all the same, because its predictions count."""
+    """Ensembles by table; a fit that is not OK is resampled all the same, because its predictions
+    count.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", JaxscaleWarning)  # which fits are not OK is a column of the result
+        # which fits are not OK is a column of the result
+        warnings.simplefilter("ignore", JaxscaleWarning)
         return bootstrap(fits, resamples, seed=seed)
 
 
@@ -221,12 +286,14 @@ def _at(fit: Fit | Ensemble, table: Runs, test: np.ndarray) -> np.ndarray:
     """Predictions at the held-out rows, (m,) or (resamples, m)."""
     law = fit.problem.law
     names = [*law.columns, *dict.fromkeys(dict(law.groups).values())]
-    return np.asarray(fit.predict(**{c: table[c] for c in names}))[..., test]  # all rows: one shape for all cuts
+    # all rows: one shape for all cuts
+    return np.asarray(fit.predict(**{c: table[c] for c in names}))[..., test]
 
 
 def _criteria(whole: list[list[Fit]]) -> np.ndarray:
-    """AICc and BIC (2, laws) above the least, on all rows of all tables, for noise whose scale is fitted: Laplace where a
-    Huber loss is narrower than the residuals of the law that fits best, else normal.
+    """AICc and BIC (2, laws) above the least, on all rows of all tables, for noise whose scale is
+    fitted: Laplace where a Huber loss is narrower than the residuals of the law that fits best,
+    else normal.
     """
     near = min(whole, key=lambda fits: sum(float(f.value) for f in fits))[0]
     ratio = near.certificate.delta_over_scale

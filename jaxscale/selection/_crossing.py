@@ -1,8 +1,9 @@
-"""Two curves of least loss over a range of budgets: their intervals, that of their difference, and where they cross.
+"""Two curves of least loss over a range of budgets: their intervals, that of their difference, and
+where they cross.
 
-A crossing comes with the budgets around it at which the interval of the difference holds 0, so that it agrees with what is
-said at any single budget; and with the share of draws in which the curves cross within the range at all: refits, or curves
-drawn from the joint covariance of both fits.
+A crossing comes with the budgets around it at which the interval of the difference holds 0, so that
+it agrees with what is said at any single budget; and with the share of draws in which the curves
+cross within the range at all: refits, or curves drawn from the joint covariance of both fits.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _DRAWS = 4000  # of linearised curves
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """Where the curves cross: `budget`, and the budgets from `low` to `high` around it at which either may be the better.
+    """Where the curves cross: `budget`, and the budgets from `low` to `high` around it at which
+    either may be the better.
 
-    0 and infinity stand for ends beyond the range that was looked at. `better_above` is the recipe that has the lower loss
-    above it, "base" or "other".
+    0 and infinity stand for ends beyond the range that was looked at. `better_above` is the recipe
+    that has the lower loss above it, "base" or "other".
     """
 
     budget: float
@@ -36,12 +38,17 @@ class Crossing:
     better_above: str
 
     def __repr__(self) -> str:
-        return f"<Crossing at {self.budget:.3g} ({self.low:.3g} to {self.high:.3g}), {self.better_above} better above>"
+        return (
+            f"<Crossing at {self.budget:.3g} ({self.low:.3g} to {self.high:.3g}), "
+            f"{self.better_above} better above>"
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Both recipes over `budget` (K,), as intervals: least losses of `base` and `other`, other less base, the multiplier."""
+    """Both recipes over `budget` (K,), as intervals: least losses of `base` and `other`, other less
+    base, the multiplier.
+    """
 
     budget: np.ndarray
     base: Interval
@@ -50,8 +57,12 @@ class Curves:
     multiplier: Interval
 
 
-def by_lines(sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: str, seed: int) -> tuple[Curves, float]:
-    """Both curves with intervals, and the share of linearised draws of their difference that change sign."""
+def by_lines(
+    sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: str, seed: int
+) -> tuple[Curves, float]:
+    """Both curves with intervals, and the share of linearised draws of their difference that change
+    sign.
+    """
     own: list[Along] = [side.along(grid[None]) for side in sides]
     none = [np.zeros_like(a.slopes) for a in own]
 
@@ -74,7 +85,9 @@ def by_lines(sides: Sides, both: Joint, grid: np.ndarray, level: float, kind: st
     scale = np.sqrt(dof / rng.chisquare(dof, (_DRAWS, 1)))
     curves = difference.point[usable] + scale * (rng.standard_normal((_DRAWS, len(size))) @ root.T)
     multiplier = by_inversion(*sides, both, grid[None], True, level, kind)["multiplier"]
-    return Curves(grid, bands[0], bands[1], difference, multiplier.each(lambda v: v[0])), _changing(curves)
+    return Curves(grid, bands[0], bands[1], difference, multiplier.each(lambda v: v[0])), _changing(
+        curves
+    )
 
 
 def _full(both: Joint) -> np.ndarray:
@@ -86,11 +99,17 @@ def _full(both: Joint) -> np.ndarray:
 def _changing(draws: np.ndarray) -> float:
     """Share of curves (B, K) that change sign."""
     signs = np.sign(draws)
-    return float(np.mean(np.any(signs[:, 1:] * signs[:, :-1] < 0, 1))) if draws.size else float("nan")
+    return (
+        float(np.mean(np.any(signs[:, 1:] * signs[:, :-1] < 0, 1))) if draws.size else float("nan")
+    )
 
 
-def by_refits(sides: Sides, draws: tuple[Ensemble, Ensemble], grid: np.ndarray, level: float) -> tuple[Curves, float]:
-    """Both curves with percentiles, and the share of refits whose curves cross; `difference.failed` refits lack a curve."""
+def by_refits(
+    sides: Sides, draws: tuple[Ensemble, Ensemble], grid: np.ndarray, level: float
+) -> tuple[Curves, float]:
+    """Both curves with percentiles, and the share of refits whose curves cross; `difference.failed`
+    refits lack a curve.
+    """
     at_point, at_each = both_ways(sides, draws, grid, True)
     multiplier = percentiles(at_point, at_each, True, level)["multiplier"]
     point, each = at_point["losses"], at_each["losses"]
@@ -108,13 +127,21 @@ def by_refits(sides: Sides, draws: tuple[Ensemble, Ensemble], grid: np.ndarray, 
         )
 
     gap = each[1] - each[0]
-    curves = Curves(grid, band(each[0], point[0]), band(each[1], point[1]), band(gap, point[1] - point[0]), multiplier)
+    curves = Curves(
+        grid,
+        band(each[0], point[0]),
+        band(each[1], point[1]),
+        band(gap, point[1] - point[0]),
+        multiplier,
+    )
     return curves, _changing(gap[~np.isnan(gap).any(1)])
 
 
-# -- crossings --------------------------------------------------------------------------------------------------------
+# -- crossings -----------------------------------------------------------------------------------
 def crossings(sides: Sides, curves: Curves) -> tuple[Crossing, ...]:
-    """Changes of sign of the difference, each with the budgets around it at which the interval of the difference holds 0."""
+    """Changes of sign of the difference, each with the budgets around it at which the interval of
+    the difference holds 0.
+    """
     x, gap = np.log(curves.budget), curves.difference.point
     at = np.flatnonzero(np.sign(gap[1:]) * np.sign(gap[:-1]) < 0)
     if not len(at):
@@ -123,18 +150,28 @@ def crossings(sides: Sides, curves: Curves) -> tuple[Crossing, ...]:
 
     def difference(ln_c: np.ndarray) -> np.ndarray:
         budgets = np.exp(ln_c)
-        return np.asarray(sign * (losses(sides[1].fit, sides[1].asked, budgets) - losses(sides[0].fit, sides[0].asked, budgets)))
+        return np.asarray(
+            sign
+            * (
+                losses(sides[1].fit, sides[1].asked, budgets)
+                - losses(sides[0].fit, sides[0].asked, budgets)
+            )
+        )
 
     found = []
     for place, i in zip(halved(difference, x[at], x[at + 1]), at, strict=True):
         low, high = _undecided(x, curves.difference, int(i))
         budget = float(np.exp(place))
-        found.append(Crossing(budget, min(low, budget), max(high, budget), "other" if gap[i] > 0 else "base"))
+        found.append(
+            Crossing(budget, min(low, budget), max(high, budget), "other" if gap[i] > 0 else "base")
+        )
     return tuple(found)
 
 
 def _undecided(x: np.ndarray, difference: Interval, i: int) -> tuple[float, float]:
-    """Ends of the budgets around places i, i + 1 at which the difference may be 0; 0 and infinity beyond the range."""
+    """Ends of the budgets around places i, i + 1 at which the difference may be 0; 0 and infinity
+    beyond the range.
+    """
     # how far the interval of the difference stays from 0: negative where it holds it
     away = np.maximum(difference.low, -difference.high)
     down = np.flatnonzero(away[: i + 1] > 0)

@@ -1,15 +1,18 @@
-"""The eight extrapolations of DataDecide and the ranking at one small size, as functions of a table and a size.
+"""The eight extrapolations of DataDecide and the ranking at one small size, as functions of a table
+and a size.
 
-Each function takes a table of small runs of many recipes (a group column `recipe`; columns N and D, or C; a task loss as the
-target and a column `accuracy`) and a size, and foretells the accuracy of every recipe there. In two steps a law gives the
-task loss at that size, and a sigmoid turns a loss into an accuracy; in one step a law gives the accuracy itself. All recipes
-are fitted at once. `decisions` sets all nine beside each other by decision accuracy: the share of pairs of recipes whose
-order they get right.
+Each function takes a table of small runs of many recipes (a group column `recipe`; columns N and D,
+or C; a task loss as the target and a column `accuracy`) and a size, and foretells the accuracy of
+every recipe there. In two steps a law gives the task loss at that size, and a sigmoid turns a loss
+into an accuracy; in one step a law gives the accuracy itself. All recipes are fitted at once.
+`decisions` sets all nine beside each other by decision accuracy: the share of pairs of recipes
+whose order they get right.
 
-Where a run has checkpoints (a `run` group and a `step` column), the first step reads the mean of its last tenth, and the
-second step all but its first tenth, or its second half in the variants called `late`. Source of the forms: Magnusson et al.
-2025, "DataDecide", authors' code. Not from the source: objectives (log-Huber with delta 1e-3 for losses, least squares for
-accuracies), many starts in place of hand-written ones, and what a table looks like.
+Where a run has checkpoints (a `run` group and a `step` column), the first step reads the mean of
+its last tenth, and the second step all but its first tenth, or its second half in the variants
+called `late`. Source of the forms: Magnusson et al. 2025, "DataDecide", authors' code. Not from the
+source: objectives (log-Huber with delta 1e-3 for losses, least squares for accuracies), many starts
+in place of hand-written ones, and what a table looks like.
 """
 
 from __future__ import annotations
@@ -38,7 +41,9 @@ _ZERO = 1e-6  # a loss of none, where a law of a positive loss is asked
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """Foretold `values` (recipes,) [the unit of the accuracy; higher is better] and whether the fits `converged` (recipes,)."""
+    """Foretold `values` (recipes,) [the unit of the accuracy; higher is better] and whether the
+    fits `converged` (recipes,).
+    """
 
     recipes: tuple[str, ...]
     values: np.ndarray
@@ -56,19 +61,21 @@ class Predicted:
         return f"<Predicted {said}; {int(self.converged.sum())} converged>"
 
 
-# -- the eight, and the one to beat ------------------------------------------------------------------------------------
+# -- the eight, and the one to beat --------------------------------------------------------------
 def three_parameter(runs: Runs, at: Mapping[str, float]) -> Predicted:
     """Accuracy [fraction] of every recipe at a size `at` [FLOP, or parameters and tokens].
 
-    L = E + (x0 / C)^alpha, then a sigmoid. `at` is {"N": ..., "D": ...} or {"C": ...}. Raises InputError where a column is
-    missing or a recipe has too few runs. The seven below take and give the same.
+    L = E + (x0 / C)^alpha, then a sigmoid. `at` is {"N": ..., "D": ...} or {"C": ...}. Raises
+    InputError where a column is missing or a recipe has too few runs. The seven below take and give
+    the same.
 
     >>> from jaxscale import Runs
     >>> C, gain = np.tile(np.geomspace(1e18, 1e20, 7), 2), np.repeat([1.0, 1.2], 7)
     >>> loss = 0.5 + 1.5 * (C * gain / 1e18) ** -0.15
     >>> score = 0.25 + 0.7 / (1 + np.exp(6 * (loss - 1.4)))
     >>> recipe = {"recipe": np.repeat(["plain", "filtered"], 7)}
-    >>> found = three_parameter(Runs.from_columns(C=C, loss=loss, accuracy=score, groups=recipe), {"C": 1e21})
+    >>> found = three_parameter(Runs.from_columns(C=C, loss=loss, accuracy=score, groups=recipe),
+    ...     {"C": 1e21})
     >>> found["filtered"] > found["plain"]
     True
 
@@ -78,15 +85,18 @@ def three_parameter(runs: Runs, at: Mapping[str, float]) -> Predicted:
 
 
 def three_parameter_helper(runs: Runs, at: Mapping[str, float]) -> Predicted:
-    """Accuracy [fraction]: `three_parameter` with the point (loss 0, accuracy 1) in the second step, so that it saturates.
+    """Accuracy [fraction]: `three_parameter` with the point (loss 0, accuracy 1) in the second
+    step, so that it saturates.
 
-    Source: Magnusson et al. 2025, authors' code (baseline 2); the point is that of Bhagia et al. 2024.
+    Source: Magnusson et al. 2025, authors' code (baseline 2); the point is that of Bhagia et al.
+    2024.
     """
     return _two_steps(runs, at, _of_compute(runs), helper=True)
 
 
 def three_parameter_late(runs: Runs, at: Mapping[str, float]) -> Predicted:
-    """Accuracy [fraction]: `three_parameter` whose second step reads only the second half of each run.
+    """Accuracy [fraction]: `three_parameter` whose second step reads only the second half of each
+    run.
 
     Source: Magnusson et al. 2025, authors' code (baseline 3).
     """
@@ -118,7 +128,8 @@ def five_parameter(runs: Runs, at: Mapping[str, float]) -> Predicted:
 
 
 def five_parameter_single_step(runs: Runs, at: Mapping[str, float]) -> Predicted:
-    """Accuracy [fraction] as a sigmoid of E + A N^-alpha + B D^-beta, fitted at once; `at` has N and D.
+    """Accuracy [fraction] as a sigmoid of E + A N^-alpha + B D^-beta, fitted at once; `at` has N
+    and D.
 
     Source: Magnusson et al. 2025, authors' code, "5_param-1_step" (baseline 7).
     """
@@ -133,14 +144,19 @@ def three_parameter_single_step(runs: Runs, at: Mapping[str, float]) -> Predicte
     return _one_step(runs, at, accuracy_from_compute)
 
 
-def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metric: str = "accuracy") -> Predicted:
-    """The `metric` [its unit] at one small size: no extrapolation at all. A loss counts negatively, so that higher is better.
+def single_scale_rank(
+    runs: Runs, at: Mapping[str, float] | None = None, *, metric: str = "accuracy"
+) -> Predicted:
+    """The `metric` [its unit] at one small size: no extrapolation at all. A loss counts negatively,
+    so that higher is better.
 
-    `at` names the size by a column of the table, {"N": 1.5e8}; by default it is the largest that every recipe has. Runs of
-    one size (seeds) are averaged. Raises InputError where `at` names several columns, or a recipe has no run of that size.
+    `at` names the size by a column of the table, {"N": 1.5e8}; by default it is the largest that
+    every recipe has. Runs of one size (seeds) are averaged. Raises InputError where `at` names
+    several columns, or a recipe has no run of that size.
 
     >>> import jaxscale as jsl
-    >>> table = {"N": [1e8, 3e8, 1e8, 3e8], "D": 2e9 * np.ones(4), "loss": [1.5, 1.2, 1.4, 1.1], "accuracy": [0.3, 0.5, 0.4, 0.6]}
+    >>> table = {"N": [1e8, 3e8, 1e8, 3e8], "D": 2e9 * np.ones(4), "loss": [1.5, 1.2, 1.4, 1.1],
+    ...     "accuracy": [0.3, 0.5, 0.4, 0.6]}
     >>> runs = jsl.Runs.from_columns(**table, groups={"recipe": ["web", "web", "books", "books"]})
     >>> jsl.selection.single_scale_rank(runs)["books"]
     0.6
@@ -151,13 +167,18 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
         raise refuse(
             f"single_scale_rank: at names {', '.join(at) or 'nothing'}",
             why="the others ask for N and D of the size to foretell",
-            change='one column of the small runs, at={"N": 1.5e8}; other rows are left out by runs.where(...)',
+            change='one column of the small runs, at={"N": 1.5e8}; other rows are left out by '
+            "runs.where(...)",
         )
     ends = ends_of(runs, metric)
     names = [c for c in ("N", "C") if c in next(iter(ends.values()))]
     name, size = (names[0], None) if at is None else next(iter(at.items()))
     if name not in next(iter(ends.values())):
-        raise refuse(f"single_scale_rank: no column {name!r}", why="another name", change=nearest(name, names).strip())
+        raise refuse(
+            f"single_scale_rank: no column {name!r}",
+            why="another name",
+            change=nearest(name, names).strip(),
+        )
     if size is None:
         shared = set.intersection(*(set(own[name].tolist()) for own in ends.values()))
         if not shared:
@@ -169,7 +190,9 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
         size = max(shared)
     if lacking := [r for r, own in ends.items() if not np.any(own[name] == size)]:
         raise refuse(
-            f"single_scale_rank: {lacking[0]!r} has no run of {name}={size:g}", why="it was not trained", change="another size"
+            f"single_scale_rank: {lacking[0]!r} has no run of {name}={size:g}",
+            why="it was not trained",
+            change="another size",
         )
     sign = _sign(runs, metric)
     values = np.asarray([sign * np.mean(own[metric][own[name] == size]) for own in ends.values()])
@@ -177,20 +200,23 @@ def single_scale_rank(runs: Runs, at: Mapping[str, float] | None = None, *, metr
 
 
 def _sign(runs: Runs, metric: str) -> float:
-    """Whether a large value of the metric is good, 1, or bad, -1. Raises InputError where its unit does not say."""
+    """Whether a large value of the metric is good, 1, or bad, -1. Raises InputError where its unit
+    does not say.
+    """
     unit = runs.units[metric]
     if metric == "accuracy" or metric != runs.target_name or unit.dimension == "fraction":
         return 1.0
     if unit.dimension == "loss" or unit.name == "bits/byte":
         return -1.0
     raise refuse(
-        f"single_scale_rank: the target {metric!r} is in {unit.name}, which does not say whether large is good",
+        f"single_scale_rank: the target {metric!r} is in {unit.name}, which does not say whether "
+        f"large is good",
         why="a score was read as a plain number",
         change=f"units={{{metric!r}: units.Fraction}} for a score, units.Nats for a loss",
     )
 
 
-# -- fits --------------------------------------------------------------------------------------------------------------
+# -- fits ----------------------------------------------------------------------------------------
 def _of_compute(runs: Runs) -> Law:
     """E + (x0 / x)^alpha whose x0 starts near the runs' compute: there its term is about 1."""
     c = np.concatenate([own["C"] for own in rows_of(runs, ("C",)).values()])
@@ -211,7 +237,9 @@ def _fitted(law: Law, tables: list[Rows], target: str, objective: Any) -> Fits:
     return fit(law, every, objective=objective, starts=_STARTS)
 
 
-def _two_steps(runs: Runs, at: Mapping[str, float], law: Law, *, helper: bool = False, after: float = _FIRST) -> Predicted:
+def _two_steps(
+    runs: Runs, at: Mapping[str, float], law: Law, *, helper: bool = False, after: float = _FIRST
+) -> Predicted:
     """The task loss at a size by a law, and the accuracy at that loss by a sigmoid."""
     names, target = _columns(law), runs.target_name
     size = size_of(at, tuple(names))
@@ -239,5 +267,7 @@ def _one_step(runs: Runs, at: Mapping[str, float], law: Law) -> Predicted:
 
 
 def _converged(fits: Fits) -> np.ndarray:
-    """A parameter at an edge, as b is with the helper point, still foretells; what did not converge does not."""
+    """A parameter at an edge, as b is with the helper point, still foretells; what did not converge
+    does not.
+    """
     return np.asarray(np.asarray(fits.status) & (Status.MAX_STEPS | Status.NON_FINITE).value == 0)

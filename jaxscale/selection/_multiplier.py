@@ -1,9 +1,10 @@
 """The compute multiplier of one recipe over another, from a joint covariance or from paired refits.
 
-With a covariance the interval is the set of all m for which L_base*(m C) = L is not rejected: the statistic is the gap of
-ln L in its standard deviations, and both of its ends are looked for outwards from the estimate. Nothing is divided by a
-slope, which goes to 0 where base comes near its irreducible loss; there the interval has no upper end. Refits give
-percentiles of their multipliers, in which those count as infinite that never reach the loss.
+With a covariance the interval is the set of all m for which L_base*(m C) = L is not rejected: the
+statistic is the gap of ln L in its standard deviations, and both of its ends are looked for
+outwards from the estimate. Nothing is divided by a slope, which goes to 0 where base comes near its
+irreducible loss; there the interval has no upper end. Refits give percentiles of their multipliers,
+in which those count as infinite that never reach the loss.
 """
 
 from __future__ import annotations
@@ -26,9 +27,15 @@ _GRID = np.linspace(-REACH, REACH, 49)
 _ROUNDING = 1e-11  # of ln L and of ln m: plans end within it
 
 
-# -- from the joint covariance --------------------------------------------------------------------------------------
+# -- from the joint covariance -------------------------------------------------------------------
 def by_inversion(
-    base: Optimal, other: Optimal, both: Joint, where: np.ndarray, budgets: bool, level: float, kind: str
+    base: Optimal,
+    other: Optimal,
+    both: Joint,
+    where: np.ndarray,
+    budgets: bool,
+    level: float,
+    kind: str,
 ) -> dict[str, Any]:
     """Multiplier, confidence and difference (T, K) at budgets, or targets, `where` (T, K)."""
     at = where if budgets else costs(other.fit, other.aimed, where)
@@ -54,12 +61,18 @@ def by_inversion(
     first = np.clip(np.where(np.isnan(m), 0.0, m), -REACH, REACH)
     at_one, dof = (v[..., 0] for v in z(np.zeros_like(first)[..., None]))
     low, high = _ends(z, first, students(0.5 + 0.5 * level, dof))
-    if np.any(back_to_front := ~reached & np.isfinite(spent)):  # other never gets there: the question the other way round
+    # other never gets there: the question the other way round
+    if np.any(back_to_front := ~reached & np.isfinite(spent)):
         swapped = Joint(both.other, both.base, np.swapaxes(both.cross, 1, 2), both.paired)
-        back = by_inversion(other, base, both=swapped, where=where, budgets=budgets, level=level, kind=kind)
+        back = by_inversion(
+            other, base, both=swapped, where=where, budgets=budgets, level=level, kind=kind
+        )
         with np.errstate(divide="ignore"):
             inverse = [-np.log(v) for v in (back["multiplier"].high, back["multiplier"].low)]
-        low, high = np.where(back_to_front, inverse[0], low), np.where(back_to_front, inverse[1], high)
+        low, high = (
+            np.where(back_to_front, inverse[0], low),
+            np.where(back_to_front, inverse[1], high),
+        )
         at_one = np.where(back_to_front, -back["z"], at_one)
     known = ~np.isnan(m)  # nan where neither gets there
     low, high = np.where(known, low, np.nan), np.where(known, high, np.nan)
@@ -68,7 +81,9 @@ def by_inversion(
     out = {"multiplier": multiplier, "confidence": confidence, "z": at_one}
     if budgets:
         own = base.along(where)
-        variance, _ = both.variance(-own.loss[..., None] * own.slopes, its.loss[..., None] * its.slopes)
+        variance, _ = both.variance(
+            -own.loss[..., None] * own.slopes, its.loss[..., None] * its.slopes
+        )
         middle, half = its.loss - own.loss, students(0.5 + 0.5 * level, dof) * np.sqrt(variance)
         out["difference"] = Interval(middle - half, middle, middle + half, level, kind)
     return out
@@ -81,18 +96,30 @@ def over(gap: np.ndarray, variance: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(np.abs(gap) < _ROUNDING, 0.0, z))
 
 
-def _ends(z: Callable[[np.ndarray], Any], middle: np.ndarray, wide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends (T, K) in ln m of what is not rejected around `middle`: where z falls through +wide and -wide."""
-    places = np.sort(np.concatenate([np.broadcast_to(_GRID, (*middle.shape, len(_GRID))), middle[..., None]], -1), -1)
+def _ends(
+    z: Callable[[np.ndarray], Any], middle: np.ndarray, wide: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends (T, K) in ln m of what is not rejected around `middle`: where z falls through +wide and
+    -wide.
+    """
+    places = np.sort(
+        np.concatenate(
+            [np.broadcast_to(_GRID, (*middle.shape, len(_GRID))), middle[..., None]], -1
+        ),
+        -1,
+    )
     seen = z(places)[0]
     count = places.shape[-1]
     spot = np.argmin(np.abs(places - middle[..., None]), -1)[..., None]
     number = np.arange(count)
-    below = np.where((number <= spot) & (seen > wide[..., None]), number, -1).max(-1)  # the last that is rejected below
+    # the last that is rejected below
+    below = np.where((number <= spot) & (seen > wide[..., None]), number, -1).max(-1)
     above = np.where((number >= spot) & (seen < -wide[..., None]), number, count).min(-1)
 
     def pick(i: np.ndarray) -> np.ndarray:
-        return np.asarray(np.take_along_axis(places, np.clip(i, 0, count - 1)[..., None], -1)[..., 0])
+        return np.asarray(
+            np.take_along_axis(places, np.clip(i, 0, count - 1)[..., None], -1)[..., 0]
+        )
 
     brackets = np.stack([pick(below), pick(below + 1), pick(above - 1), pick(above)])
 
@@ -106,8 +133,10 @@ def _ends(z: Callable[[np.ndarray], Any], middle: np.ndarray, wide: np.ndarray) 
     return low, high
 
 
-# -- from refits ------------------------------------------------------------------------------------------------------
-def by_draws(sides: Sides, draws: tuple[Ensemble, Ensemble], where: np.ndarray, budgets: bool, level: float) -> dict[str, Any]:
+# -- from refits ---------------------------------------------------------------------------------
+def by_draws(
+    sides: Sides, draws: tuple[Ensemble, Ensemble], where: np.ndarray, budgets: bool, level: float
+) -> dict[str, Any]:
     """Percentiles of the multipliers of paired refits, infinite ones included."""
     return percentiles(*both_ways(sides, draws, where, budgets), budgets, level)
 
@@ -117,10 +146,14 @@ def both_ways(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """`multipliers` of the fits and of their paired refits."""
     wide = np.broadcast_to(where, (len(draws[0]), len(where)))
-    return multipliers([s.fit for s in sides], sides, where, budgets), multipliers(list(draws), sides, wide, budgets)
+    return multipliers([s.fit for s in sides], sides, where, budgets), multipliers(
+        list(draws), sides, wide, budgets
+    )
 
 
-def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, level: float) -> dict[str, Any]:
+def percentiles(
+    point: dict[str, Any], each: dict[str, Any], budgets: bool, level: float
+) -> dict[str, Any]:
     """Percentiles of the multipliers of refits, infinite ones included."""
     if np.isnan(each["ln_m"]).all():
         raise refuse(
@@ -143,17 +176,30 @@ def percentiles(point: dict[str, Any], each: dict[str, Any], budgets: bool, leve
     if budgets:
         low, median, high = quantiles(each["difference"], level)
         out["difference"] = Interval(
-            low=low, point=point["difference"], high=high, level=level, kind="percentile", failed=failed, median=median
+            low=low,
+            point=point["difference"],
+            high=high,
+            level=level,
+            kind="percentile",
+            failed=failed,
+            median=median,
         )
     return out
 
 
-def multipliers(fits: Sequence[Fit | Ensemble], sides: Sides, where: np.ndarray, budgets: bool) -> dict[str, Any]:
-    """ln of the multiplier, and both losses at budgets with their difference (..., K), of every lane of two fits or ensembles."""
+def multipliers(
+    fits: Sequence[Fit | Ensemble], sides: Sides, where: np.ndarray, budgets: bool
+) -> dict[str, Any]:
+    """ln of the multiplier, and both losses at budgets with their difference (..., K), of every
+    lane of two fits or ensembles.
+    """
     base, other = fits
     if not budgets:
         with np.errstate(invalid="ignore"):
-            return {"ln_m": np.log(costs(base, sides[0].aimed, where)) - np.log(costs(other, sides[1].aimed, where))}
+            return {
+                "ln_m": np.log(costs(base, sides[0].aimed, where))
+                - np.log(costs(other, sides[1].aimed, where))
+            }
     loss = losses(other, sides[1].asked, where)
     ln_m = np.log(costs(base, sides[0].aimed, loss)) - np.log(where)
     own = losses(base, sides[0].asked, where)
@@ -161,7 +207,9 @@ def multipliers(fits: Sequence[Fit | Ensemble], sides: Sides, where: np.ndarray,
 
 
 def quantiles(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Low, median and high (...) of draws (B, ...): infinite ones count, failed ones (nan) do not."""
+    """Low, median and high (...) of draws (B, ...): infinite ones count, failed ones (nan)
+    do not.
+    """
     flat, tail = draws.reshape(len(draws), -1), 0.5 * (1.0 - level)
     ends = np.full((3, flat.shape[1]), np.nan)
     for j, own in enumerate(flat.T):
@@ -179,7 +227,11 @@ def _quantile(ordered: np.ndarray, share: float) -> float:
 
 
 def favourable(draws: np.ndarray) -> np.ndarray:
-    """Share of draws (B, ...) above 0, ties by half; as if one more draw had tied, since no share of draws is certain."""
+    """Share of draws (B, ...) above 0, ties by half; as if one more draw had tied, since no share
+    of draws is certain.
+    """
     known = ~np.isnan(draws)
-    above = np.sum(np.where(known, 0.5 * (1.0 + np.sign(np.where(np.abs(draws) < 1e-8, 0.0, draws))), 0.0), 0)
+    above = np.sum(
+        np.where(known, 0.5 * (1.0 + np.sign(np.where(np.abs(draws) < 1e-8, 0.0, draws))), 0.0), 0
+    )
     return np.asarray((above + 0.5) / (np.sum(known, 0) + 1.0))

@@ -1,12 +1,15 @@
-"""Two recipes under one law: how much less compute the better one needs, where the curves cross, and how sure that is.
+"""Two recipes under one law: how much less compute the better one needs, where the curves cross,
+and how sure that is.
 
-A recipe (data, architecture, optimizer) has a sweep and a fit; both fits have a curve of least loss over budgets. The
-compute multiplier m of a recipe over a base says that the base needs m times its compute: L_base*(m C) = L_other*(C). Its
-interval is the set of all m that a test of this equation does not reject. That needs no inverse of a curve which flattens
-towards its irreducible loss, so that an interval may well end at infinity, and the same statistic says how sure it is that
-one is better (m = 1) and where the curves cross (all budgets at which m = 1 is not rejected).
+A recipe (data, architecture, optimizer) has a sweep and a fit; both fits have a curve of least loss
+over budgets. The compute multiplier m of a recipe over a base says that the base needs m times its
+compute: L_base*(m C) = L_other*(C). Its interval is the set of all m that a test of this equation
+does not reject. That needs no inverse of a curve which flattens towards its irreducible loss, so
+that an interval may well end at infinity, and the same statistic says how sure it is that one is
+better (m = 1) and where the curves cross (all budgets at which m = 1 is not rejected).
 
-Rows of both tables with the same configuration and seed are pairs: noise that they share cancels (`_pairs`).
+Rows of both tables with the same configuration and seed are pairs: noise that they share cancels
+(`_pairs`).
 """
 
 from __future__ import annotations
@@ -36,12 +39,14 @@ _BEYOND = 100.0  # times the dearest run, where no range is given
 
 @dataclass(frozen=True, eq=False)
 class Recipes:
-    """How `other` compares with `base`, at budgets or targets: arrays (k,), or numbers where one was asked for.
+    """How `other` compares with `base`, at budgets or targets: arrays (k,), or numbers where one
+    was asked for.
 
-    `multiplier`: the base needs that many times the compute (above 1, other is better); its `point` is the estimate.
-    `confidence`: how sure it is that other is better (one-sided; 0.5 is no idea). `difference`: loss of other less that of
-    base at the same budget [the law's unit], None for targets. `crossings` within the range of `curves`, and `crosses`, the
-    share of draws in which the curves cross there at all. `pairs` of `rows` rows belong together.
+    `multiplier`: the base needs that many times the compute (above 1, other is better); its `point`
+    is the estimate. `confidence`: how sure it is that other is better (one-sided; 0.5 is no idea).
+    `difference`: loss of other less that of base at the same budget [the law's unit], None for
+    targets. `crossings` within the range of `curves`, and `crosses`, the share of draws in which
+    the curves cross there at all. `pairs` of `rows` rows belong together.
     """
 
     multiplier: Interval
@@ -69,16 +74,32 @@ class Recipes:
         at, many = ("loss", "losses") if self.budget is None else ("budget", "budgets")
 
         def line(place: tuple[int, ...]) -> str:
-            low, middle, high, sure, asked = (np.asarray(v)[place] for v in (*m, self.confidence, where))
-            said = "below 0.001" if sure < 0.001 else "above 0.999" if sure > 0.999 else f"{sure:.3g}"
+            low, middle, high, sure, asked = (
+                np.asarray(v)[place] for v in (*m, self.confidence, where)
+            )
+            said = (
+                "below 0.001" if sure < 0.001 else "above 0.999" if sure > 0.999 else f"{sure:.3g}"
+            )
             ends = f"{low:.3g} to {high:.3g}{'' if place else f', {m.level:.0%} {m.kind}'}"
-            return f"multiplier {middle:.3g} at {at} {asked:.3g} ({ends}), other better with confidence {said}"
+            return (
+                f"multiplier {middle:.3g} at {at} {asked:.3g} ({ends}), other better with "
+                f"confidence {said}"
+            )
 
         shape = np.shape(m.point)
-        head = f"multipliers at {shape[0]} {many}, {m.level:.0%} {m.kind}\n{rows(shape, line)}\n  " if shape else line(()) + "; "
-        cross = "; ".join(f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings)
+        head = (
+            f"multipliers at {shape[0]} {many}, {m.level:.0%} {m.kind}\n{rows(shape, line)}\n  "
+            if shape
+            else line(()) + "; "
+        )
+        cross = "; ".join(
+            f"cross at {c.budget:.3g} ({c.low:.3g} to {c.high:.3g})" for c in self.crossings
+        )
         cross = cross or f"no crossing (in {self.crosses:.0%} of draws)"
-        return f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; {cross}{''.join(f'; {r}' for r in self.remarks)}>"
+        return (
+            f"<Recipes: {head}{self.pairs} of {self.rows[0]} rows paired; "
+            f"{cross}{''.join(f'; {r}' for r in self.remarks)}>"
+        )
 
 
 def recipes(
@@ -98,18 +119,21 @@ def recipes(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Recipes:
-    """Compute multiplier of `other` over `base` at a `budget` [FLOP, or units of the cost] or a `target` loss [the law's unit].
+    """Compute multiplier of `other` over `base` at a `budget` [FLOP, or units of the cost] or a
+    `target` loss [the law's unit].
 
-    The multiplier m at a budget C solves L_base*(m C) = L_other*(C), with L* the least loss for a budget; at a target it is
-    the ratio of least costs, base to other. Where base never reaches the loss, m is infinite. `budget` and `target` are
-    numbers or arrays (k,). `cost`, `over`, `given` and `bounds` are those of `allocate`; a law of one column is a law of its
-    cost. Crossings are looked for in a `bracket` (low, high) of budgets, by default from the cheapest run to 100
-    times the dearest, and 10 times the largest budget that is asked for.
+    The multiplier m at a budget C solves L_base*(m C) = L_other*(C), with L* the least loss for a
+    budget; at a target it is the ratio of least costs, base to other. Where base never reaches the
+    loss, m is infinite. `budget` and `target` are numbers or arrays (k,). `cost`, `over`, `given`
+    and `bounds` are those of `allocate`; a law of one column is a law of its cost. Crossings are
+    looked for in a `bracket` (low, high) of budgets, by default from the cheapest run to 100 times
+    the dearest, and 10 times the largest budget that is asked for.
 
-    `kind` is "hc3" (rows) or "cr3" (runs with several rows, or `by` a group column) from the joint covariance of both fits
-    with Student's t, or "percentile" from `resamples` paired refits; the default is the kind that `interval` takes for the
-    same objective. Rows of equal configuration and `seed` (a column or a group) are pairs. Raises InputError for
-    ensembles, likelihoods, laws of other columns, and where nothing or both is asked.
+    `kind` is "hc3" (rows) or "cr3" (runs with several rows, or `by` a group column) from the joint
+    covariance of both fits with Student's t, or "percentile" from `resamples` paired refits; the
+    default is the kind that `interval` takes for the same objective. Rows of equal configuration
+    and `seed` (a column or a group) are pairs. Raises InputError for ensembles, likelihoods, laws
+    of other columns, and where nothing or both is asked.
 
     >>> import jaxscale as jsl
     >>> runs, law = jsl.datasets.load("simulated"), jsl.laws.chinchilla
@@ -119,8 +143,9 @@ def recipes(
     >>> bool(found.multiplier.low > 1.0), found.pairs
     (True, 60)
 
-    Source: the compute multiplier is in common use (Erdil and Besiroglu 2022, "Algorithmic progress in computer vision", for
-    gains over time); intervals by inversion of a test are those of Fieller 1954. The pairing is ours.
+    Source: the compute multiplier is in common use (Erdil and Besiroglu 2022, "Algorithmic progress
+    in computer vision", for gains over time); intervals by inversion of a test are those of Fieller
+    1954. The pairing is ours.
     """
     check_pair(base, other)
     where = _asked(budget, target, level)
@@ -139,7 +164,9 @@ def recipes(
         found = by_inversion(*sides, both, where[None], target is None, level, kind)
         curves, share = by_lines(sides, both, grid=grid, level=level, kind=kind, seed=seed)
     shape: tuple[int, ...] = np.shape(budget if target is None else target)
-    multiplier, confidence, difference = (_shaped(found.get(k), shape) for k in ("multiplier", "confidence", "difference"))
+    multiplier, confidence, difference = (
+        _shaped(found.get(k), shape) for k in ("multiplier", "confidence", "difference")
+    )
     beyond = float(where.max()) / dearest if target is None else 0.0
     return Recipes(
         multiplier=multiplier,
@@ -152,7 +179,10 @@ def recipes(
         curves=curves,
         pairs=pairs.rows,
         rows=(len(a.rows), len(b.rows)),
-        remarks=(*pairs.remarks, *_remarks((base, other), multiplier, curves.difference.failed, resamples, beyond)),
+        remarks=(
+            *pairs.remarks,
+            *_remarks((base, other), multiplier, curves.difference.failed, resamples, beyond),
+        ),
         of=(base, other),
         asked=sides[0].asked,
     )
@@ -161,7 +191,8 @@ def recipes(
 def _asked(budget: Any, target: Any, level: float) -> np.ndarray:
     if (budget is None) == (target is None):
         raise refuse(
-            "recipes: " + ("no budget and no target" if budget is None else "a budget and a target"),
+            "recipes: "
+            + ("no budget and no target" if budget is None else "a budget and a target"),
             why="a multiplier differs from budget to budget",
             change="budget=1e22, or target=2.1",
         )
@@ -169,7 +200,11 @@ def _asked(budget: Any, target: Any, level: float) -> np.ndarray:
     name, given = ("budget", budget) if target is None else ("target", target)
     where = np.atleast_1d(np.asarray(given, np.float64))
     if where.ndim != 1 or not len(where) or not np.all(np.isfinite(where)) or np.any(where <= 0):
-        raise refuse(f"recipes: {name} {given!r}", why="a logarithm, or a matrix", change="positive numbers, () or (k,)")
+        raise refuse(
+            f"recipes: {name} {given!r}",
+            why="a logarithm, or a matrix",
+            change="positive numbers, () or (k,)",
+        )
     return where
 
 
@@ -180,7 +215,11 @@ def _kind(base: Evidence, other: Evidence, kind: str | None, by: str | None) -> 
         own = {default_kind(e, by) for e in (base, other)}
         return next(k for k in ("cr3", "percentile", "hc3") if k in own)
     if kind not in KINDS:
-        raise refuse(f"recipes(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
+        raise refuse(
+            f"recipes(): kind={kind!r}",
+            why="a typing slip",
+            change=nearest(str(kind), KINDS).strip(),
+        )
     if clustered and kind == "hc3":
         raise refuse(
             "recipes: kind='hc3' where runs have several rows",
@@ -190,47 +229,72 @@ def _kind(base: Evidence, other: Evidence, kind: str | None, by: str | None) -> 
     return kind
 
 
-def _range(bracket: tuple[float, float] | None, budgets: np.ndarray, cheapest: float, dearest: float) -> np.ndarray:
+def _range(
+    bracket: tuple[float, float] | None, budgets: np.ndarray, cheapest: float, dearest: float
+) -> np.ndarray:
     """Budgets (K,) over which curves are drawn."""
     low, high = bracket or (min([cheapest, *budgets]), max([_BEYOND * dearest, *(10.0 * budgets)]))
     if not 0.0 < low < high < np.inf:
-        raise refuse(f"recipes: bracket={bracket}", why="low and high are swapped", change="bracket=(1e19, 1e24)")
+        raise refuse(
+            f"recipes: bracket={bracket}",
+            why="low and high are swapped",
+            change="bracket=(1e19, 1e24)",
+        )
     return np.geomspace(low, high, _CURVE)
 
 
 def _spent(sides: Sides) -> tuple[float, float]:
-    """Cost of the cheapest and of the dearest run of both tables; what is given to plans is given here."""
+    """Cost of the cheapest and of the dearest run of both tables; what is given to plans is given
+    here.
+    """
     spent = []
     for side in sides:
         runs, question = side.fit.problem.runs, side.asked.question
         assert question.cost is not None
-        table = {**question.oracle.given, **{k: v for k, v in runs.columns.items() if np.ndim(v) == 1}}
-        spent.append(np.broadcast_to(np.asarray(value_of(question.of(question.cost), table), np.float64), len(runs)))
+        table = {
+            **question.oracle.given,
+            **{k: v for k, v in runs.columns.items() if np.ndim(v) == 1},
+        }
+        spent.append(
+            np.broadcast_to(
+                np.asarray(value_of(question.of(question.cost), table), np.float64), len(runs)
+            )
+        )
     every = np.concatenate(spent)
     return float(every[every > 0].min()), float(every.max())
 
 
-# -- what has to be said ----------------------------------------------------------------------------------------------
-def _remarks(fits: tuple[Fit, Fit], multiplier: Interval, without: int, refits: int, beyond: float) -> tuple[str, ...]:
+# -- what has to be said -------------------------------------------------------------------------
+def _remarks(
+    fits: tuple[Fit, Fit], multiplier: Interval, without: int, refits: int, beyond: float
+) -> tuple[str, ...]:
     said = []
     for name, fit in zip(("base", "other"), fits, strict=True):
         if int(fit.status):
             said.append(f"the fit of {name} is not OK: {Status(int(fit.status)).message}")
     m = np.atleast_1d(multiplier.point)
     if count := int(np.sum(np.isposinf(m))):
-        said.append(f"{count} of {len(m)}: base reaches that loss at no budget, the multiplier is infinite")
+        said.append(
+            f"{count} of {len(m)}: base reaches that loss at no budget, the multiplier is infinite"
+        )
     if count := int(np.sum(m == 0.0)):
-        said.append(f"{count} of {len(m)}: other reaches that loss at no budget, the multiplier is 0")
+        said.append(
+            f"{count} of {len(m)}: other reaches that loss at no budget, the multiplier is 0"
+        )
     if count := int(np.sum(np.isnan(m))):
         said.append(f"{count} of {len(m)}: neither recipe has a plan there, nothing can be said")
     if multiplier.failed:
         said.append(f"{multiplier.failed} refits without a plan are left out")
     if without:
         said.append(
-            f"{without} of {refits} refits lack a plan somewhere in the range of the curves and are left out of `crosses`"
+            f"{without} of {refits} refits lack a plan somewhere in the range of the curves and "
+            f"are left out of `crosses`"
         )
     if beyond > _BEYOND:
-        said.append(f"the largest budget is {beyond:.3g} times the dearest run: that the law still holds there is not tested")
+        said.append(
+            f"the largest budget is {beyond:.3g} times the dearest run: that the law still holds "
+            f"there is not tested"
+        )
     return tuple(said)
 
 

@@ -1,8 +1,9 @@
 """Small positive definite systems, lanes last, without LAPACK.
 
-Two reasons. A batched LAPACK call spends more time per lane on being called than on the arithmetic of a 5 by 5 matrix.
-And on the CPU backend (seen with jax 0.10.2) such a call splits its batch over the very threads that run our tiles and
-waits for them: two tiles at once then wait for each other for ever. So nothing inside a tile may call LAPACK.
+Two reasons. A batched LAPACK call spends more time per lane on being called than on the arithmetic
+of a 5 by 5 matrix. And on the CPU backend (seen with jax 0.10.2) such a call splits its batch over
+the very threads that run our tiles and waits for them: two tiles at once then wait for each other
+for ever. So nothing inside a tile may call LAPACK.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_UNROLLED = 2  # written out up to this size (plans); above, that costs seconds of compilation and gains nothing
+# written out up to this size (plans); above, that costs seconds of compilation and gains nothing
+_UNROLLED = 2
 
 
 def namespace(array: Any) -> Any:
@@ -23,10 +25,12 @@ def namespace(array: Any) -> Any:
 
 
 def cholesky(matrix: Any, *, least: float | None = None) -> Any:
-    """Lower factor (P, P, T) of symmetric matrices (P, P, T); NaN appears where one is not positive definite.
+    """Lower factor (P, P, T) of symmetric matrices (P, P, T); NaN appears where one is not positive
+    definite.
 
-    With `least`, a pivot that is not positive is replaced by its size, or by `least` if that is more: the factor then
-    belongs to a positive definite matrix nearby, and where all pivots are positive to the matrix itself.
+    With `least`, a pivot that is not positive is replaced by its size, or by `least` if that is
+    more: the factor then belongs to a positive definite matrix nearby, and where all pivots are
+    positive to the matrix itself.
     """
     xp = namespace(matrix)
     below = np.arange(len(matrix))[:, None]
@@ -36,7 +40,9 @@ def cholesky(matrix: Any, *, least: float | None = None) -> Any:
         pivot = left[j, j]
         if least is not None:
             pivot = xp.where(pivot > 0.0, pivot, xp.maximum(xp.abs(pivot), least))
-        own = xp.where(below == j, xp.sqrt(pivot), xp.where(below > j, left[:, j] / xp.sqrt(pivot), 0.0))
+        own = xp.where(
+            below == j, xp.sqrt(pivot), xp.where(below > j, left[:, j] / xp.sqrt(pivot), 0.0)
+        )
         return left - own[:, None] * own, _put(factor, j, own)
 
     return _loop(len(matrix), column, (matrix, xp.zeros_like(matrix)))[1]

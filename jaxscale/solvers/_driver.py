@@ -1,13 +1,16 @@
 """One driver for every solver and every problem: fits, refits and plans.
 
-A solver is an optax transformation with lanes last; the driver is what stands around it. `begin` makes the state of
-lanes at their starts, `advance` takes one trial in every lane: evaluate, `tx.update`, move. A lane stops when its
-gradient is negligible against its value, or when the solver proposes to move nowhere (a converged Newton step, or damping
-that found no descent). Both tests are free of the scale of the objective. Whether the point is an optimum is not decided
-here: the certificate looks at the best point again. Both take NumPy arrays as well, for lanes that are not worth a program.
+A solver is an optax transformation with lanes last; the driver is what stands around it. `begin`
+makes the state of lanes at their starts, `advance` takes one trial in every lane: evaluate,
+`tx.update`, move. A lane stops when its gradient is negligible against its value, or when the
+solver proposes to move nowhere (a converged Newton step, or damping that found no descent). Both
+tests are free of the scale of the objective. Whether the point is an optimum is not decided here:
+the certificate looks at the best point again. Both take NumPy arrays as well, for lanes that are
+not worth a program.
 
-`minimise` advances a fixed set of lanes until all have stopped; a block of fits fills the slots of finished lanes with
-waiting ones instead (`fitting/_lanes`), and plans do other things between trials (`plans/_search`).
+`minimise` advances a fixed set of lanes until all have stopped; a block of fits fills the slots of
+finished lanes with waiting ones instead (`fitting/_lanes`), and plans do other things between
+trials (`plans/_search`).
 """
 
 from __future__ import annotations
@@ -22,10 +25,12 @@ import numpy as np
 from ._cholesky import namespace
 
 Value = Callable[[Any, Any], Any]
-ROUNDING = 1e-13  # values that differ by less are equal: a sum over some hundred runs is not known better
+# values that differ by less are equal: a sum over some hundred runs is not known better
+ROUNDING = 1e-13
 GRADIENT_TOLERANCE = 1e-12  # largest gradient component relative to the value
 STEP_TOLERANCE = 1e-10  # largest step in a coordinate
-NEAR = 1e-6  # points this close, whose values cannot be told apart, may be told apart by their gradients alone
+# points this close, whose values cannot be told apart, may be told apart by their gradients alone
+NEAR = 1e-6
 
 
 class Search(NamedTuple):
@@ -72,7 +77,9 @@ def advance(
     upper: Any = None,
     near: Any = STEP_TOLERANCE,
 ) -> Search:
-    """One trial in every lane that has not stopped; `evaluate(x)` gives value, gradient and curvature."""
+    """One trial in every lane that has not stopped; `evaluate(x)` gives value, gradient and
+    curvature.
+    """
     xp = namespace(s.x)
     box = {} if lower is None and upper is None else {"lower": lower, "upper": upper}
     lower = -xp.inf if lower is None else lower
@@ -89,12 +96,16 @@ def advance(
     better = ~s.done & xp.where(tie, slope < s.best_slope, v < s.best_value)
     best, best_value = xp.where(better, s.x, s.best), xp.where(better, v, s.best_value)
     best_slope = xp.where(better, slope, s.best_slope)
-    flat = better & (xp.max(size, 0) <= GRADIENT_TOLERANCE * xp.abs(v))  # a worse trial may lie on any plateau
-    update, inner = tx.update(g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box)
+    # a worse trial may lie on any plateau
+    flat = better & (xp.max(size, 0) <= GRADIENT_TOLERANCE * xp.abs(v))
+    update, inner = tx.update(
+        g, s.inner, s.x, value=v, curvature=h, lanes=lanes, better=better, **box
+    )
     x = s.x + update
     still = xp.max(xp.abs(x - best), 0) <= near
     hopeless = ~xp.isfinite(best_value)  # not even the start could be evaluated
-    # next to the best point, no better value and no smaller gradient: this is as far as float64 goes
+    # next to the best point, no better value and no smaller gradient: this is as far as float64
+    # goes
     exhausted = tie & ~better & (xp.max(xp.abs(s.x - s.best), 0) <= NEAR)
     done = s.done | flat | still | hopeless | exhausted
     return Search(
@@ -109,19 +120,33 @@ def advance(
 
 
 def minimise(
-    value: Value, x0: Any, lanes: Any, solver: Any, *, lower: Any = None, upper: Any = None, near: Any = STEP_TOLERANCE
+    value: Value,
+    x0: Any,
+    lanes: Any,
+    solver: Any,
+    *,
+    lower: Any = None,
+    upper: Any = None,
+    near: Any = STEP_TOLERANCE,
 ) -> Solved:
-    """Minimise `value(x, lane)`, one lane's objective, from `x0` (P, T); every leaf of `lanes` ends in T.
+    """Minimise `value(x, lane)`, one lane's objective, from `x0` (P, T); every leaf of `lanes` ends
+    in T.
 
-    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`). A lane ends where the next step is
-    no longer than `near`.
+    `lower` and `upper` (P, T) bound the coordinates, for solvers that can (`Newton`). A lane ends
+    where the next step is no longer than `near`.
     """
     oracle, tx = derived_oracle(value, second_order=solver.second_order), solver.build(value)
 
     def step(state: tuple[Search, Any]) -> tuple[Search, Any]:
-        return advance(state[0], lambda x: oracle(x, lanes), tx=tx, lanes=lanes, lower=lower, upper=upper, near=near), state[
-            1
-        ] + 1
+        return advance(
+            state[0],
+            lambda x: oracle(x, lanes),
+            tx=tx,
+            lanes=lanes,
+            lower=lower,
+            upper=upper,
+            near=near,
+        ), state[1] + 1
 
     def going(state: tuple[Search, Any]) -> Any:
         return (state[1] < solver.max_steps) & ~jnp.all(state[0].done)
@@ -130,8 +155,12 @@ def minimise(
     return Solved(end.best, end.best_value, end.steps)
 
 
-def derived_oracle(value: Value, *, second_order: bool = True) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
-    """Value, gradient and (where asked for) Hessian of every lane, by automatic differentiation of one lane."""
+def derived_oracle(
+    value: Value, *, second_order: bool = True
+) -> Callable[[Any, Any], tuple[Any, Any, Any]]:
+    """Value, gradient and (where asked for) Hessian of every lane, by automatic differentiation of
+    one lane.
+    """
 
     def lane(x: Any, own: Any) -> tuple[Any, Any, Any]:
         if not second_order:

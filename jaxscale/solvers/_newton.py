@@ -1,14 +1,16 @@
 """Damped Newton with the exact Hessian, as an optax transformation with lanes last.
 
-One trial per iteration and no line search inside: under `vmap` a nested search makes every lane wait for the slowest.
-The state holds the last accepted point with its value, gradient and Hessian. A trial that is worse (or NaN) is
-rejected, the damping grows and the next trial starts from the accepted point again; a good one shrinks it. Damping is
-added to the diagonal in its own units (Marquardt), mixed with a little of the mean diagonal so that a parameter
-without influence cannot send the step to infinity. Where the damped Hessian is not positive definite, its Cholesky
-factor takes the size of a negative pivot instead (no loop, no second factorisation, and a direction of descent); measured
-on three real tables and the laws of the tests this finds the best optimum from as many starts as shifting the matrix
-until it is positive. The longest move of a coordinate is bounded: coordinates are logarithms, and a Newton step
-from a plateau would leave the numbers that a float can hold.
+One trial per iteration and no line search inside: under `vmap` a nested search makes every lane
+wait for the slowest. The state holds the last accepted point with its value, gradient and Hessian.
+A trial that is worse (or NaN) is rejected, the damping grows and the next trial starts from the
+accepted point again; a good one shrinks it. Damping is added to the diagonal in its own units
+(Marquardt), mixed with a little of the mean diagonal so that a parameter without influence cannot
+send the step to infinity. Where the damped Hessian is not positive definite, its Cholesky factor
+takes the size of a negative pivot instead (no loop, no second factorisation, and a direction of
+descent); measured on three real tables and the laws of the tests this finds the best optimum from
+as many starts as shifting the matrix until it is positive. The longest move of a coordinate is
+bounded: coordinates are logarithms, and a Newton step from a plateau would leave the numbers that a
+float can hold.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class _NewtonState(NamedTuple):
 
 @dataclass(frozen=True)
 class Newton:
-    """Damped Newton. `damping` is its start, relative to the Hessian's diagonal; `longest` bounds one move.
+    """Damped Newton. `damping` is its start, relative to the Hessian's diagonal; `longest` bounds
+    one move.
 
     >>> Newton(max_steps=50).max_steps
     50
@@ -84,25 +87,37 @@ class Newton:
             damping = xp.where(first, state.damping, xp.clip(state.damping * change, 1e-12, 1e14))
             here, trial = zip((x, value, gradient, curvature), state[:4], strict=True), x
             x, value, gradient, curvature = (xp.where(accepted, new, old) for new, old in here)
-            move = _bounded_step(x, gradient, curvature, damping, longest=self.longest, lower=lower, upper=upper)
+            move = _bounded_step(
+                x, gradient, curvature, damping, longest=self.longest, lower=lower, upper=upper
+            )
             curved = xp.einsum("pt,pqt,qt->t", move, curvature, move)
             predicted = -(xp.sum(gradient * move, 0) + 0.5 * curved)
             return x + move - trial, _NewtonState(
-                x=x, value=value, gradient=gradient, curvature=curvature, predicted=predicted, damping=damping
+                x=x,
+                value=value,
+                gradient=gradient,
+                curvature=curvature,
+                predicted=predicted,
+                damping=damping,
             )
 
         return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _bounded_step(x: Any, gradient: Any, curvature: Any, damping: Any, *, longest: float, lower: Any, upper: Any) -> Any:
-    """A damped step of at most `longest` that leaves no coordinate outside its edges, where there are any."""
+def _bounded_step(
+    x: Any, gradient: Any, curvature: Any, damping: Any, *, longest: float, lower: Any, upper: Any
+) -> Any:
+    """A damped step of at most `longest` that leaves no coordinate outside its edges, where there
+    are any.
+    """
     xp = namespace(x)
     free = xp.ones_like(x)
     if lower is not None:  # a coordinate pressed against its edge stays there
         pressed = ((x <= lower) & (gradient > 0.0)) | ((x >= upper) & (gradient < 0.0))
         free = xp.where(pressed, 0.0, 1.0)
     move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
-    if lower is not None:  # nor moves one whose own gradient points inside, and which the others would take outside
+    # nor moves one whose own gradient points inside, and which the others would take outside
+    if lower is not None:
         outside = ((x <= lower) & (move < 0.0)) | ((x >= upper) & (move > 0.0))
         free = xp.where(outside, 0.0, free)
         move = _damped_step(gradient * free, curvature * free * free[:, None], damping)
@@ -111,7 +126,9 @@ def _bounded_step(x: Any, gradient: Any, curvature: Any, damping: Any, *, longes
 
 
 def _damped_step(gradient: Any, curvature: Any, damping: Any) -> Any:
-    """Solve (H + damping * scale) move = -gradient in every lane; scale = |diagonal| and a little of its mean."""
+    """Solve (H + damping * scale) move = -gradient in every lane; scale = |diagonal| and a little
+    of its mean.
+    """
     xp = namespace(gradient)
     diagonal = xp.abs(xp.diagonal(curvature).T)  # (P, T)
     scale = xp.sqrt(diagonal + 1e-3 * xp.mean(diagonal, 0) + 1e-300)

@@ -1,7 +1,7 @@
 """The fingerprint of a table: a fit can be replayed only if it is known which rows it saw.
 
-It is taken over names, units, and the exact float64 values of all columns, target and weights, and over the labels of
-groups, in the order of the rows.
+It is taken over names, units, and the exact float64 values of all columns, target and weights, and
+over the labels of groups, in the order of the rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from ._runs import Runs
 
 
 def rows_digest(runs: Runs) -> str:
-    """SHA-256 [64 hexadecimal digits] of the rows of a table, in their order; notes and remarks do not count."""
+    """SHA-256 [64 hexadecimal digits] of the rows of a table, in their order; notes and remarks do
+    not count.
+    """
     found = hashlib.sha256(b"jaxscale rows 1")
     numbers = {f"column {k}": v for k, v in runs.columns.items()} | {"weights": runs.weights}
     if runs.target is not None:

@@ -1,4 +1,6 @@
-"""Rows: what a table of runs holds, and the rows of it that a mask picks. `Runs` adds the ways in and the rules."""
+"""Rows: what a table of runs holds, and the rows of it that a mask picks. `Runs` adds the ways in
+and the rules.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Rows:
             return np.asarray(self.target)
         if name in self.groups:
             return np.asarray([self.labels[name][code] for code in self.groups[name]])
-        raise KeyError(f"no column {name!r}.{nearest(name, [*self.columns, self.target_name, *self.groups])}")
+        raise KeyError(
+            f"no column {name!r}.{nearest(name, [*self.columns, self.target_name, *self.groups])}"
+        )
 
     @property
     def units(self) -> dict[str, Unit]:
@@ -52,11 +56,15 @@ class Rows:
 
     @property
     def dropped_rows(self) -> tuple[str, ...]:
-        """The rows left out by `on_bad="drop"`, one by one: row, line of the file, column, cell and reason."""
+        """The rows left out by `on_bad="drop"`, one by one: row, line of the file, column, cell and
+        reason.
+        """
         return tuple(self.notes.get("dropped_rows", ()))
 
     def place(self, row: int) -> str:
-        """Where a row stood when the table was read: 'row 3', with its line where it came from a file."""
+        """Where a row stood when the table was read: 'row 3', with its line where it came from a
+        file.
+        """
         own = self.notes.get("places", ())
         return str(own[row]) if len(own) == len(self) else f"row {row}"
 
@@ -70,7 +78,9 @@ class Rows:
 
     @property
     def clusters(self) -> str | None:
-        """'run' where some run has more than one row: then rows are not independent, and runs are resampled."""
+        """'run' where some run has more than one row: then rows are not independent, and runs are
+        resampled.
+        """
         if "run" not in self.groups or len(self) == 0:
             return None
         return "run" if np.bincount(self.groups["run"]).max() > 1 else None
@@ -80,12 +90,17 @@ class Rows:
         mask = np.asarray(mask)
         if mask.dtype != bool or mask.shape != (len(self),):
             raise refuse(
-                f"where(): a mask of dtype {mask.dtype} and shape {mask.shape} for {len(self)} rows",
+                f"where(): a mask of dtype {mask.dtype} and shape {mask.shape} for "
+                f"{len(self)} rows",
                 why="positions or another table's mask were given",
                 change="give one true or false per row, such as runs['loss'] < 5",
             )
         if not mask.any():
-            raise refuse(f"where(): none of {len(self)} rows left", why="the condition has another unit", change="the condition")
+            raise refuse(
+                f"where(): none of {len(self)} rows left",
+                why="the condition has another unit",
+                change="the condition",
+            )
         groups, labels = {}, dict(self.notes["labels"])
         for g, codes in self.groups.items():
             kept, groups[g] = np.unique(np.asarray(codes)[mask], return_inverse=True)

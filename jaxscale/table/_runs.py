@@ -1,10 +1,11 @@
 """`Runs`: the table of training runs, checked once, where it is made.
 
-Columns are named float64 arrays `(n,)` (or `(n, k)` for shares), beside a target, weights and group columns. The
-constructors (`from_columns`, `from_csv`, `from_frame`) refuse what cannot be meant (missing values, strings, values
-outside a unit's range, two magnitudes in one column) with row and column; `on_bad="drop"` leaves such rows out and
-counts them. A run may have many rows (checkpoints): then a `run` column says which rows belong together, and
-everything that resamples draws whole runs. Nothing is checked in `__post_init__`, which also runs on tracers.
+Columns are named float64 arrays `(n,)` (or `(n, k)` for shares), beside a target, weights and group
+columns. The constructors (`from_columns`, `from_csv`, `from_frame`) refuse what cannot be meant
+(missing values, strings, values outside a unit's range, two magnitudes in one column) with row and
+column; `on_bad="drop"` leaves such rows out and counts them. A run may have many rows
+(checkpoints): then a `run` column says which rows belong together, and everything that resamples
+draws whole runs. Nothing is checked in `__post_init__`, which also runs on tracers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ._reading import labels, missing, series, usable
 from ._rows import Rows
 from ._sources import csv_of, named_once, why_not, without_index
 
-_GROUPS = ("run", "schedule", "seed")  # understood without being named, the last two where every row has one
+# understood without being named, the last two where every row has one
+_GROUPS = ("run", "schedule", "seed")
 _NUMBERS = ("step",)
 
 
@@ -32,16 +34,25 @@ _NUMBERS = ("step",)
 class Runs(Rows):
     """A checked table of runs: see `Runs.from_columns`, `Runs.from_csv`, `Runs.from_frame`.
 
-    `weights` multiply the loss of a row: a weight of 2 fits like the row twice, and only their ratio matters. Resampling
-    draws rows whatever their weight. They are precisions where noise is estimated: a row of weight 4 has half the noise.
+    `weights` multiply the loss of a row: a weight of 2 fits like the row twice, and only their
+    ratio matters. Resampling draws rows whatever their weight. They are precisions where noise is
+    estimated: a row of weight 4 has half the noise.
     """
 
     def __repr__(self) -> str:
-        columns = {**self.columns, **({} if self.target is None else {self.target_name: self.target})}
+        columns = {
+            **self.columns,
+            **({} if self.target is None else {self.target_name: self.target}),
+        }
         shown = [
-            f"{k} {np.min(v):.3g} .. {np.max(v):.3g}" if np.ndim(v) == 1 else f"{k} {np.shape(v)}" for k, v in columns.items()
+            f"{k} {np.min(v):.3g} .. {np.max(v):.3g}" if np.ndim(v) == 1 else f"{k} {np.shape(v)}"
+            for k, v in columns.items()
         ]
-        return f"<Runs {len(self)} rows: {', '.join(shown)}" + "".join(f"; {len(v)} {g}s" for g, v in self.labels.items()) + ">"
+        return (
+            f"<Runs {len(self)} rows: {', '.join(shown)}"
+            + "".join(f"; {len(v)} {g}s" for g, v in self.labels.items())
+            + ">"
+        )
 
     best = _rules.best
     late = _rules.late
@@ -63,11 +74,12 @@ class Runs(Rows):
     ) -> Runs:
         """Runs from arrays: `Runs.from_columns(N=N, D=D, loss=loss)`.
 
-        `target` names the observed column (None for `NegLogLik`); `weights` (n,); `groups` maps names to labels (n,);
-        a column called `run` is a group too. `units` declares units (`units={"loss": units.Bits}`), else the letter
-        decides (N, D, C, U, loss). Raises InputError with row and column. `on_bad="drop"` leaves such rows out instead, with
-        a warning and in `.dropped_rows`; the row of the largest N, D or C goes only if it is named. `on_bad=[7]` names the
-        rows that may be left out.
+        `target` names the observed column (None for `NegLogLik`); `weights` (n,); `groups` maps
+        names to labels (n,); a column called `run` is a group too. `units` declares units
+        (`units={"loss": units.Bits}`), else the letter decides (N, D, C, U, loss). Raises
+        InputError with row and column. `on_bad="drop"` leaves such rows out instead, with a warning
+        and in `.dropped_rows`; the row of the largest N, D or C goes only if it is named.
+        `on_bad=[7]` names the rows that may be left out.
 
         >>> runs = Runs.from_columns(N=[1e8, 1e9, 4e9], D=[2e9, 2e10, 8e10], loss=[3.1, 2.6, 2.3])
         >>> len(runs), runs.dropped
@@ -81,7 +93,17 @@ class Runs(Rows):
             )
         groups = dict(groups or {}) | {g: columns.pop(g) for g in _GROUPS if g in columns}
         own = dict(units or {})
-        return cls(**checked(columns, target, weights=weights, groups=groups, units=own, on_bad=on_bad, remarks=()))
+        return cls(
+            **checked(
+                columns,
+                target,
+                weights=weights,
+                groups=groups,
+                units=own,
+                on_bad=on_bad,
+                remarks=(),
+            )
+        )
 
     @classmethod
     def from_csv(
@@ -96,11 +118,13 @@ class Runs(Rows):
         on_bad: str | Sequence[int] = "raise",
         **renamed: str | Sequence[str],
     ) -> Runs:
-        """Runs from a CSV file with a header: `Runs.from_csv("sweep.csv", N="params", D="tokens", target="final_loss")`.
+        """Runs from a CSV file with a header: `Runs.from_csv("sweep.csv", N="params", D="tokens",
+        target="final_loss")`.
 
-        Keywords rename (`N="params"` reads column `params` as N; `r=["web", "code", "books"]` reads three as one vector
-        per run, (n, 3)), `columns` reads under their own names; without either, every column of numbers is read. `run`
-        and `step` are read where they exist. Raises as `from_columns`.
+        Keywords rename (`N="params"` reads column `params` as N; `r=["web", "code", "books"]` reads
+        three as one vector per run, (n, 3)), `columns` reads under their own names; without either,
+        every column of numbers is read. `run` and `step` are read where they exist. Raises as
+        `from_columns`.
         """
         header, table, lines = csv_of(Path(path))
         name = Path(path).name
@@ -173,13 +197,22 @@ def _from_table(
 ) -> Runs:
     wanted: dict[str, Any] = {**{c: c for c in columns}, **renamed}
     several = [n for v in wanted.values() for n in ([v] if isinstance(v, str) else list(v))]
-    named = {*several, *groups, *([target] if target and target not in renamed else []), *([weights] if weights else [])}
+    named = {
+        *several,
+        *groups,
+        *([target] if target and target not in renamed else []),
+        *([weights] if weights else []),
+    }
     asked = {*named, *_GROUPS, *_NUMBERS} if wanted else set[str]()
     table, remarks = named_once(header, values, asked)
 
     def read(name: Any) -> Any:
         if name not in table:
-            raise refuse(f"no column {name!r} in the table", why="it has another name", change=nearest(name, table).strip())
+            raise refuse(
+                f"no column {name!r} in the table",
+                why="it has another name",
+                change=nearest(name, table).strip(),
+            )
         return table[name]
 
     def column(names: str | Sequence[str]) -> Any:  # one, or several that make a vector per run
@@ -188,11 +221,13 @@ def _from_table(
     for new, old in wanted.items():
         if not isinstance(old, str) and (new in (target, *_GROUPS) or len(old) < 2):
             raise refuse(
-                f"{new}={list(old)!r}: {'one column' if len(old) > 1 else 'two or more columns'} expected",
+                f"{new}={list(old)!r}: {'one column' if len(old) > 1 else 'two or more columns'} "
+                f"expected",
                 why="a list of columns makes a vector per run, such as the shares of a mixture",
                 change=f"{new}='the name of a column'",
             )
-    observed = None if target is None else wanted.pop(target, target)  # the target may be renamed too
+    # the target may be renamed too
+    observed = None if target is None else wanted.pop(target, target)
     group_names = {g: g for g in [*groups, *_GROUPS] if g in groups or g in table} | {
         g: wanted.pop(g) for g in _GROUPS if g in wanted
     }
@@ -202,12 +237,19 @@ def _from_table(
     remarks += [f"{g} not read: not every row has one" for g in bare]
     skipped: dict[str, str] = {}
     if not wanted:
-        other = [c for c in table if c not in (observed, weights, *bare) and c not in group_names.values()]
-        known = {c for c in other if by_letter(c).dimension or c in (units or {})}  # these obey on_bad
+        other = [
+            c
+            for c in table
+            if c not in (observed, weights, *bare) and c not in group_names.values()
+        ]
+        # these obey on_bad
+        known = {c for c in other if by_letter(c).dimension or c in (units or {})}
         wanted = {c: c for c in other if c in known or usable(table[c])}
         skipped = {c: why_not(table[c], places) for c in other if c not in wanted}
         if skipped:
-            remarks.append(f"columns not read because not every value is a finite number: {', '.join(skipped)}")
+            remarks.append(
+                f"columns not read because not every value is a finite number: {', '.join(skipped)}"
+            )
     else:
         wanted |= {c: c for c in _NUMBERS if c in table and c not in wanted and usable(table[c])}
     data = {new: column(old) for new, old in wanted.items()}

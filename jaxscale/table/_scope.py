@@ -1,8 +1,8 @@
 """What the runs have tested, and by how much a plan or a forecast goes beyond it.
 
-Two numbers say most about an extrapolation: compute, C = 6 N D, which is beyond the runs whenever a forecast is worth
-making, and D/N, which need not be: a law that was fitted to 20 tokens per parameter has not been tested at 500. Laws
-without N and D are looked at column by column.
+Two numbers say most about an extrapolation: compute, C = 6 N D, which is beyond the runs whenever a
+forecast is worth making, and D/N, which need not be: a law that was fitted to 20 tokens per
+parameter has not been tested at 500. Laws without N and D are looked at column by column.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ FAR = 1e3  # times the compute of the largest run: a plan so far out is told, ev
 
 
 def axes(columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The columns of which each run has one number, with C = 6 N D and D/N where there are N and D."""
+    """The columns of which each run has one number, with C = 6 N D and D/N where there are N
+    and D.
+    """
     own = {k: np.asarray(v, np.float64) for k, v in columns.items()}
     if {"N", "D"} <= set(own):
         n, d = own["N"], own["D"]
@@ -34,8 +36,11 @@ def ranges(runs: Runs) -> dict[str, tuple[float, float]]:
     return {k: (float(v.min()), float(v.max())) for k, v in axes(scalars).items()}
 
 
-def beyond(tested: Mapping[str, tuple[float, float]], columns: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """By what factor each column lies outside what was tested: 1 inside, 30 for 30 times the largest, 0.5 for half the least.
+def beyond(
+    tested: Mapping[str, tuple[float, float]], columns: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """By what factor each column lies outside what was tested: 1 inside, 30 for 30 times the
+    largest, 0.5 for half the least.
 
     Where a column, or its range, is not positive there is no factor: outside is 0 or infinity.
     """
@@ -44,13 +49,19 @@ def beyond(tested: Mapping[str, tuple[float, float]], columns: Mapping[str, Any]
         if name in tested:
             low, high = tested[name]
             ratios = low > 0 and bool(np.all(values > 0))
-            above, under = (values / high, values / low) if ratios else (np.full(values.shape, np.inf), np.zeros(values.shape))
+            above, under = (
+                (values / high, values / low)
+                if ratios
+                else (np.full(values.shape, np.inf), np.zeros(values.shape))
+            )
             found[name] = np.where(values > high, above, np.where(values < low, under, 1.0))
     return found
 
 
 def largest(columns: Mapping[str, Any]) -> tuple[str, np.ndarray]:
-    """What the size of a run is measured by, and its values: C = 6 N D, a column C, or else the first column."""
+    """What the size of a run is measured by, and its values: C = 6 N D, a column C, or else the
+    first column.
+    """
     scalars = {k: v for k, v in columns.items() if np.ndim(v) == 1}
     if not scalars:
         raise ValueError("no column with one number per run")
@@ -64,4 +75,7 @@ def ratio_remark(tested: Mapping[str, tuple[float, float]], ratio: float) -> str
     low, high = tested["D/N"]
     if not (ratio < low or ratio > high):
         return ""
-    return f"D/N of {ratio:.3g} lies outside the {low:.3g} to {high:.3g} of the runs: the law is not tested there"
+    return (
+        f"D/N of {ratio:.3g} lies outside the {low:.3g} to {high:.3g} of the runs: the law is "
+        f"not tested there"
+    )

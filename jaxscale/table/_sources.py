@@ -1,4 +1,6 @@
-"""Where a table comes from: the cells of a CSV file with their lines, a frame with its index, and what its columns are called."""
+"""Where a table comes from: the cells of a CSV file with their lines, a frame with its index, and
+what its columns are called.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def csv_of(path: Path) -> tuple[list[str], list[np.ndarray], list[int]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise refuse(
             f"{path.name} is no CSV file in UTF-8: {error}",
-            why="it was exported as 'Unicode text' or in an old encoding, is compressed, or is no text",
+            why="it was exported as 'Unicode text' or in an old encoding, is compressed, or is "
+            "no text",
             change="export as CSV in UTF-8, or read it with pandas and use Runs.from_frame",
         ) from error
     if not rows:
@@ -37,7 +40,8 @@ def csv_of(path: Path) -> tuple[list[str], list[np.ndarray], list[int]]:
     for i, (line, row) in enumerate(rest):
         if len(row) != len(first):
             raise refuse(
-                f"{path.name} row {i} has {len(row)} cells, the header has {len(first)} (line {line})",
+                f"{path.name} row {i} has {len(row)} cells, the header has {len(first)} (line "
+                f"{line})",
                 why="a comma stands inside a value, or the file was cut short",
                 change="quote that value, or export again",
             )
@@ -47,13 +51,16 @@ def csv_of(path: Path) -> tuple[list[str], list[np.ndarray], list[int]]:
 
 
 def without_index(frame: Any) -> Any:
-    """A pandas frame whose index has names, with the index as columns: after groupby(["N", "D"]) they stand there."""
+    """A pandas frame whose index has names, with the index as columns: after groupby(["N", "D"])
+    they stand there.
+    """
     if not type(frame).__module__.startswith("pandas"):
         return frame
     index = frame.index
     if getattr(getattr(frame, "columns", None), "nlevels", 1) > 1:
         raise refuse(
-            f"from_frame: the header has {frame.columns.nlevels} levels, such as {frame.columns[0]!r}",
+            f"from_frame: the header has {frame.columns.nlevels} levels, such as "
+            f"{frame.columns[0]!r}",
             why="agg with several functions, or a pivot",
             change="one name per column: frame.columns = ['_'.join(c) for c in frame.columns]",
         )
@@ -69,8 +76,12 @@ def without_index(frame: Any) -> Any:
     return frame.reset_index()
 
 
-def named_once(header: Sequence[str], columns: Sequence[Any], asked: set[str]) -> tuple[dict[str, Any], list[str]]:
-    """Columns by name; what nobody asked for may be empty or share a name, and is told. Raises InputError else."""
+def named_once(
+    header: Sequence[str], columns: Sequence[Any], asked: set[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Columns by name; what nobody asked for may be empty or share a name, and is told. Raises
+    InputError else.
+    """
     table: dict[str, Any] = {}
     said = []
     for i, (name, values) in enumerate(zip(header, columns, strict=True)):
@@ -78,7 +89,9 @@ def named_once(header: Sequence[str], columns: Sequence[Any], asked: set[str]) -
             continue
         own = name or f"column {i}"
         if header.count(name) > 1 and (not asked or name in asked or by_letter(name).dimension):
-            raise refuse(f"two columns are called {name!r}", why="tables were joined", change="rename one")
+            raise refuse(
+                f"two columns are called {name!r}", why="tables were joined", change="rename one"
+            )
         if own in table:
             said.append(f"two columns are called {own!r}: not read")
         table[own] = values

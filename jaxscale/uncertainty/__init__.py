@@ -1,8 +1,9 @@
-"""Uncertainty: how sure a fit is, one method per file, all from the same evidence (`fitting/_evidence`).
+"""Uncertainty: how sure a fit is, one method per file, all from the same evidence
+(`fitting/_evidence`).
 
-Intervals of a fit or an ensemble by any kind of method, covariances, predictions of new runs, profiles, posteriors,
-influence, identifiability, the noise floor, and reasons not to trust any of them. A new kind of interval belongs here. May
-import: everything up to `fitting`.
+Intervals of a fit or an ensemble by any kind of method, covariances, predictions of new runs,
+profiles, posteriors, influence, identifiability, the noise floor, and reasons not to trust any of
+them. A new kind of interval belongs here. May import: everything up to `fitting`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,9 @@
 """`identifiability`: which combinations of parameters the runs determine, and how well.
 
-Near the optimum the objective is a bowl; its Hessian, with every coordinate scaled to curvature one, has large eigenvalues
-along combinations that the runs determine and small ones along those that can trade against each other. Compared with
-the ranges in which starts are drawn, an eigenvalue says whether the runs have learned anything about its direction at all.
+Near the optimum the objective is a bowl; its Hessian, with every coordinate scaled to curvature
+one, has large eigenvalues along combinations that the runs determine and small ones along those
+that can trade against each other. Compared with the ranges in which starts are drawn, an eigenvalue
+says whether the runs have learned anything about its direction at all.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from ._covariance import noise_scale
 
 @dataclass(frozen=True)
 class Identifiability:
-    """Eigenvalues (P,) of the scaled Hessian, ascending, with their directions (P, P), one row each.
+    """Eigenvalues (P,) of the scaled Hessian, ascending, with their directions (P, P), one row
+    each.
 
-    `condition` is the ratio of the largest to the smallest. `effective` counts the directions that the runs determine
-    better than the start ranges do. Directions are in ln of positive parameters, logits of those between two edges, and real
-    ones themselves; `deviations` (P,) are standard deviations along them. Rows count as independent.
-    `optima` lists the local optima that starts ended in, best first: objective and number of starts.
+    `condition` is the ratio of the largest to the smallest. `effective` counts the directions that
+    the runs determine better than the start ranges do. Directions are in ln of positive parameters,
+    logits of those between two edges, and real ones themselves; `deviations` (P,) are standard
+    deviations along them. Rows count as independent. `optima` lists the local optima that starts
+    ended in, best first: objective and number of starts.
     """
 
     names: tuple[str, ...]
@@ -40,18 +43,24 @@ class Identifiability:
         return dict(zip(self.names, self.directions[0].tolist(), strict=True))
 
     def __repr__(self) -> str:
-        weak = ", ".join(f"{k} {v:+.2f}" for k, v in sorted(self.weakest.items(), key=lambda kv: -abs(kv[1])) if abs(v) > 0.05)
+        weak = ", ".join(
+            f"{k} {v:+.2f}"
+            for k, v in sorted(self.weakest.items(), key=lambda kv: -abs(kv[1]))
+            if abs(v) > 0.05
+        )
         return (
-            f"<Identifiability: {self.effective:.1f} of {len(self.names)} directions, condition {self.condition:.2g}; "
-            f"weakest {weak}; {len(self.optima)} optima>"
+            f"<Identifiability: {self.effective:.1f} of {len(self.names)} directions, condition "
+            f"{self.condition:.2g}; weakest {weak}; {len(self.optima)} optima>"
         )
 
 
 def identifiability(fit: Fit | Ensemble) -> Identifiability:
-    """What the runs determine: a spectrum in coordinates (ln of positive parameters), dimensionless.
+    """What the runs determine: a spectrum in coordinates (ln of positive parameters),
+    dimensionless.
 
     >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+    ...     objective=jsl.objectives.LogSquared(), starts=32)
     >>> round(jsl.uncertainty.identifiability(best).effective, 1)
     5.0
 
@@ -66,7 +75,9 @@ def identifiability(fit: Fit | Ensemble) -> Identifiability:
     unit = np.asarray(at.job.unit)[keep]
     directions = (vectors / size[:, None]).T * unit
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    along = np.einsum("ki,ij,kj->k", directions / unit, hessian, directions / unit) / noise_scale(at)
+    along = np.einsum("ki,ij,kj->k", directions / unit, hessian, directions / unit) / noise_scale(
+        at
+    )
     width = (np.asarray(at.job.ranges.high) - np.asarray(at.job.ranges.low))[keep] / np.sqrt(12.0)
     informed = np.linalg.eigvalsh(hessian * width * width[:, None] / noise_scale(at))
     deviations = 1.0 / np.sqrt(np.maximum(along, 1e-300))

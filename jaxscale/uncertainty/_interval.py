@@ -1,11 +1,14 @@
-"""`interval`: low, point and high for parameters, or for anything computed from a law, by the method that can be trusted.
+"""`interval`: low, point and high for parameters, or for anything computed from a law, by the
+method that can be trusted.
 
-Two families. An ensemble of refits gives intervals from its draws (`_draws`); a single fit gives them from a covariance
-and Student's t (`_covariance`), in coordinates, so that an interval of a positive parameter stays positive. Which one is
-the default was decided by measured coverage (docs/coverage.md): HC3 with t where every run carries curvature, that is for
-squared errors and for a Huber objective whose delta is at least the residual scale; percentiles of refits for a delta
-far below it; the cluster jackknife CR3 where rows come in runs. A parameter that is not identified or runs to an edge
-has no interval, whatever a formula says: it gets the edges of its support, never width 0.
+Two families. An ensemble of refits gives intervals from its draws (`_draws`); a single fit gives
+them from a covariance and Student's t (`_covariance`), in coordinates, so that an interval of a
+positive parameter stays positive. Which one is the default was decided by measured coverage
+(docs/coverage.md): HC3 with t where every run carries curvature, that is for squared errors and for
+a Huber objective whose delta is at least the residual scale; percentiles of refits for a delta far
+below it; the cluster jackknife CR3 where rows come in runs. A parameter that is not identified or
+runs to an edge has no interval, whatever a formula says: it gets the edges of its support, never
+width 0.
 """
 
 from __future__ import annotations
@@ -49,28 +52,37 @@ def interval(
 ) -> Any:
     """Interval(s) at `level`, in the units of what is given.
 
-    `interval(fit)` gives one per parameter, by name; `interval(fit, of=f)` one for `f(bound law)`, any traceable function,
-    such as `lambda law: jsl.allocate(law, 1e24)["N"]`. With an ensemble both come from its draws; `interval(tree, axis=0)`
-    gives one for each array of draws. Values that are not finite are left out and counted in `.failed`. What stands before the
-    ends, `.point`, is the value at the certified fit; that of arrays without a fit their median.
+    `interval(fit)` gives one per parameter, by name; `interval(fit, of=f)` one for `f(bound law)`,
+    any traceable function, such as `lambda law: jsl.allocate(law, 1e24)["N"]`. With an ensemble
+    both come from its draws; `interval(tree, axis=0)` gives one for each array of draws. Values
+    that are not finite are left out and counted in `.failed`. What stands before the ends,
+    `.point`, is the value at the certified fit; that of arrays without a fit their median.
 
-    `kind`: "hc3", "cr3", "sandwich", "laplace" from the covariance of a fit, with Student's t; "percentile", "bca",
-    "studentised" from refits, 1,000 of them where only a fit is given. The default for a fit is the kind whose coverage
-    was measured to hold for its objective and rows; for an ensemble it is "percentile". `by` names the clusters. `log` says
-    that `f` is positive and its interval symmetrical in its logarithm (tokens, a loss; never a difference).
+    `kind`: "hc3", "cr3", "sandwich", "laplace" from the covariance of a fit, with Student's t;
+    "percentile", "bca", "studentised" from refits, 1,000 of them where only a fit is given. The
+    default for a fit is the kind whose coverage was measured to hold for its objective and rows;
+    for an ensemble it is "percentile". `by` names the clusters. `log` says that `f` is positive and
+    its interval symmetrical in its logarithm (tokens, a loss; never a difference).
 
-    These are intervals of what is estimated; `prediction_interval` is about the loss of a new run, which has noise of
-    its own. Raises InputError for an unknown kind, where nothing is finite, and below five clusters.
+    These are intervals of what is estimated; `prediction_interval` is about the loss of a new run,
+    which has noise of its own. Raises InputError for an unknown kind, where nothing is finite, and
+    below five clusters.
 
     >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+    ...     objective=jsl.objectives.LogSquared(), starts=32)
     >>> jsl.interval(best, of=lambda law: law(1e11, 2e12), log=True)
     1.871 (1.843 to 1.9, 95% hc3)
 
-    Source: Efron 1979, 1987 (percentile, BCa, bootstrap-t); for the covariances see `covariance`. The defaults are ours.
+    Source: Efron 1979, 1987 (percentile, BCa, bootstrap-t); for the covariances see `covariance`.
+    The defaults are ours.
     """
     if kind is not None and kind not in KINDS:
-        raise refuse(f"interval(): kind={kind!r}", why="a typing slip", change=nearest(str(kind), KINDS).strip())
+        raise refuse(
+            f"interval(): kind={kind!r}",
+            why="a typing slip",
+            change=nearest(str(kind), KINDS).strip(),
+        )
     check_level("interval()", level)
     if not isinstance(fit, Fitted):
         if of is not None or kind not in (None, "percentile"):
@@ -98,7 +110,9 @@ def interval(
     scale = Scale(point.problem.law, of, log)
     if kind in _covariance.KINDS:
         found = _by_covariance(at, _covariance.covariances_of(at, kind, by), scale, level, kind)
-        found = jax.tree.map(lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval)
+        found = jax.tree.map(
+            lambda i: _shaped(i, np.shape(point.value)), found, is_leaf=is_interval
+        )
         return _unknown_aside(found, point) if of is None else found
     refits = fit if resampled(fit) else bootstrap(point, REFITS, by=by)
     if kind == "percentile":
@@ -113,12 +127,15 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
     """Of a fit with many groups: from the deviations of its certificate, by Student's t."""
     if of is not None or kind not in (None, "laplace"):
         raise refuse_type(
-            "interval(): a fit with many groups has kind='laplace' intervals of its parameters only",
+            "interval(): a fit with many groups has kind='laplace' intervals of its "
+            "parameters only",
             why="each of its groups is fitted alone, and no covariance of all is kept",
             change="interval(fit) without of= and kind=, or fewer groups",
         )
     law, deviation, out = fit.problem.law, fit.certificate.deviation, dict[str, Interval]()
-    reach = student(0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates_of(law, fit.problem.runs), 1))
+    reach = student(
+        0.5 + 0.5 * level, max(fit.certificate.rows_used - coordinates_of(law, fit.problem.runs), 1)
+    )
     tied = dict(law.ties)
     for name, value in fit.params.items():
         spec, value = dict(law.specs)[name], np.asarray(value)
@@ -129,7 +146,10 @@ def _of_groups(fit: Fit, of: Any, kind: str | None, level: float) -> dict[str, I
             middle = np.asarray(spec.on_line(jnp.asarray(value)))
             low, high = (spec.from_line(middle + side * reach * own) for side in (-1.0, 1.0))
         edges = spec.edges
-        low, high = np.where(np.isfinite(own), low, edges[0]), np.where(np.isfinite(own), high, edges[1])
+        low, high = (
+            np.where(np.isfinite(own), low, edges[0]),
+            np.where(np.isfinite(own), high, edges[1]),
+        )
         out[name] = Interval(low[()], value[()], high[()], level, "laplace")
     return out
 
@@ -151,7 +171,11 @@ def default_kind(at: Evidence, by: str | None = None) -> str:
     if not at.fit.problem.objective.observes:
         return "sandwich"  # no second derivative by a residual, and so no leverage
     ratio = at.fit.certificate.delta_over_scale
-    return "hc3" if at.fit.problem.objective.width is None or (ratio is not None and ratio >= 1.0) else "percentile"
+    return (
+        "hc3"
+        if at.fit.problem.objective.width is None or (ratio is not None and ratio >= 1.0)
+        else "percentile"
+    )
 
 
 def _shaped(i: Interval, shape: tuple[int, ...]) -> Interval:
@@ -159,13 +183,19 @@ def _shaped(i: Interval, shape: tuple[int, ...]) -> Interval:
     return i.each(lambda v: np.reshape(v, shape + np.shape(v)[1:])[()])
 
 
-def _by_covariance(at: list[Evidence], covariances: list[Any], scale: Scale, level: float, kind: str) -> Any:
-    """Value, and Student's t times its deviation to both sides, for every cell: intervals with arrays (cells, ...)."""
+def _by_covariance(
+    at: list[Evidence], covariances: list[Any], scale: Scale, level: float, kind: str
+) -> Any:
+    """Value, and Student's t times its deviation to both sides, for every cell: intervals with
+    arrays (cells, ...).
+    """
     values, slopes = slopes_of(at, scale.quantity)
     width = [student(0.5 + 0.5 * level, c.dof) for c in covariances]
 
     def one(value: np.ndarray, slope: np.ndarray) -> Interval:
-        to = np.stack([w * c.deviation(s) for w, c, s in zip(width, covariances, slope, strict=True)])
+        to = np.stack(
+            [w * c.deviation(s) for w, c, s in zip(width, covariances, slope, strict=True)]
+        )
         return Interval(value - to, value, value + to, level, kind)
 
     return scale.back(jax.tree.map(one, values, slopes))
@@ -183,7 +213,9 @@ def _percentiles(ensemble: Ensemble | Fits, of: Any, level: float) -> Any:
 
 
 def _at_fit(point: Fit | Fits, of: Callable[[Law], Any]) -> Any:
-    """`of` at the fit, with the axes of several tables and objectives, where there are any, first."""
+    """`of` at the fit, with the axes of several tables and objectives, where there are
+    any, first.
+    """
     with jax.enable_x64(True):
         each = [jax.tree.map(np.asarray, of(one.law)) for one in grid(point).flat]
     shape = np.shape(point.value)
@@ -193,8 +225,15 @@ def _at_fit(point: Fit | Fits, of: Callable[[Law], Any]) -> Any:
 def _by_draws(ensemble: Ensemble, at: Evidence, kind: str, scale: Scale, level: float) -> Any:
     """BCa and studentised intervals, which need more than the draws."""
     if ensemble.kind not in RESAMPLES:
-        raise refuse(f"interval(): kind={kind!r} of a {ensemble.kind}", why="it is for refits", change='kind="percentile"')
-    draws, (values, slopes) = over_ensemble(ensemble, scale.quantity), slopes_of([at], scale.quantity)
+        raise refuse(
+            f"interval(): kind={kind!r} of a {ensemble.kind}",
+            why="it is for refits",
+            change='kind="percentile"',
+        )
+    draws, (values, slopes) = (
+        over_ensemble(ensemble, scale.quantity),
+        slopes_of([at], scale.quantity),
+    )
     if kind == "bca":
         moves = _covariance.left_out(at, ensemble.by)
 
@@ -206,9 +245,13 @@ def _by_draws(ensemble: Ensemble, at: Evidence, kind: str, scale: Scale, level: 
     _, inner = slopes_at(at, scale.quantity, x)
 
     def deviations(slope: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sqrt(np.maximum(np.einsum("b...i,bij,b...j->b...", slope, matrix, slope), 0.0)))
+        return np.asarray(
+            np.sqrt(np.maximum(np.einsum("b...i,bij,b...j->b...", slope, matrix, slope), 0.0))
+        )
 
-    def studentised(d: np.ndarray, value: np.ndarray, slope: np.ndarray, each: np.ndarray) -> Interval:
+    def studentised(
+        d: np.ndarray, value: np.ndarray, slope: np.ndarray, each: np.ndarray
+    ) -> Interval:
         outer = deviations(slope, own[None])[0]
         return _draws.studentised(d, deviations(each, covariances), value[0], outer, level)
 
@@ -216,16 +259,23 @@ def _by_draws(ensemble: Ensemble, at: Evidence, kind: str, scale: Scale, level: 
 
 
 def _unknown_aside(found: dict[str, Interval], point: Fit | Fits) -> dict[str, Interval]:
-    """Parameters that are not identified, or run to an edge, get the edges of their support, element by element."""
+    """Parameters that are not identified, or run to an edge, get the edges of their support,
+    element by element.
+    """
     law, shape = point.problem.law, np.shape(point.value)
     out, tied = {k: found[k] for k, _ in law.specs}, dict(law.ties)
     for cell, one in enumerate(grid(point).flat):
-        unknown = dict.fromkeys(one.certificate.at_bound, UNKNOWN[0]) | dict.fromkeys(one.certificate.flat, UNKNOWN[1])
+        unknown = dict.fromkeys(one.certificate.at_bound, UNKNOWN[0]) | dict.fromkeys(
+            one.certificate.flat, UNKNOWN[1]
+        )
         bad = bool(np.asarray(one.status) & (Status.MAX_STEPS | Status.NON_FINITE))
         for name, i in out.items():
             if name in law.fixed:
                 continue
-            low, high = (np.array(v, np.float64).reshape(-1, *np.shape(v)[len(shape) :]) for v in (i.low, i.high))
+            low, high = (
+                np.array(v, np.float64).reshape(-1, *np.shape(v)[len(shape) :])
+                for v in (i.low, i.high)
+            )
             edges, said = dict(law.specs)[name].edges, i.kind
             for place, full in element_names(one.problem, tied.get(name, name), low.shape[1:]):
                 if (why := UNKNOWN[2] if bad else unknown.get(full)) is not None:

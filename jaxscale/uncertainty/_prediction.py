@@ -1,10 +1,11 @@
 """`prediction_interval`: where the loss of a new run will lie, which is not where the curve lies.
 
-A confidence interval of the curve closes as runs are added; a new run keeps its own noise. The two variances add, on
-the scale of the objective (ln L for a log objective), with the noise taken from the residuals: with the degrees of freedom
-that the fit has used up put back, and at the loss that is predicted, if the residuals show that noise follows the loss.
-A noise that was measured apart has degrees of freedom of its own; those of the sum are Satterthwaite's.
-`predictive` keeps the parts apart, for what is to be scored later.
+A confidence interval of the curve closes as runs are added; a new run keeps its own noise. The two
+variances add, on the scale of the objective (ln L for a log objective), with the noise taken from
+the residuals: with the degrees of freedom that the fit has used up put back, and at the loss that
+is predicted, if the residuals show that noise follows the loss. A noise that was measured apart has
+degrees of freedom of its own; those of the sum are Satterthwaite's. `predictive` keeps the parts
+apart, for what is to be scored later.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ from ._noise_floor import NoiseFloor, noise_of
 
 @dataclass(frozen=True, eq=False)
 class Predictive:
-    """A new run's loss: Student's t with `dof` around `centre`, whose variances are that of the curve and the noise's.
+    """A new run's loss: Student's t with `dof` around `centre`, whose variances are that of the
+    curve and the noise's.
 
-    In ln of the loss where `log`, else in its unit. `deviation` is the curve's, infinite where the runs do not determine it, and
-    `curve_dof` its degrees of freedom; `dof` is an array like `centre`, or that number.
+    In ln of the loss where `log`, else in its unit. `deviation` is the curve's, infinite where the
+    runs do not determine it, and `curve_dof` its degrees of freedom; `dof` is an array like
+    `centre`, or that number.
     """
 
     centre: np.ndarray
@@ -47,7 +50,8 @@ class Predictive:
     curve_dof: float
     log: bool
     kind: str  # of the deviation
-    draws: tuple[np.ndarray, np.ndarray] | None = None  # the curve's interval by percentiles, where it comes from refits
+    # the curve's interval by percentiles, where it comes from refits
+    draws: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def scale(self) -> np.ndarray:
@@ -61,9 +65,13 @@ class Predictive:
     def curve(self, level: float) -> Interval:
         """Of the curve, in the law's unit."""
         if self.draws is None:
-            return self._around(student(0.5 + 0.5 * level, self.curve_dof) * self.deviation, level, self.kind)
+            return self._around(
+                student(0.5 + 0.5 * level, self.curve_dof) * self.deviation, level, self.kind
+            )
         low, high = self.draws
-        return Interval(self._back(low), self._back(self.centre), self._back(high), level, self.kind)
+        return Interval(
+            self._back(low), self._back(self.centre), self._back(high), level, self.kind
+        )
 
     def _around(self, half: np.ndarray, level: float, kind: str) -> Interval:
         low, high = self.centre - half, self.centre + half
@@ -82,25 +90,31 @@ def prediction_interval(
     noise: float | NoiseFloor | None = None,
     **named: Any,
 ) -> Interval:
-    """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast against each other.
+    """Interval of the observed loss of new runs, in the law's unit, at columns that broadcast
+    against each other.
 
-    The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its draws. Residuals
-    stand for the noise of a new run, so the interval assumes that the new run is trained and measured like the old ones.
-    Its weight is taken to be the mean one of runs; helper points have no noise. `noise` takes the place of residuals: a
-    standard deviation of ln L, for an objective without logarithms in the law's unit; or `noise_floor(runs)`, which is always
-    of ln L and is turned into that unit at the loss that is predicted, and whose degrees of freedom count. Raises TypeError
-    for likelihoods and quantiles.
+    The curve's own uncertainty is that of `interval(fit)`; with an ensemble it is the spread of its
+    draws. Residuals stand for the noise of a new run, so the interval assumes that the new run is
+    trained and measured like the old ones. Its weight is taken to be the mean one of runs; helper
+    points have no noise. `noise` takes the place of residuals: a standard deviation of ln L, for an
+    objective without logarithms in the law's unit; or `noise_floor(runs)`, which is always of ln L
+    and is turned into that unit at the loss that is predicted, and whose degrees of freedom count.
+    Raises TypeError for likelihoods and quantiles.
 
     >>> import jaxscale as jsl
-    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"),
+    ...     objective=jsl.objectives.LogSquared(), starts=32)
     >>> jsl.uncertainty.prediction_interval(best, N=1e11, D=2e12)
     1.871 (1.835 to 1.908, 95% new run)
 
-    Source: the usual prediction interval of regression, with the degrees of freedom of Satterthwaite 1946 where noise is
-    given; the noise at the predicted loss is that of `spread` (ours).
+    Source: the usual prediction interval of regression, with the degrees of freedom of
+    Satterthwaite 1946 where noise is given; the noise at the predicted loss is that of `spread`
+    (ours).
     """
     check_level("prediction_interval()", level)
-    return predictive(fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise).interval(level)
+    return predictive(
+        fit, "prediction_interval()", columns, named, level=level, by=by, noise=noise
+    ).interval(level)
 
 
 def predictive(
@@ -122,7 +136,9 @@ def predictive(
     rows, _, codes = arguments(point.law, columns, named)
     with jax.enable_x64(True):
         rows = {c: np.asarray(v, np.float64) for c, v in rows.items()}
-        value, slopes = to_numpy(on_device(lambda: _there(at.frame, at.x, rows, codes, log=bool(objective.log))))
+        value, slopes = to_numpy(
+            on_device(lambda: _there(at.frame, at.x, rows, codes, log=bool(objective.log)))
+        )
     kind = kind or ("percentile" if isinstance(fit, Ensemble) else default_kind(at, by))
     draws = None
     if kind == "percentile":
@@ -135,8 +151,12 @@ def predictive(
         refits = (fit if isinstance(fit, Ensemble) else bootstrap(point, REFITS, by=by)).predict(
             **rows, **{g: named[g] for g in codes}
         )
-        with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is left out by its interval
-            inner, outer = (interval(np.log(refits) if objective.log else refits, level=v) for v in (0.6827, level))
+        # what is not finite is left out by its interval
+        with np.errstate(invalid="ignore", divide="ignore"):
+            inner, outer = (
+                interval(np.log(refits) if objective.log else refits, level=v)
+                for v in (0.6827, level)
+            )
         deviation, dof = np.asarray(0.5 * (inner.high - inner.low)), float(max(at.spare, 1))
         draws = (np.asarray(outer.low), np.asarray(outer.high))
     else:
@@ -145,7 +165,8 @@ def predictive(
     total: Any = dof
     if noise is None:
         own = at.noise(np.exp(value) if objective.log else value)
-        if at.spare < 1:  # as many runs as parameters leave no residual, which is not the same as no noise
+        # as many runs as parameters leave no residual, which is not the same as no noise
+        if at.spare < 1:
             own, deviation = np.full_like(own, np.inf), np.full_like(np.asarray(deviation), np.inf)
     else:
         own, freedom = noise_of(noise, value, bool(objective.log))
@@ -162,8 +183,12 @@ def predictive(
     )
 
 
-def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom: float) -> np.ndarray:
-    """Degrees of freedom of the sum of two variances that were estimated apart; the curve's where its own is infinite."""
+def _satterthwaite(
+    deviation: np.ndarray, dof: float, noise: np.ndarray, freedom: float
+) -> np.ndarray:
+    """Degrees of freedom of the sum of two variances that were estimated apart; the curve's where
+    its own is infinite.
+    """
     known = np.isfinite(deviation)
     curve, own = np.where(known, deviation, 1.0) ** 2, noise**2
     with np.errstate(divide="ignore"):
@@ -171,8 +196,12 @@ def _satterthwaite(deviation: np.ndarray, dof: float, noise: np.ndarray, freedom
 
 
 @compiled
-def _there(frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], *, log: bool) -> tuple[Any, Any]:
-    """The law at columns, on the scale of the objective, and its slopes by coordinates; columns never compile anew."""
+def _there(
+    frame: Frame, x: Any, rows: dict[str, Any], codes: dict[str, Any], *, log: bool
+) -> tuple[Any, Any]:
+    """The law at columns, on the scale of the objective, and its slopes by coordinates; columns
+    never compile anew.
+    """
 
     def one(u: Any) -> Any:
         value = frame(u)._note(labels={})(**rows, **codes)

@@ -1,4 +1,6 @@
-"""The scale on which an interval is symmetrical: ln of what is positive, the logit of what lies between two edges."""
+"""The scale on which an interval is symmetrical: ln of what is positive, the logit of what lies
+between two edges.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Scale:
-    """What is computed, on the scale on which its interval is symmetrical: parameters, or a function of the law."""
+    """What is computed, on the scale on which its interval is symmetrical: parameters, or a
+    function of the law.
+    """
 
     law: Law
     of: Callable[[Law], Any] | None
@@ -40,14 +44,20 @@ class Scale:
         of = self.of
         if of is None:
             return Parameters(self.law.specs)
-        return lambda law: jax.tree.map(lambda v: jnp.log(v) if self.log else jnp.asarray(v), of(law))
+        return lambda law: jax.tree.map(
+            lambda v: jnp.log(v) if self.log else jnp.asarray(v), of(law)
+        )
 
     def back(self, found: Any) -> Any:
         """Intervals in natural units from intervals on the scale."""
         if self.of is None:
             specs = dict(self.law.specs)
             return {k: _mapped(specs[k].from_line, i) for k, i in found.items()}
-        return jax.tree.map(lambda i: _mapped(np.exp, i), found, is_leaf=is_interval) if self.log else found
+        return (
+            jax.tree.map(lambda i: _mapped(np.exp, i), found, is_leaf=is_interval)
+            if self.log
+            else found
+        )
 
 
 def _mapped(function: Callable[[Any], Any], i: Interval) -> Interval:

@@ -1,8 +1,9 @@
-"""The one registry: every shipped law with true parameters and a grid of runs, every objective, every solver.
+"""The one registry: every shipped law with true parameters and a grid of runs, every objective,
+every solver.
 
-A law, objective or solver that is shipped but missing here fails `test_contract.py`. Laws stand in one file for each
-file of `jaxscale/laws`: LAWS maps a name to (law, true parameters, columns); OTHERWISE says which laws noise-free runs
-do not determine, and with which status a fit says so.
+A law, objective or solver that is shipped but missing here fails `test_contract.py`. Laws stand in
+one file for each file of `jaxscale/laws`: LAWS maps a name to (law, true parameters, columns);
+OTHERWISE says which laws noise-free runs do not determine, and with which status a fit says so.
 """
 
 import importlib
@@ -15,9 +16,12 @@ import jaxscale as jsl
 
 _FILES = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
 LAWS = {name: case for file in _FILES for name, case in file.LAWS.items()}
-OTHERWISE = {name: status for file in _FILES for name, status in getattr(file, "OTHERWISE", {}).items()}
+OTHERWISE = {
+    name: status for file in _FILES for name, status in getattr(file, "OTHERWISE", {}).items()
+}
 
-# One law for each shape of formula: what has to compile for long is tested on these, and on all by benchmarks/recovery.py.
+# One law for each shape of formula: what has to compile for long is tested on these, and on all by
+# benchmarks/recovery.py.
 SHAPES = (
     "chinchilla",
     "kaplan",
@@ -53,4 +57,6 @@ def noisy(name, sigma, seed=0, rows=slice(None)):
     columns = {c: v[rows] for c, v in columns.items()}
     clean = law(**columns, **true)
     noise = np.random.default_rng(seed).standard_normal(len(clean))
-    return jsl.Runs.from_columns(**columns, loss=clean * np.exp(sigma * noise), units={"loss": law.unit})
+    return jsl.Runs.from_columns(
+        **columns, loss=clean * np.exp(sigma * noise), units={"loss": law.unit}
+    )

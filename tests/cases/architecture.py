@@ -9,19 +9,44 @@ from .grids import crossed
 LAWS = {
     "vocabulary": (
         laws.vocabulary,
-        {"E": 0.02, "A1": 876.0, "alpha1": 0.447, "A2": 2077.0, "alpha2": 0.671, "B": 22200.0, "beta": 0.44},
+        {
+            "E": 0.02,
+            "A1": 876.0,
+            "alpha1": 0.447,
+            "A2": 2077.0,
+            "alpha2": 0.671,
+            "B": 22200.0,
+            "beta": 0.44,
+        },
         crossed(
-            N=np.geomspace(2e7, 2e9, 4), V=np.geomspace(4e3, 1e5, 4), d=np.array([512.0, 2048.0]), D=np.geomspace(1e8, 1e11, 4)
+            N=np.geomspace(2e7, 2e9, 4),
+            V=np.geomspace(4e3, 1e5, 4),
+            d=np.array([512.0, 2048.0]),
+            D=np.geomspace(1e8, 1e11, 4),
         ),
     ),
     "width_depth": (
         laws.width_depth,
         {"E": 1.4, "A": 5.0, "alpha": 0.3, "B": 1.2, "beta": 0.4, "C": 20000.0, "gamma": 0.47},
-        crossed(width=np.geomspace(256, 4096, 5), depth=np.geomspace(3, 80, 5), D=np.geomspace(2e9, 4e11, 5)),
+        crossed(
+            width=np.geomspace(256, 4096, 5),
+            depth=np.geomspace(3, 80, 5),
+            D=np.geomspace(2e9, 4e11, 5),
+        ),
     ),
     "width_depth_params": (
         laws.width_depth_params,
-        {"E": 1.5, "A": 4.5, "alpha": 0.25, "B": 1.0, "beta": 0.4, "C": 2800.0, "gamma": 0.5, "F": 23000.0, "delta": 0.47},
+        {
+            "E": 1.5,
+            "A": 4.5,
+            "alpha": 0.25,
+            "B": 1.0,
+            "beta": 0.4,
+            "C": 2800.0,
+            "gamma": 0.5,
+            "F": 23000.0,
+            "delta": 0.47,
+        },
         crossed(
             width=np.geomspace(256, 4096, 4),
             depth=np.geomspace(3, 80, 4),
@@ -53,6 +78,8 @@ LAWS = {
             "beta_S": 0.637,
             "gamma_S": 0.764,
         },
-        crossed(N=np.geomspace(1e8, 1e10, 5), D=np.geomspace(2e9, 5e11, 5), L_T=np.linspace(1.9, 3.0, 6)),
+        crossed(
+            N=np.geomspace(1e8, 1e10, 5), D=np.geomspace(2e9, 5e11, 5), L_T=np.linspace(1.9, 3.0, 6)
+        ),
     ),
 }

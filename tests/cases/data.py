@@ -29,7 +29,14 @@ LAWS = {
     ),
     "broken_power_law": (
         laws.broken_power_law,
-        {"a": 0.4, "b": 2.3, "c0": 0.05, "c": np.array([0.8]), "d": np.array([600.0]), "f": np.array([0.3])},
+        {
+            "a": 0.4,
+            "b": 2.3,
+            "c0": 0.05,
+            "c": np.array([0.8]),
+            "d": np.array([600.0]),
+            "f": np.array([0.3]),
+        },
         {"x": np.geomspace(10.0, 1e6, 60)},
     ),
 }

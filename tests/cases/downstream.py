@@ -10,7 +10,11 @@ COMPUTE = {"C": np.geomspace(1e18, 1e24, 60)}
 WIDE = crossed(N=np.geomspace(5e6, 5e10, 11), D=np.geomspace(2e8, 1e12, 11))
 
 LAWS = {
-    "error_from_loss": (laws.error_from_loss, {"epsilon": 0.85, "k": 2.0, "gamma": 0.7}, {"L": np.linspace(1.8, 6, 50)}),
+    "error_from_loss": (
+        laws.error_from_loss,
+        {"epsilon": 0.85, "k": 2.0, "gamma": 0.7},
+        {"L": np.linspace(1.8, 6, 50)},
+    ),
     "accuracy_from_loss": (
         laws.accuracy_from_loss,
         {"a": -0.6, "k": 4.0, "x0": 0.9, "b": 0.95},

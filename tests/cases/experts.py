@@ -34,7 +34,10 @@ LAWS = {
     "routed_moe": (
         laws.routed_moe,
         {"a": -0.083, "b": -0.118, "c": 0.0099, "d": 1.1136, "E_start": 2.1, "E_max": 240.0},
-        crossed(N=np.geomspace(1.5e7, 1.3e9, 8), E=np.array([1.0, 2.0, 4.0, 8.0, 32.0, 64.0, 128.0, 512.0])),
+        crossed(
+            N=np.geomspace(1.5e7, 1.3e9, 8),
+            E=np.array([1.0, 2.0, 4.0, 8.0, 32.0, 64.0, 128.0, 512.0]),
+        ),
     ),
     "fine_grained_moe": (
         laws.fine_grained_moe,
@@ -43,12 +46,29 @@ LAWS = {
     ),
     "inference_moe": (
         laws.inference_moe,
-        {"A": 400.0, "alpha": 0.34, "B": 1.0, "beta": 0.5, "C": 400.0, "gamma": 0.28, "F": 1.5, "d": -0.002},
+        {
+            "A": 400.0,
+            "alpha": 0.34,
+            "B": 1.0,
+            "beta": 0.5,
+            "C": 400.0,
+            "gamma": 0.28,
+            "F": 1.5,
+            "d": -0.002,
+        },
         crossed(N=COARSE["N"], E=np.array([1.0, 2.0, 4.0, 8.0, 32.0]), D=COARSE["D"]),
     ),
     "upcycling": (
         laws.upcycling,
-        {"E": 0.165, "A": 16.3, "alpha1": 0.043, "alpha2": 0.085, "alpha3": 7.98e-4, "B": 8.53, "beta": 0.112},
+        {
+            "E": 0.165,
+            "A": 16.3,
+            "alpha1": 0.043,
+            "alpha2": 0.085,
+            "alpha3": 7.98e-4,
+            "B": 8.53,
+            "beta": 0.112,
+        },
         crossed(N=COARSE["N"], D1=np.geomspace(1e9, 1e12, 5), D2=np.geomspace(1e9, 1e12, 5)),
     ),
     # E is small here, so that values are positive: the objectives of this suite take logarithms

@@ -16,7 +16,14 @@ LAWS = {
     ),
     "quadratic_optimum_pair": (
         laws.quadratic_optimum_pair,
-        {"L_star": 2.5, "kappa_eta": 0.05, "kappa_B": 0.02, "rho": -0.6, "eta_star": 2e-3, "B_star": 5e5},
+        {
+            "L_star": 2.5,
+            "kappa_eta": 0.05,
+            "kappa_B": 0.02,
+            "rho": -0.6,
+            "eta_star": 2e-3,
+            "B_star": 5e5,
+        },
         crossed(eta=np.geomspace(2e-4, 1e-2, 8), B=np.geomspace(6e4, 4e6, 7)),
     ),
     "tuned_front": (

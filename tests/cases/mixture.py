@@ -33,11 +33,30 @@ LAWS = {
     ),
     "mixture_joint": (  # of two domains: 13 parameters, with three there would be 17
         laws.mixture_joint.sized(C=2, gamma=2, C_A=2, C_B=2),
-        {"E": 1.4, "alpha": 0.34, "beta": 0.31, "C": np.array([3.0, 1.0]), "gamma": np.array([0.6, 0.3])}
-        | {"C_A": np.array([300.0, 900.0]), "gamma_A": 0.9, "C_B": np.array([2000.0, 400.0]), "gamma_B": 1.1},
+        {
+            "E": 1.4,
+            "alpha": 0.34,
+            "beta": 0.31,
+            "C": np.array([3.0, 1.0]),
+            "gamma": np.array([0.6, 0.3]),
+        }
+        | {
+            "C_A": np.array([300.0, 900.0]),
+            "gamma_A": 0.9,
+            "C_B": np.array([2000.0, 400.0]),
+            "gamma_B": 1.1,
+        },
         {**_scales(120), "h": _pairs(120)},
     ),
-    "data_mixing": (laws.data_mixing, {"c": 2.0, "k": 0.4, "t": np.array([1.0, -2.0, 0.5])}, {"r": _mixtures(60)}),
-    "data_mixing_relative": (laws.data_mixing_relative, {"c": 2.0, "k": 0.4, "t": np.array([1.0, -2.0])}, {"r": _mixtures(60)}),
+    "data_mixing": (
+        laws.data_mixing,
+        {"c": 2.0, "k": 0.4, "t": np.array([1.0, -2.0, 0.5])},
+        {"r": _mixtures(60)},
+    ),
+    "data_mixing_relative": (
+        laws.data_mixing_relative,
+        {"c": 2.0, "k": 0.4, "t": np.array([1.0, -2.0])},
+        {"r": _mixtures(60)},
+    ),
 }
 OTHERWISE = {"data_mixing": "FLAT"}  # t + s with k exp(-s) is the same law on shares that sum to 1

@@ -7,7 +7,8 @@ from jaxscale import laws
 from .grids import crossed
 
 LAWS = {
-    "visual_tokens": (  # without noise the offset can be found; with the noise of benchmarks it cannot
+    # without noise the offset can be found; with the noise of benchmarks it cannot
+    "visual_tokens": (
         laws.visual_tokens,
         {"A": 2.5, "alpha": 0.071, "beta": 0.015, "d": 0.05},
         crossed(N=[5e8, 1.8e9, 4e9, 7e9, 13e9, 34e9], T=[1.0, 4.0, 16.0, 36.0, 64.0, 144.0, 576.0]),

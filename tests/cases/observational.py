@@ -18,7 +18,13 @@ LAWS = {
     "log_linear": (laws.log_linear, {"a": -0.1, "b": 0.02}, {"x": np.geomspace(1e8, 3e10, 40)}),
     "sloth": (  # with one benchmark only one skill can be seen, and only Lambda times it
         _ONE_SKILL.fix(Lambda=[1.0], b=0.0),
-        {"alpha": np.array([-0.5]), "beta_s": np.array([1.2]), "beta_t": np.array([0.9]), "beta_st": np.array([0.3]), "c": 0.25},
+        {
+            "alpha": np.array([-0.5]),
+            "beta_s": np.array([1.2]),
+            "beta_t": np.array([0.9]),
+            "beta_st": np.array([0.3]),
+            "c": 0.25,
+        },
         crossed(size=np.geomspace(1e8, 1e11, 9), tokens=np.geomspace(5e10, 1e13, 9)),
     ),
 }

@@ -13,7 +13,11 @@ LAWS = {
         {"a": 0.3, "b": 2.0},
         crossed(n=np.array([50.0, 100.0, 400.0]), c=np.arange(0.0, 49.0, 2.0)),
     ),
-    "self_consistency": (laws.self_consistency, {"E": 0.2, "A": 0.8}, {"n": np.geomspace(2, 512, 40)}),
+    "self_consistency": (
+        laws.self_consistency,
+        {"E": 0.2, "A": 0.8},
+        {"n": np.geomspace(2, 512, 40)},
+    ),
     "perplexity_consistency": (
         laws.perplexity_consistency,
         {"E": 0.2, "A": 0.6, "r": 0.1},

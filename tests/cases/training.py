@@ -1,4 +1,6 @@
-"""Cases of jaxscale/laws/training.py: columns of real schedules, of a run that anneals and of one that does not."""
+"""Cases of jaxscale/laws/training.py: columns of real schedules, of a run that anneals and of one
+that does not.
+"""
 
 import numpy as np
 
@@ -11,7 +13,10 @@ def _rows(reduced):
 
 def _annealed():
     at = np.arange(1000, 20_001, 1000)
-    paths = [schedules.cosine(2e-4, 20_001, warm_up=500), schedules.constant(2e-4, 20_001, warm_up=500)]
+    paths = [
+        schedules.cosine(2e-4, 20_001, warm_up=500),
+        schedules.constant(2e-4, 20_001, warm_up=500),
+    ]
     return _rows([schedules.annealing(eta, at, warm_up=500) for eta in paths])
 
 
@@ -19,18 +24,27 @@ def _with(columns, **more):
     """The rows once for each value in `more`."""
     times = len(next(iter(more.values())))
     rows = len(next(iter(columns.values())))
-    return {k: np.tile(v, times) for k, v in columns.items()} | {k: np.repeat(v, rows) for k, v in more.items()}
+    return {k: np.tile(v, times) for k, v in columns.items()} | {
+        k: np.repeat(v, rows) for k, v in more.items()
+    }
 
 
 def _binned():
-    """Three runs as in the paper: a cosine, a constant, and a step down; few bins, so that the test compiles soon."""
+    """Three runs as in the paper: a cosine, a constant, and a step down; few bins, so that the test
+    compiles soon.
+    """
     constant = schedules.constant(3e-4, 24_001, warm_up=2160)
     paths = [
         schedules.cosine(3e-4, 24_001, end=3e-5, warm_up=2160),
         constant,
         np.where(np.arange(24_001) < 8000, constant, 9e-5),
     ]
-    return _rows([schedules.decrements(eta, np.linspace(2200, 24_000, 24).astype(int), bins=4)[0] for eta in paths])
+    return _rows(
+        [
+            schedules.decrements(eta, np.linspace(2200, 24_000, 24).astype(int), bins=4)[0]
+            for eta in paths
+        ]
+    )
 
 
 _S = _annealed()
@@ -49,5 +63,9 @@ LAWS = {
         {"E": 1.7, "A": 400.0, "B": 1100.0, "F": 0.05, "alpha": 0.34, "beta": 0.33, "r": 0.1},
         _with({"D": _S["S1"] * 1e10, "S2": _S["S2"]}, N=_SIZES),
     ),
-    "multi_power": (laws.multi_power, dict(laws.multi_power.published["luo2025_25m"].params), _binned()),
+    "multi_power": (
+        laws.multi_power,
+        dict(laws.multi_power.published["luo2025_25m"].params),
+        _binned(),
+    ),
 }

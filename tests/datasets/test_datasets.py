@@ -1,4 +1,6 @@
-"""The registry: local files by hash, fetching from a loopback server, honest errors, nothing third-party inside."""
+"""The registry: local files by hash, fetching from a loopback server, honest errors, nothing
+third-party inside.
+"""
 
 import hashlib
 import http.server
@@ -84,9 +86,19 @@ def test_tables_have_the_rows_they_should(name, rows, n):
         ("vocab", "all", {"V": 4096.0, "C": 1.271517696e16}, ("Lu", -1.3494449853897095)),
         ("regmix", "test_1b", {"loss_arxiv": 1.772475243}, ("loss", 2.932116032)),
         ("mixinglaws", "five_domains", {"loss": 1.672847608805668}, ("step", 9000)),
-        ("steplaw", "all", {"D": 1e11, "eta": 0.0003453, "B": 736 * 2048}, ("loss", 2.3976109618296744)),
+        (
+            "steplaw",
+            "all",
+            {"D": 1e11, "eta": 0.0003453, "B": 736 * 2048},
+            ("loss", 2.3976109618296744),
+        ),
         ("steplaw", "moe", {"loss": 2.680629944853511}, ("N_active", 187973632)),
-        ("loss_to_loss", "extrapolation", {"loss": 2.1262636184692383}, ("loss_c4", 2.649285078048706)),
+        (
+            "loss_to_loss",
+            "extrapolation",
+            {"loss": 2.1262636184692383},
+            ("loss_c4", 2.649285078048706),
+        ),
         ("monkeys_coverage", "mean", {"k": 10_000.0, "coverage": 0.265625}, ("k", 10_000.0)),
         ("cerebras_pythia", "default", {"C": 2.3e22}, ("loss", 1.572)),
         ("cerebras_pythia", "scores", {"L": 1.519, "score": 0.72}, ("L", 1.519)),
@@ -100,14 +112,18 @@ def test_tables_have_the_rows_they_should(name, rows, n):
 def test_known_values(name, rows, chosen, value):
     runs = jsl.datasets.load(name, rows=rows)
     column, number = value
-    found = runs[column][np.all([np.isclose(runs[c], v, rtol=1e-9) for c, v in chosen.items()], axis=0)]
+    found = runs[column][
+        np.all([np.isclose(runs[c], v, rtol=1e-9) for c, v in chosen.items()], axis=0)
+    ]
     np.testing.assert_allclose(found, [number])
 
 
 @pytest.mark.real
 def test_logged_learning_rates_are_those_of_the_schedules():
     for size, curve in _curves._LUO_CURVES["all"]:
-        path = _load._path("multipowerlaw", REGISTRY["multipowerlaw"], _curves._luo_file(size, curve))
+        path = _load._path(
+            "multipowerlaw", REGISTRY["multipowerlaw"], _curves._luo_file(size, curve)
+        )
         step, lr = _read.numbers(path, "step", "lr")
         np.testing.assert_allclose(_curves._luo_rates(curve)[step.astype(int)], lr, rtol=1e-12)
 
@@ -116,7 +132,9 @@ def test_logged_learning_rates_are_those_of_the_schedules():
 def test_the_two_counts_of_tokens_in_vocab():
     """C = 6 (N + V d) D holds for tokens; the authors' fit takes about three times as many."""
     tokens, fitted = (jsl.datasets.load("vocab", rows=rows) for rows in ("tokens", "default"))
-    np.testing.assert_allclose(tokens["C"], 6 * (tokens["N"] + tokens["V"] * tokens["d"]) * tokens["D"], rtol=1e-9)
+    np.testing.assert_allclose(
+        tokens["C"], 6 * (tokens["N"] + tokens["V"] * tokens["d"]) * tokens["D"], rtol=1e-9
+    )
     assert np.all((fitted["D"] > 2.6 * tokens["D"]) & (fitted["D"] < 3.1 * tokens["D"]))
     assert tokens.clusters == "run"
     assert len(tokens.labels["run"]) == 60
@@ -134,7 +152,8 @@ def test_shares_of_mixtures():
     for rows in ("default", "test_1b"):
         runs = jsl.datasets.load("regmix", rows=rows)
         assert runs["r"].shape[1] == 17
-        np.testing.assert_allclose(runs["r"].sum(1), 1, atol=0.0051)  # 17 shares, each rounded to 3 decimals
+        # 17 shares, each rounded to 3 decimals
+        np.testing.assert_allclose(runs["r"].sum(1), 1, atol=0.0051)
     runs = jsl.datasets.load("mixinglaws")
     np.testing.assert_allclose(runs["r"].sum(1), 1)
     assert runs.clusters == "run"
@@ -144,7 +163,9 @@ def test_shares_of_mixtures():
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("pair", "floors", "kappa", "K"),
-    [  # floors of the offset laws in tests/fitting/certified/loss_to_loss.json, kappa and K as published
+    # floors of the offset laws in tests/fitting/certified/loss_to_loss.json, kappa and K as
+    # published
+    [
         ("fineweb to fineweb-edu", (2.1700144749, 1.9669043143), 0.99937, 0.98577),
         ("fineweb to starcoder", (2.1700144749, 0.8452475282), 1.09041, 0.62303),
     ],
@@ -152,7 +173,9 @@ def test_shares_of_mixtures():
 def test_pairs_of_runs_give_the_published_translations(pair, floors, kappa, K):
     runs = jsl.datasets.load("loss_to_loss", rows="pairs")
     runs = runs.where(runs["pair"] == pair)
-    slope, constant = np.polyfit(np.log(runs["L0"] - floors[0]), np.log(runs["loss"] - floors[1]), 1)
+    slope, constant = np.polyfit(
+        np.log(runs["L0"] - floors[0]), np.log(runs["loss"] - floors[1]), 1
+    )
     np.testing.assert_allclose([slope, np.exp(constant)], [kappa, K], atol=6e-6)
 
 
@@ -192,7 +215,8 @@ def test_embedded_tables():
     assert len(runs) == 40
     assert runs.clusters == "run"
     constant = runs.where(runs["run"] == "constant")
-    np.testing.assert_allclose(constant["S1"], 2e-4 * (constant["step"] + 1))  # the warm-up counted at the peak
+    # the warm-up counted at the peak
+    np.testing.assert_allclose(constant["S1"], 2e-4 * (constant["step"] + 1))
     assert not np.any(constant["S2"])
     assert len(jsl.datasets.load("mu_scaling")) == 7
     assert jsl.datasets.load("mu_scaling", rows="all")["loss"][-1] == 3.0425
@@ -204,7 +228,9 @@ def test_every_entry_says_where_it_comes_from():
         text = jsl.datasets.describe(name)
         assert all(part in text for part in ("source:", "licence:", "published:"))
         assert set(entry.url) <= set(entry.sha256)
-        assert all("/main/" not in url and "/master/" not in url for url in entry.url.values()), "a branch is no fixed commit"
+        assert all("/main/" not in url and "/master/" not in url for url in entry.url.values()), (
+            "a branch is no fixed commit"
+        )
 
 
 def test_unknown_names_are_refused():
@@ -226,7 +252,9 @@ def test_local_only_and_altered_files(tmp_path, monkeypatch):
 
 TABLE = (
     "Model Size,Training FLOP,loss\n"
-    + "\n".join(f"{n},{c},{2 + 0.1 * i}" for i, (n, c) in enumerate([(1e8, 1e19)] * 3 + [(2e8, 1e20)] * 5))
+    + "\n".join(
+        f"{n},{c},{2 + 0.1 * i}" for i, (n, c) in enumerate([(1e8, 1e19)] * 3 + [(2e8, 1e20)] * 5)
+    )
     + "\n"
 )
 

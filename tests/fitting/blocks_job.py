@@ -1,4 +1,6 @@
-"""A job of many small blocks, for processes that tests start, kill and count: `python blocks_job.py OUT [options]`."""
+"""A job of many small blocks, for processes that tests start, kill and count: `python blocks_job.py
+OUT [options]`.
+"""
 
 import argparse
 import warnings
@@ -22,7 +24,12 @@ def fitted():
 
 def arrays(boot):
     """All numbers of an ensemble, to be compared bit by bit."""
-    return {**boot.params, "value": boot.value, "status": boot.status, "gradient": boot.certificate.gradient}
+    return {
+        **boot.params,
+        "value": boot.value,
+        "status": boot.status,
+        "gradient": boot.certificate.gradient,
+    }
 
 
 def main():
@@ -42,7 +49,9 @@ def main():
         warnings.simplefilter("error")
         boot = jsl.bootstrap(fitted(), options.resamples, directory=options.directory)
     assert not jax.config.jax_enable_x64
-    np.savez(options.out, devices=jax.local_device_count(), resumed=boot.work.resumed, **arrays(boot))
+    np.savez(
+        options.out, devices=jax.local_device_count(), resumed=boot.work.resumed, **arrays(boot)
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The 27 NIST StRD nonlinear regression problems: what a file says, and its model as a law.
 
 The files (public domain, https://www.itl.nist.gov/div898/strd/nls/nls_main.shtml) are read from
-`$JAXSCALE_DATA_DIR/nist_strd`. Each gives two starts, the certified optimum to 11 digits, and the data. Laws are written as
-the files write them, with no rearrangement that would be kinder to rounding; problems of the same formula share one law.
+`$JAXSCALE_DATA_DIR/nist_strd`. Each gives two starts, the certified optimum to 11 digits, and the
+data. Laws are written as the files write them, with no rearrangement that would be kinder to
+rounding; problems of the same formula share one law.
 
-Some laws do not tell parameters apart: the exponentials of a sum can change places, a width can change its sign. `Problem.digits`
-compares with the nearest of these forms of the same optimum.
+Some laws do not tell parameters apart: the exponentials of a sum can change places, a width can
+change its sign. `Problem.digits` compares with the nearest of these forms of the same optimum.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from jaxscale import real
 from jaxscale.units import Number
 
 
-# -- models -------------------------------------------------------------------------------------------------------
+# -- models --------------------------------------------------------------------------------------
 @jsl.law
 def bennett5(x: Number, *, b1=real(), b2=real(), b3=real()) -> Number:
     return b1 * (b2 + x) ** (-1 / b3)
@@ -36,7 +37,9 @@ def chwirut(x: Number, *, b1=real(), b2=real(), b3=real()) -> Number:
 
 
 @jsl.law
-def cubics(x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real(), b7=real()) -> Number:
+def cubics(
+    x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real(), b7=real()
+) -> Number:
     return (b1 + b2 * x + b3 * x**2 + b4 * x**3) / (1 + b5 * x + b6 * x**2 + b7 * x**3)
 
 
@@ -52,7 +55,17 @@ def eckerle4(x: Number, *, b1=real(), b2=real(), b3=real()) -> Number:
 
 @jsl.law
 def enso(
-    x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real(), b7=real(), b8=real(), b9=real()
+    x: Number,
+    *,
+    b1=real(),
+    b2=real(),
+    b3=real(),
+    b4=real(),
+    b5=real(),
+    b6=real(),
+    b7=real(),
+    b8=real(),
+    b9=real(),
 ) -> Number:
     year = b2 * jnp.cos(2 * pi * x / 12) + b3 * jnp.sin(2 * pi * x / 12)
     slow = b5 * jnp.cos(2 * pi * x / b4) + b6 * jnp.sin(2 * pi * x / b4)
@@ -60,7 +73,18 @@ def enso(
 
 
 @jsl.law
-def gauss(x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real(), b7=real(), b8=real()) -> Number:
+def gauss(
+    x: Number,
+    *,
+    b1=real(),
+    b2=real(),
+    b3=real(),
+    b4=real(),
+    b5=real(),
+    b6=real(),
+    b7=real(),
+    b8=real(),
+) -> Number:
     peaks = b3 * jnp.exp(-((x - b4) ** 2) / b5**2) + b6 * jnp.exp(-((x - b7) ** 2) / b8**2)
     return b1 * jnp.exp(-b2 * x) + peaks
 
@@ -71,7 +95,9 @@ def kirby2(x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real()) 
 
 
 @jsl.law
-def lanczos(x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real()) -> Number:
+def lanczos(
+    x: Number, *, b1=real(), b2=real(), b3=real(), b4=real(), b5=real(), b6=real()
+) -> Number:
     return b1 * jnp.exp(-b2 * x) + b3 * jnp.exp(-b4 * x) + b5 * jnp.exp(-b6 * x)
 
 
@@ -175,20 +201,30 @@ FLIPS = {"gauss": ("b5", "b8"), "enso": ("b4 b6", "b7 b9"), "eckerle4": ("b1 b2"
 
 
 def equal_forms(law, params):
-    """Parameters that give the same law as these: terms in every order, signs in every combination; itself first."""
+    """Parameters that give the same law as these: terms in every order, signs in every combination;
+    itself first.
+    """
     terms = [t.split() for t in SWAPS.get(law.name, ())]
     flips = [f.split() for f in FLIPS.get(law.name, ())]
     for order in itertools.permutations(terms):
-        moved = {k: params[m] for own, other in zip(terms, order, strict=True) for k, m in zip(own, other, strict=True)}
+        moved = {
+            k: params[m]
+            for own, other in zip(terms, order, strict=True)
+            for k, m in zip(own, other, strict=True)
+        }
         for flipped in itertools.product((False, True), repeat=len(flips)):
-            signs = {k: -1.0 for group, flip in zip(flips, flipped, strict=True) if flip for k in group}
+            signs = {
+                k: -1.0 for group, flip in zip(flips, flipped, strict=True) if flip for k in group
+            }
             yield {k: signs.get(k, 1.0) * moved.get(k, v) for k, v in params.items()}
 
 
-# -- files --------------------------------------------------------------------------------------------------------
+# -- files ---------------------------------------------------------------------------------------
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """What a file says. `rss` is the residual sum of squares at the certified `params`; `target` is log y where the model is."""
+    """What a file says. `rss` is the residual sum of squares at the certified `params`; `target` is
+    log y where the model is.
+    """
 
     name: str
     starts: tuple[dict[str, float], dict[str, float]]
@@ -200,7 +236,9 @@ class Problem:
 
     @property
     def law(self):
-        """The model; its start ranges span the two starts, or a factor of 2 around them where they are equal."""
+        """The model; its start ranges span the two starts, or a factor of 2 around them where they
+        are equal.
+        """
         both = {k: (a, self.starts[1][k]) for k, a in self.starts[0].items()}
         ranges = {k: sorted((a, b) if a != b else (a / 2, 2 * a)) for k, (a, b) in both.items()}
         return LAWS[self.name].start(**{k: (low, high) for k, (low, high) in ranges.items()})
@@ -216,7 +254,9 @@ class Problem:
 
 
 def digits(found, certified):
-    """Correct significant digits of the worst parameter: the log relative error, between 0 and the 11 that are certified."""
+    """Correct significant digits of the worst parameter: the log relative error, between 0 and the
+    11 that are certified.
+    """
     error = np.array([abs(found[k] - v) / abs(v) for k, v in certified.items()])
     return float(np.min(np.clip(np.nan_to_num(-np.log10(np.maximum(error, 1e-11))), 0.0, 11.0)))
 
@@ -224,19 +264,40 @@ def digits(found, certified):
 @functools.cache
 def problem(name):
     """The problem of this name, read from its file."""
-    return parse(name, (Path(os.environ["JAXSCALE_DATA_DIR"]) / "nist_strd" / f"{name}.dat").read_text())
+    return parse(
+        name, (Path(os.environ["JAXSCALE_DATA_DIR"]) / "nist_strd" / f"{name}.dat").read_text()
+    )
 
 
 def parse(name, text):
-    """A `Problem` from the text of a .dat file; ValueError where the counts that the file states are not what was read."""
-    head, data = re.split(r"^Data: +(?=y +x)", text, flags=re.MULTILINE)  # "Data:" stands twice: a summary, then the columns
+    """A `Problem` from the text of a .dat file; ValueError where the counts that the file states
+    are not what was read.
+    """
+    # "Data:" stands twice: a summary, then the columns
+    head, data = re.split(r"^Data: +(?=y +x)", text, flags=re.MULTILINE)
     rows = re.findall(r"^ *(b\d) *= +(\S+) +(\S+) +(\S+) +(\S+) *$", head, flags=re.MULTILINE)
-    start1, start2, params, deviations = ({row[0]: float(row[i]) for row in rows} for i in (1, 2, 3, 4))
+    start1, start2, params, deviations = (
+        {row[0]: float(row[i]) for row in rows} for i in (1, 2, 3, 4)
+    )
     names, *lines = data.strip().splitlines()
-    values = dict(zip(names.split(), np.array([line.split() for line in lines], dtype=np.float64).T, strict=True))
+    values = dict(
+        zip(
+            names.split(),
+            np.array([line.split() for line in lines], dtype=np.float64).T,
+            strict=True,
+        )
+    )
     target = values.pop("y")
     for stated, read in ((r"(\d+) Parameters", params), (r"(\d+) Observations", target)):
         if int(re.search(stated, head)[1]) != len(read):
             raise ValueError(f"{name}: {len(read)} read, {re.search(stated, head)[0]} stated")
     rss = float(re.search(r"Residual Sum of Squares: +(\S+)", head)[1])
-    return Problem(name, (start1, start2), params, deviations, rss, values, np.log(target) if "log[y] =" in head else target)
+    return Problem(
+        name,
+        (start1, start2),
+        params,
+        deviations,
+        rss,
+        values,
+        np.log(target) if "log[y] =" in head else target,
+    )

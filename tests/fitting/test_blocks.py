@@ -1,4 +1,6 @@
-"""Blocks run anywhere and give the same bits: threads, devices, processes, Dask, after a kill, whatever their borders."""
+"""Blocks run anywhere and give the same bits: threads, devices, processes, Dask, after a kill,
+whatever their borders.
+"""
 
 import errno
 import itertools
@@ -32,7 +34,8 @@ from jaxscale.ground._trees import node
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("JAXSCALE_TEST_KILLS", "3"))  # 20 by hand; each costs an import
-DEVICES = [int(n) for n in os.environ.get("JAXSCALE_TEST_DEVICES", "1,2").split(",")]  # 1,2,4,8 by hand: each compiles
+# 1,2,4,8 by hand: each compiles
+DEVICES = [int(n) for n in os.environ.get("JAXSCALE_TEST_DEVICES", "1,2").split(",")]
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +76,7 @@ def finished(process):
     assert process.returncode == 0, error[-2000:]
 
 
-# -- other engines ---------------------------------------------------------------------------------------------------
+# -- other engines -------------------------------------------------------------------------------
 def test_a_spawned_process_pool(point, plain):
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         boot = jsl.bootstrap(point, blocks_job.RESAMPLES, executor=pool)
@@ -88,7 +91,9 @@ def test_a_spawned_process_pool(point, plain):
 def test_dask_with_a_worker_killed_on_the_way(point, plain):
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         victim = next(iter(client.run(os.getpid).values()))
@@ -136,13 +141,21 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("how", ["with", "without"])
 def test_a_law_of_a_script_travels_with_cloudpickle_and_not_without(tmp_path, how):
     (tmp_path / "script.py").write_text(SCRIPT)
-    done = subprocess.run([sys.executable, str(tmp_path / "script.py"), how], capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py"), how],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     if how == "with":
         assert done.returncode == 0, done.stderr[-2000:]
         assert done.stdout.split() == ["equal", "True"]
     else:
         assert done.returncode == 1
-        assert "InputError: this job cannot be sent to an executor: the law is defined in __main__" in done.stderr
+        assert (
+            "InputError: this job cannot be sent to an executor: the law is defined in __main__"
+            in done.stderr
+        )
         assert "define the law at the top level of a module" in done.stderr
         assert "install cloudpickle" in done.stderr
 
@@ -185,7 +198,7 @@ def test_any_number_of_devices(plain, tmp_path, count):
     same(found, plain)
 
 
-# -- directories -----------------------------------------------------------------------------------------------------
+# -- directories ---------------------------------------------------------------------------------
 def names(directory):
     return sorted(p.name for p in directory.glob("block_??????.npz"))
 
@@ -200,9 +213,14 @@ def test_killed_at_random_moments_and_resumed_to_the_same_bytes(point, tmp_path)
     expected = blocks_job.arrays(jsl.bootstrap(point, resamples, directory=tmp_path / "whole"))
     options, kept, moments = ("--directory", job, "--resamples", resamples), {}, []
     for _ in range(KILLS):
-        process, more = child(out, *options), rng.randint(0, 5)  # new blocks, counted from the first that is written
+        # new blocks, counted from the first that is written
+        process, more = child(out, *options), rng.randint(0, 5)
         deadline = time.monotonic() + 240
-        while len(names(job)) < len(kept) + more and process.poll() is None and time.monotonic() < deadline:
+        while (
+            len(names(job)) < len(kept) + more
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.001)
         time.sleep(rng.uniform(0, 1.5) if more == 0 else rng.uniform(0, 0.02))
         process.kill()
@@ -212,7 +230,14 @@ def test_killed_at_random_moments_and_resumed_to_the_same_bytes(point, tmp_path)
         assert {k: after[k] for k in kept} == kept
         moments.append(len(after) - len(kept))
         kept = after
-    print("new blocks before each kill:", moments, "of", resamples // 32, "parts left:", len(list(job.glob("*.part"))))
+    print(
+        "new blocks before each kill:",
+        moments,
+        "of",
+        resamples // 32,
+        "parts left:",
+        len(list(job.glob("*.part"))),
+    )
     assert kept
     finished(child(out, *options))
     found = np.load(out)
@@ -228,7 +253,9 @@ def test_a_directory_of_another_job_is_refused_by_name(point, tmp_path):
     kept = blocks(tmp_path / "job")
     with pytest.raises(jsl.InputError, match=r"another job: seed was \S+, is \S+\n"):
         jsl.bootstrap(point, 64, seed=1, directory=tmp_path / "job")
-    with pytest.raises(jsl.InputError, match="another job: resamples was 64, is 96; lanes was 64, is 96\n"):
+    with pytest.raises(
+        jsl.InputError, match="another job: resamples was 64, is 96; lanes was 64, is 96\n"
+    ):
         jsl.bootstrap(point, 96, directory=tmp_path / "job")
     other = jsl.fit(jsl.laws.chinchilla, runs.where(np.arange(48) < 47), starts=8)
     with pytest.raises(jsl.InputError, match=r"another job: data and options was \S+, is \S+\n"):
@@ -244,10 +271,15 @@ def test_a_directory_of_another_job_is_refused_by_name(point, tmp_path):
 
 
 def test_a_directory_of_an_earlier_version_is_refused_by_name(point, tmp_path):
-    """Written by 0.1.0: its bits are not promised to be those of this version, so they are not mixed."""
+    """Written by 0.1.0: its bits are not promised to be those of this version, so they are not
+    mixed.
+    """
     kept = blocks(shutil.copytree(HERE / "fixtures" / "job_of_0.1.0", tmp_path / "job"))
     assert len(kept) == 2
-    with pytest.raises(jsl.InputError, match=rf"another job: jaxscale was 0\.1\.0, is {re.escape(jsl.__version__)}[;\n]"):
+    with pytest.raises(
+        jsl.InputError,
+        match=rf"another job: jaxscale was 0\.1\.0, is {re.escape(jsl.__version__)}[;\n]",
+    ):
         jsl.bootstrap(point, 64, directory=tmp_path / "job")
     assert blocks(tmp_path / "job") == kept
 
@@ -278,15 +310,22 @@ def test_processes_may_begin_the_same_directory_at_once(tmp_path, monkeypatch, m
     assert json.loads((tmp_path / "job" / "job.json").read_text()) == job
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-9] + bytes([b[-9] ^ 1]) + b[-8:], lambda b: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[: len(b) // 2], lambda b: b[:-9] + bytes([b[-9] ^ 1]) + b[-8:], lambda b: b""],
+)
 def test_a_damaged_block_is_found_and_the_others_are_kept(point, plain, tmp_path, damage):
     job = tmp_path / "job"
     jsl.bootstrap(point, 160, directory=job)
     whole, hurt = blocks(job), job / "block_000003.npz"
     hurt.write_bytes(damage(whole[hurt.name]))
-    with pytest.raises(jsl.InputError, match=r"block_000003\.npz .* is damaged(.|\n)*delete that file"):
+    with pytest.raises(
+        jsl.InputError, match=r"block_000003\.npz .* is damaged(.|\n)*delete that file"
+    ):
         jsl.bootstrap(point, 160, directory=job)
-    assert {k: v for k, v in blocks(job).items() if k != hurt.name} == {k: v for k, v in whole.items() if k != hurt.name}
+    assert {k: v for k, v in blocks(job).items() if k != hurt.name} == {
+        k: v for k, v in whole.items() if k != hurt.name
+    }
     hurt.unlink()
     boot = jsl.bootstrap(point, 160, directory=job)
     assert boot.work.resumed == 128
@@ -299,15 +338,23 @@ def test_a_block_in_the_place_of_another_is_found(point, tmp_path):
     job, other = tmp_path / "job", tmp_path / "other"
     jsl.bootstrap(point, 96, directory=job)
     jsl.bootstrap(point, 96, seed=1, directory=other)
-    for source, said in ((job / "block_000001.npz", "block 1 of 3"), (other / "block_000000.npz", "block 0 of 3")):
+    for source, said in (
+        (job / "block_000001.npz", "block 1 of 3"),
+        (other / "block_000000.npz", "block 0 of 3"),
+    ):
         shutil.copy(source, job / "block_000000.npz")
-        with pytest.raises(jsl.InputError, match=rf"(?s)damaged: it is {said} of the job .*not block 0 of 3.*copied here"):
+        with pytest.raises(
+            jsl.InputError,
+            match=rf"(?s)damaged: it is {said} of the job .*not block 0 of 3.*copied here",
+        ):
             jsl.bootstrap(point, 96, directory=job)
 
 
 def test_threads_write_one_directory_at_once(point, plain, tmp_path):
     with ThreadPoolExecutor(4) as pool:
-        boots = list(pool.map(lambda _: jsl.bootstrap(point, 160, directory=tmp_path / "job"), range(4)))
+        boots = list(
+            pool.map(lambda _: jsl.bootstrap(point, 160, directory=tmp_path / "job"), range(4))
+        )
     for boot in boots:
         same(blocks_job.arrays(boot), {k: v[:160] for k, v in plain.items()})
     assert not list((tmp_path / "job").glob("*.part"))
@@ -335,7 +382,9 @@ def test_what_cannot_be_described_is_refused_by_name(point, tmp_path):
     def power(D, *, E=jsl.positive(0.5, 3), B=jsl.positive(1, 1e5)):
         return E + B * D ** -(0.01 * numbers[0])
 
-    with pytest.raises(jsl.InputError, match=r"law power reads numbers, a memoryview, which cannot be described"):
+    with pytest.raises(
+        jsl.InputError, match=r"law power reads numbers, a memoryview, which cannot be described"
+    ):
         jsl.fit(power, point.problem.runs, starts=8, directory=tmp_path)
 
 
@@ -353,14 +402,18 @@ def test_a_stored_job_of_another_objective_is_refused(point, tmp_path, monkeypat
     runs = point.problem.runs
     jsl.fit(scaled(1.0), runs, objective=Sharper(), starts=8, directory=tmp_path)
     monkeypatch.setattr(Sharper, "factor", 2.0)
-    with pytest.raises(jsl.InputError, match=r"another job: objective was Sharper \S+, is Sharper \S+\n"):
+    with pytest.raises(
+        jsl.InputError, match=r"another job: objective was Sharper \S+, is Sharper \S+\n"
+    ):
         jsl.fit(scaled(1.0), runs, objective=Sharper(), starts=8, directory=tmp_path)
 
 
 def test_a_joint_law_is_stored(point, tmp_path):
     r = point.problem.runs
     score = np.clip(0.9 - 0.2 * (r["loss"] - 1.7), 0.1, 0.95)
-    runs = jsl.Runs.from_columns(N=r["N"], D=r["D"], s=score, target="s", units={"s": jsl.units.Fraction})
+    runs = jsl.Runs.from_columns(
+        N=r["N"], D=r["D"], s=score, target="s", units={"s": jsl.units.Fraction}
+    )
     law = jsl.laws.chinchilla.then(jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
     first = jsl.fit(law, runs, starts=8, directory=tmp_path)
     again = jsl.fit(law, runs, starts=8, directory=tmp_path)
@@ -384,7 +437,10 @@ def test_a_full_disk_says_so_and_loses_nothing(point, plain, tmp_path):
     job = tmp_path / "job"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", failing(OSError(errno.ENOSPC, "No space left on device"), 4))
-        with pytest.raises(jsl.InputError, match=r"3 of 5 blocks are stored(.|\n)*the disk is full(.|\n)*free some space"):
+        with pytest.raises(
+            jsl.InputError,
+            match=r"3 of 5 blocks are stored(.|\n)*the disk is full(.|\n)*free some space",
+        ):
             jsl.bootstrap(point, 160, directory=job)
     assert not list(job.glob("*.part"))
     boot = jsl.bootstrap(point, 160, directory=job)
@@ -404,42 +460,53 @@ def test_ctrl_c_leaves_what_is_done(point, plain, tmp_path):
     same(blocks_job.arrays(boot), {k: v[:160] for k, v in plain.items()})
 
 
-# -- inside a block --------------------------------------------------------------------------------------------------
+# -- inside a block ------------------------------------------------------------------------------
 def test_a_lane_depends_neither_on_its_slot_nor_on_its_neighbours(point):
     job = job_of(point, 96)
     job = _run.dataclasses.replace(job, ranges=_job.projected(job))
 
     def lanes(first, count, tile=blocks_job.SMALL):
         x = _blocks.on_device(lambda: begun(first, count, job, tile))
-        out = _blocks.on_device(lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile=tile)))
+        out = _blocks.on_device(
+            lambda: jax.device_get(solve_block(np.int32(first), np.int32(count), x, job, tile=tile))
+        )
         return out["x"][:count], out["value"][:count], out["steps"][:count]
 
-    whole = [np.concatenate(v) for v in zip(lanes(0, 32), lanes(32, 32), lanes(64, 32), strict=True)]
+    whole = [
+        np.concatenate(v) for v in zip(lanes(0, 32), lanes(32, 32), lanes(64, 32), strict=True)
+    ]
     for first, count in ((7, 5), (20, 32), (95, 1), (3, 29)):
         for found, expected in zip(lanes(first, count), whole, strict=True):
             np.testing.assert_array_equal(found, expected[first : first + count])
-    wider = lanes(0, 64, _blocks.Tile(32, 8, 64))  # another program, which rounds otherwise: same optima, other steps
+    # another program, which rounds otherwise: same optima, other steps
+    wider = lanes(0, 64, _blocks.Tile(32, 8, 64))
     for found, expected in zip(wider[:2], whole[:2], strict=True):
         np.testing.assert_allclose(found, expected[:64], rtol=1e-12)
 
 
 def test_a_budget_of_memory_lowers_the_slots_and_is_kept(point, plain, monkeypatch):
     seen, solved = [], _bootstrap.solved
-    monkeypatch.setattr(_bootstrap, "solved", lambda job, *a, **k: seen.append(job) or solved(job, *a, **k))
+    monkeypatch.setattr(
+        _bootstrap, "solved", lambda job, *a, **k: seen.append(job) or solved(job, *a, **k)
+    )
     need = 16 * _run._lane_bytes(job_of(point))
     for budget, slots in ((None, 16), (need, 16), (need - 1, 8)):
         boot = jsl.bootstrap(point, 96, memory=budget)
         assert boot.work.slots == slots
         np.testing.assert_allclose(boot.value, plain["value"][:96], rtol=1e-12)
         assert taken(seen[-1], _blocks.Tile(slots, 8, 32)) <= (budget or _blocks.MEMORY)
-    with pytest.raises(jsl.InputError, match=rf"memory=100 bytes(.|\n)*memory={need // 2} or more, or fewer rows"):
+    with pytest.raises(
+        jsl.InputError, match=rf"memory=100 bytes(.|\n)*memory={need // 2} or more, or fewer rows"
+    ):
         jsl.bootstrap(point, 96, memory=100)
 
 
 @pytest.mark.parametrize("case", ["one table", "several tables", "groups", "lbfgs"])
 def test_what_a_lane_is_said_to_take_is_what_the_compiler_counts_at_most(case):
     solver = jsl.solvers.Optax(optax.lbfgs) if case == "lbfgs" else jsl.solvers.Newton()
-    job = long_job(800, sets=1 + (case == "several tables"), groups=6 if case == "groups" else 0, solver=solver)
+    job = long_job(
+        800, sets=1 + (case == "several tables"), groups=6 if case == "groups" else 0, solver=solver
+    )
     least = 16 * _run._lane_bytes(job)
     assert taken(job, _blocks.Tile(16, 8, 32)) <= least <= 3 * taken(job, _blocks.Tile(16, 8, 32))
 
@@ -453,7 +520,9 @@ def long_job(rows, sets, groups, solver):
     law = jsl.laws.chinchilla.per(E="family") if groups else jsl.laws.chinchilla
     N, D = np.geomspace(5e7, 1e10, rows), np.geomspace(2e9, 3e11, rows)[::-1]
     labels = {"family": [f"f{i % groups}" for i in range(rows)]} if groups else {}
-    runs = jsl.Runs.from_columns(N=N, D=D, loss=1.7 + 400 * N**-0.34 + 1100 * D**-0.33, groups=labels)
+    runs = jsl.Runs.from_columns(
+        N=N, D=D, loss=1.7 + 400 * N**-0.34 + 1100 * D**-0.33, groups=labels
+    )
     problem = _job.Problem(law, runs, jsl.objectives.LogHuber(), solver, 0)
     return _job.prepare([[problem]] * sets, 8)
 
@@ -461,7 +530,9 @@ def long_job(rows, sets, groups, solver):
 def taken(job, tile):
     """Bytes of intermediate results of the compiled program."""
     x = np.zeros((job.layout.size, tile.block))
-    program = _blocks.on_device(lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile=tile).compile())
+    program = _blocks.on_device(
+        lambda: solve_block.lower(np.int32(0), np.int32(0), x, job, tile=tile).compile()
+    )
     return program.memory_analysis().temp_size_in_bytes
 
 
@@ -483,12 +554,23 @@ def test_a_block_that_fails_is_heard_of_and_leaves_no_setting_behind(point, monk
 def test_nothing_in_a_tile_calls_lapack():
     """See solvers/_cholesky: on the CPU two such tiles at once can wait for each other for ever."""
     problem = Problem(
-        jsl.laws.busbridge, noisy("busbridge", 0.01, rows=slice(0, None, 7)), jsl.objectives.LogHuber(), jsl.solvers.Newton()
+        jsl.laws.busbridge,
+        noisy("busbridge", 0.01, rows=slice(0, None, 7)),
+        jsl.objectives.LogHuber(),
+        jsl.solvers.Newton(),
     )
     with jax.enable_x64(True):
         job, tile = _job.prepare([[problem]], 4), _blocks.TILES["cpu"]
-        text = solve_block.lower(np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile=tile).as_text()
+        text = solve_block.lower(
+            np.int32(0), np.int32(4), np.zeros((job.layout.size, tile.block)), job, tile=tile
+        ).as_text()
         text += draw.lower(np.zeros(tile.slots, np.int32), job).as_text()
     assert "lapack" not in text
-    for collective in ("all_reduce", "all-reduce", "all_gather", "all-gather", "collective_permute"):
+    for collective in (
+        "all_reduce",
+        "all-reduce",
+        "all_gather",
+        "all-gather",
+        "collective_permute",
+    ):
         assert collective not in text

@@ -21,7 +21,9 @@ def boot(hoffmann):
 
 @pytest.mark.real
 def test_standard_errors_are_epochs(boot):
-    """Besiroglu et al. 2024 by their notebook: 4,000 resamples of the same rows. Another random stream: 15 %."""
+    """Besiroglu et al. 2024 by their notebook: 4,000 resamples of the same rows. Another random
+    stream: 15 %.
+    """
     assert boot.ok.mean() >= 0.995
     assert len(boot) == 4000
     for k, se in {"A": 124.5, "B": 1293.0, "E": 0.0257, "alpha": 0.0154, "beta": 0.0206}.items():
@@ -37,7 +39,12 @@ def test_a_hundred_refits_are_never_worse_than_scipys(boot, hoffmann):
     with jax.enable_x64(True):
         drawn = jax.tree.map(jax.numpy.asarray, sampler(np.ones(240)))
         root = root_key(0, 1)
-        weights = [np.asarray(_weights(uniforms(root, np.int32(0), i, np.arange(240)), np.ones(240), drawn)) for i in range(100)]
+        weights = [
+            np.asarray(
+                _weights(uniforms(root, np.int32(0), i, np.arange(240)), np.ones(240), drawn)
+            )
+            for i in range(100)
+        ]
 
     def value_and_gradient(t, w):
         terms = np.stack([t[0] - t[3] * n, t[1] - t[4] * d, np.full_like(n, t[2])])
@@ -48,13 +55,28 @@ def test_a_hundred_refits_are_never_worse_than_scipys(boot, hoffmann):
         share = share / total
         psi = w * np.clip(r, -1e-3, 1e-3)
         value = np.sum(w * np.where(np.abs(r) <= 1e-3, 0.5 * r**2, 1e-3 * (np.abs(r) - 5e-4)))
-        return 1e6 * value, 1e6 * np.array([*(share * psi).sum(axis=1), -(share[0] * psi * n).sum(), -(share[1] * psi * d).sum()])
+        return 1e6 * value, 1e6 * np.array(
+            [*(share * psi).sum(axis=1), -(share[0] * psi * n).sum(), -(share[1] * psi * d).sum()]
+        )
 
-    starts = np.array([[6.169, 7.670, 0.5973, 0.3473, 0.3672], [6.0, 6.0, 0.5267, 0.3392, 0.2849], [5.0, 9.0, 0.6, 0.3, 0.45]])
+    starts = np.array(
+        [
+            [6.169, 7.670, 0.5973, 0.3473, 0.3672],
+            [6.0, 6.0, 0.5267, 0.3392, 0.2849],
+            [5.0, 9.0, 0.6, 0.3, 0.45],
+        ]
+    )
     worst = -1.0
     for i, w in enumerate(weights):
         theirs = min(
-            minimize(value_and_gradient, s, args=(w,), jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 1000}).fun
+            minimize(
+                value_and_gradient,
+                s,
+                args=(w,),
+                jac=True,
+                method="BFGS",
+                options={"gtol": 1e-6, "maxiter": 1000},
+            ).fun
             for s in starts
         )
         worst = max(worst, boot.value[i] * 1e6 / theirs - 1)
@@ -73,15 +95,21 @@ def test_predictions_and_intervals_of_anything(hoffmann, boot):
     loss = boot.predict(N=70e9, D=1.4e12)
     assert loss.shape == (4000,)
     by_hand = (
-        boot.params["E"] + boot.params["A"] * 70e9 ** -boot.params["alpha"] + boot.params["B"] * 1.4e12 ** -boot.params["beta"]
+        boot.params["E"]
+        + boot.params["A"] * 70e9 ** -boot.params["alpha"]
+        + boot.params["B"] * 1.4e12 ** -boot.params["beta"]
     )
     np.testing.assert_allclose(loss, by_hand, rtol=1e-13)
     assert boot.predict(N=[1e9, 1e10], D=[[1e11], [1e12], [1e13]]).shape == (4000, 3, 2)
     found = jsl.interval(boot, of=lambda law: law(70e9, 1.4e12), level=0.9)
-    np.testing.assert_allclose([found.low, found.median, found.high], np.quantile(by_hand, [0.05, 0.5, 0.95]), rtol=1e-12)
+    np.testing.assert_allclose(
+        [found.low, found.median, found.high], np.quantile(by_hand, [0.05, 0.5, 0.95]), rtol=1e-12
+    )
     plan = jsl.allocate(boot, 5.76e23)
     via = jsl.interval(boot, of=lambda law: jsl.allocate(law, 5.76e23)["N"])
-    np.testing.assert_allclose([via.low, via.median, via.high], list(jsl.interval(plan["N"])), rtol=1e-9)
+    np.testing.assert_allclose(
+        [via.low, via.median, via.high], list(jsl.interval(plan["N"])), rtol=1e-9
+    )
 
 
 def _numbers(resample, n):
@@ -89,7 +117,9 @@ def _numbers(resample, n):
 
 
 def test_random_numbers_are_uniform_and_each_its_own():
-    """Moments of 400,000 of them; a number depends on its integers alone, and neighbours of any kind are unrelated."""
+    """Moments of 400,000 of them; a number depends on its integers alone, and neighbours of any
+    kind are unrelated.
+    """
     with jax.enable_x64(True):
         draw = jax.vmap(jax.vmap(uniforms, (None, None, 0, None)), (None, 0, None, None))
         u = np.asarray(draw(root_key(5), np.arange(2), np.arange(1000), np.arange(200)))
@@ -106,12 +136,16 @@ def test_random_numbers_are_uniform_and_each_its_own():
 
 
 def test_pairs_weights_are_multinomial():
-    """Counts of 20,000 draws: mean 1 per row, variance 1 - 1/n, always n in all; rows of weight 0 never drawn."""
+    """Counts of 20,000 draws: mean 1 per row, variance 1 - 1/n, always n in all; rows of weight 0
+    never drawn.
+    """
     n = 16
     weights = np.r_[np.ones(12), np.zeros(4)]
     with jax.enable_x64(True):
         drawn = jax.tree.map(jax.numpy.asarray, sampler(weights, None, None))
-        w = np.asarray(jax.vmap(lambda i: _weights(_numbers(i, n), weights, drawn))(np.arange(20_000)))
+        w = np.asarray(
+            jax.vmap(lambda i: _weights(_numbers(i, n), weights, drawn))(np.arange(20_000))
+        )
     assert w.shape == (20_000, n)
     assert np.all(w[:, 12:] == 0)
     assert np.all(w.sum(axis=1) == 12)
@@ -125,11 +159,14 @@ def test_clusters_are_drawn_whole_and_strata_are_kept():
     strata = np.repeat([0, 1], [6, 10])
     with jax.enable_x64(True):
         drawn = jax.tree.map(jax.numpy.asarray, sampler(np.ones(16), clusters, strata))
-        w = np.asarray(jax.vmap(lambda i: _weights(_numbers(i, 16), np.ones(16), drawn))(np.arange(500)))
+        w = np.asarray(
+            jax.vmap(lambda i: _weights(_numbers(i, 16), np.ones(16), drawn))(np.arange(500))
+        )
     for c in range(6):
         own = w[:, clusters == c]
         assert np.all(own == own[:, :1])
-    first = w[:, [0, 1, 3]].sum(axis=1)  # one row of each cluster of the first stratum: three clusters, three draws
+    # one row of each cluster of the first stratum: three clusters, three draws
+    first = w[:, [0, 1, 3]].sum(axis=1)
     assert np.all(first == 3)
 
 
@@ -141,7 +178,9 @@ def test_checkpoints_of_a_run_are_resampled_together():
         np.tile(np.geomspace(2e9, 2e11, 5), 15) * np.repeat(rng.uniform(0.5, 2, 15), 5),
     )
     shared = np.repeat(0.01 * rng.standard_normal(15), 5)  # noise of the run, not of the checkpoint
-    loss = (1.7 + 400 * N**-0.34 + 1100 * D**-0.33) * np.exp(shared + 1e-3 * rng.standard_normal(75))
+    loss = (1.7 + 400 * N**-0.34 + 1100 * D**-0.33) * np.exp(
+        shared + 1e-3 * rng.standard_normal(75)
+    )
     fit = jsl.fit(chinchilla, jsl.Runs.from_columns(N=N, D=D, loss=loss, run=run))
     boot = jsl.bootstrap(fit, 400)
     assert boot.by == "run"
@@ -154,7 +193,9 @@ def test_checkpoints_of_a_run_are_resampled_together():
 
 def test_few_clusters_warn_and_a_bad_fit_warns(simulated):
     runs = simulated.problem.runs
-    few = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], groups={"lab": np.repeat(["a", "b", "c"], 20)})
+    few = jsl.Runs.from_columns(
+        N=runs["N"], D=runs["D"], loss=runs["loss"], groups={"lab": np.repeat(["a", "b", "c"], 20)}
+    )
     with pytest.warns(jsl.JaxscaleWarning, match="fewer than 10"):
         jsl.bootstrap(jsl.fit(chinchilla, few), 20, by="lab")
     public = jsl.fit(chinchilla, jsl.datasets.load("public_models"))
@@ -171,7 +212,8 @@ def test_seed_and_size(simulated):
     np.testing.assert_array_equal(a.params["A"], b.params["A"])
     assert np.all(a.params["A"] != c.params["A"])
     longer = jsl.bootstrap(simulated, 200)
-    np.testing.assert_array_equal(longer.params["A"][:50], a.params["A"])  # a lane depends on its integer alone
+    # a lane depends on its integer alone
+    np.testing.assert_array_equal(longer.params["A"][:50], a.params["A"])
 
 
 def test_interval_forms(simulated):

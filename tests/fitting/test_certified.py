@@ -1,21 +1,24 @@
-"""Published fits on the tables of the registry: each case of `tests/fitting/certified/*.json` is fitted and compared.
+"""Published fits on the tables of the registry: each case of `tests/fitting/certified/*.json` is
+fitted and compared.
 
 A file is a list of cases. What a case says:
 
 - `name`, `source`, `evidence` (as in the catalogue: CODE, DATA, ...), free text in `note`;
-- the table: `table`, `rows` ("default"), `n` rows expected, `columns` {new: old} where the law has other letters than the
-  table, `where` {column: [low, high]} keeps low <= column < high, `keep` {group: labels}, `warns` a pattern where reading
-  warns;
+- the table: `table`, `rows` ("default"), `n` rows expected, `columns` {new: old} where the law has
+  other letters than the table, `where` {column: [low, high]} keeps low <= column < high, `keep`
+  {group: labels}, `warns` a pattern where reading warns;
 - the law: `law` by name, then `sized`, `fix`, `tie`, `per` and `start` as its methods take them;
-- the fit: `objective` ["Huber", 0.001], `starts`, `status` ("OK"; with a + behind, others may hold too), `agree` the least
-  share of starts that agree;
-- the figures: `objective_is` how the paper adds up ("sum", "mean", "sum of squares", "mean square", "rms"), `figure` the
-  published value, which must be reached, `value` what the best fit has, `least` below which a value is a slip;
+- the fit: `objective` ["Huber", 0.001], `starts`, `status` ("OK"; with a + behind, others may hold
+  too), `agree` the least share of starts that agree;
+- the figures: `objective_is` how the paper adds up ("sum", "mean", "sum of squares", "mean square",
+  "rms"), `figure` the published value, which must be reached, `value` what the best fit has,
+  `least` below which a value is a slip;
 - `params` of the best fit; `at` [{"N": 1e9, ..., "value": "2.31"}] what it predicts;
-- `published`, a set of the law by name or a dict, and `at_published`, the objective there; `judged`: no more than that.
+- `published`, a set of the law by name or a dict, and `at_published`, the objective there;
+  `judged`: no more than that.
 
-Numbers to compare with are strings of printed digits, equal to half a unit of the last digit, or [number, relative
-tolerance].
+Numbers to compare with are strings of printed digits, equal to half a unit of the last digit, or
+[number, relative tolerance].
 """
 
 import json
@@ -62,14 +65,24 @@ def table(case):
     if not (names := case.get("columns")):
         return runs
     names = {**names, runs.target_name: runs.target_name}
-    columns, units = {new: runs[old] for new, old in names.items()}, {new: runs.units[old] for new, old in names.items()}
+    columns, units = (
+        {new: runs[old] for new, old in names.items()},
+        {new: runs.units[old] for new, old in names.items()},
+    )
     groups = {g: runs[g] for g in runs.groups}
-    return jsl.Runs.from_columns(**columns, target=runs.target_name, weights=runs.weights, groups=groups, units=units)
+    return jsl.Runs.from_columns(
+        **columns, target=runs.target_name, weights=runs.weights, groups=groups, units=units
+    )
 
 
 def law_of(case):
     law = getattr(jsl.laws, case["law"])
-    law = law.sized(**case.get("sized", {})).fix(**case.get("fix", {})).tie(**case.get("tie", {})).per(**case.get("per", {}))
+    law = (
+        law.sized(**case.get("sized", {}))
+        .fix(**case.get("fix", {}))
+        .tie(**case.get("tie", {}))
+        .per(**case.get("per", {}))
+    )
     return law.start(**{k: tuple(v) for k, v in case.get("start", {}).items()})
 
 
@@ -82,13 +95,16 @@ def off(wanted):
     """(number, how far a value may be from it)."""
     if isinstance(wanted, str):
         mantissa, _, exponent = wanted.lower().partition("e")
-        return float(wanted), 0.5001 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+        return float(wanted), 0.5001 * 10.0 ** (
+            int(exponent or 0) - len(mantissa.partition(".")[2])
+        )
     number, relative = wanted
     return float(number), abs(number) * relative
 
 
 def same(found, wanted, what):
-    if isinstance(wanted, list) and not (len(wanted) == 2 and isinstance(wanted[1], float)):  # a vector, entry by entry
+    # a vector, entry by entry
+    if isinstance(wanted, list) and not (len(wanted) == 2 and isinstance(wanted[1], float)):
         assert np.shape(found) == (len(wanted),), what
         for i, w in enumerate(wanted):
             same(found[i], w, f"{what}[{i}]")
@@ -109,7 +125,9 @@ def test_certified(case):
             known = getattr(jsl.laws, case["law"]).published[known].params
         predicted = law.fix(**known)(*(runs[c] for c in law.columns))
         with jax.enable_x64(True):  # an objective called by itself computes as JAX is set
-            at = float(np.sum(np.asarray(runs.weights) * np.asarray(objective(predicted, runs.target))))
+            at = float(
+                np.sum(np.asarray(runs.weights) * np.asarray(objective(predicted, runs.target)))
+            )
         same(total(at, len(runs)), case["at_published"], "objective at the published point")
         if case.get("judged"):
             return
@@ -118,7 +136,9 @@ def test_certified(case):
     value = total(float(fit.value), len(runs))
     status = case.get("status", "OK")
     expected = jsl.Status(sum(jsl.Status[s] for s in status.rstrip("+").split("|")))
-    assert expected in fit.status if status.endswith("+") else expected == fit.status, fit.certificate.findings
+    assert expected in fit.status if status.endswith("+") else expected == fit.status, (
+        fit.certificate.findings
+    )
     if "figure" in case:
         number, slack = off(case["figure"])
         assert value <= number + slack, "the published objective is not reached"

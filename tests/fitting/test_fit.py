@@ -1,4 +1,6 @@
-"""`fit` on real tables: certified optima, starts that agree, and nothing that depends on scale or seed."""
+"""`fit` on real tables: certified optima, starts that agree, and nothing that depends on scale or
+seed.
+"""
 
 import dataclasses
 import json
@@ -45,7 +47,9 @@ def test_certified_fits(case):
 
 @pytest.mark.real
 def test_the_optimum_is_scipys(hoffmann):
-    """Independent: NumPy objective, exact gradient, scipy from Epoch's printed solution, objective scaled."""
+    """Independent: NumPy objective, exact gradient, scipy from Epoch's printed solution, objective
+    scaled.
+    """
     from scipy.optimize import minimize
 
     runs = hoffmann.problem.runs
@@ -60,10 +64,14 @@ def test_the_optimum_is_scipys(hoffmann):
         share /= total
         psi = np.clip(r, -1e-3, 1e-3)
         value = np.sum(np.where(np.abs(r) <= 1e-3, 0.5 * r**2, 1e-3 * (np.abs(r) - 5e-4)))
-        return 1e6 * value, 1e6 * np.array([*(share * psi).sum(axis=1), -(share[0] * psi * n).sum(), -(share[1] * psi * d).sum()])
+        return 1e6 * value, 1e6 * np.array(
+            [*(share * psi).sum(axis=1), -(share[0] * psi * n).sum(), -(share[1] * psi * d).sum()]
+        )
 
     start = [np.log(477.84), np.log(2143.86), np.log(1.81724), 0.34731, 0.36718]
-    found = minimize(value_and_gradient, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000})
+    found = minimize(
+        value_and_gradient, start, jac=True, method="BFGS", options={"gtol": 1e-7, "maxiter": 2000}
+    )
     assert hoffmann.value <= found.fun / 1e6 * (1 + 1e-9)
     np.testing.assert_allclose(hoffmann.value, found.fun / 1e6, rtol=1e-6)
 
@@ -102,14 +110,24 @@ def test_weights_count_rows(simulated):
     runs = simulated.problem.runs
     twice = np.r_[np.arange(60), np.arange(10)]
     with pytest.warns(jsl.JaxscaleWarning, match="10 of 70"):
-        copied = jsl.Runs.from_columns(N=runs["N"][twice], D=runs["D"][twice], loss=runs["loss"][twice])
-    weighted = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.r_[np.full(10, 2.0), np.ones(50)])
+        copied = jsl.Runs.from_columns(
+            N=runs["N"][twice], D=runs["D"][twice], loss=runs["loss"][twice]
+        )
+    weighted = jsl.Runs.from_columns(
+        N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.r_[np.full(10, 2.0), np.ones(50)]
+    )
     a, b = jsl.fit(chinchilla, copied), jsl.fit(chinchilla, weighted)
     np.testing.assert_allclose(a.value, b.value, rtol=1e-12)
     np.testing.assert_allclose(a.params["alpha"], b.params["alpha"], rtol=1e-9)
-    zero = jsl.Runs.from_columns(N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.r_[np.zeros(10), np.ones(50)])
+    zero = jsl.Runs.from_columns(
+        N=runs["N"], D=runs["D"], loss=runs["loss"], weights=np.r_[np.zeros(10), np.ones(50)]
+    )
     left = runs.where(np.arange(60) >= 10)
-    np.testing.assert_allclose(jsl.fit(chinchilla, zero).params["beta"], jsl.fit(chinchilla, left).params["beta"], rtol=1e-9)
+    np.testing.assert_allclose(
+        jsl.fit(chinchilla, zero).params["beta"],
+        jsl.fit(chinchilla, left).params["beta"],
+        rtol=1e-9,
+    )
 
 
 def test_fix_tie_and_start(simulated):
@@ -119,7 +137,8 @@ def test_fix_tie_and_start(simulated):
     assert tied.value > simulated.value
     fixed = jsl.fit(chinchilla.fix(alpha=float(simulated.params["alpha"])), runs)
     np.testing.assert_allclose(fixed.value, simulated.value, rtol=1e-10)
-    far = jsl.fit(chinchilla.start(alpha=(1.2, 1.4), beta=(1.2, 1.4)), runs)  # a start range is never a bound
+    # a start range is never a bound
+    far = jsl.fit(chinchilla.start(alpha=(1.2, 1.4), beta=(1.2, 1.4)), runs)
     np.testing.assert_allclose(far.value, simulated.value, rtol=1e-10)
     assert set(far.certificate.outside_start) == {"alpha", "beta"}
 
@@ -130,11 +149,15 @@ def test_one_value_per_group_recovers_each():
     E = {"a": 1.5, "b": 1.8, "c": 2.1}
     N, D = np.exp(rng.uniform(18, 23, 120)), np.exp(rng.uniform(21, 26, 120))
     loss = np.array([E[f] for f in family]) + 400 * N**-0.34 + 1100 * D**-0.33
-    runs = jsl.Runs.from_columns(N=N, D=D, loss=loss * np.exp(1e-4 * rng.standard_normal(120)), groups={"family": family})
+    runs = jsl.Runs.from_columns(
+        N=N, D=D, loss=loss * np.exp(1e-4 * rng.standard_normal(120)), groups={"family": family}
+    )
     fit = jsl.fit(chinchilla.per(E="family"), runs)
     assert fit.ok, fit.certificate.findings
     np.testing.assert_allclose(fit.params["E"], [1.5, 1.8, 2.1], rtol=5e-3)
-    np.testing.assert_allclose(fit.law(1e9, 2e10, family="b"), 1.8 + 400 * 1e9**-0.34 + 1100 * 2e10**-0.33, rtol=1e-3)
+    np.testing.assert_allclose(
+        fit.law(1e9, 2e10, family="b"), 1.8 + 400 * 1e9**-0.34 + 1100 * 2e10**-0.33, rtol=1e-3
+    )
     boot = jsl.bootstrap(fit, 60)
     assert boot.params["E"].shape == (60, 3)
     assert boot.ok.mean() > 0.95  # every resample keeps every family
@@ -143,9 +166,16 @@ def test_one_value_per_group_recovers_each():
 
 def test_results_are_numpy_float64_and_x64_stays_off(simulated):
     assert not jax.config.jax_enable_x64
-    assert all(isinstance(v, np.ndarray | np.float64) and v.dtype == np.float64 for v in simulated.params.values())
+    assert all(
+        isinstance(v, np.ndarray | np.float64) and v.dtype == np.float64
+        for v in simulated.params.values()
+    )
     with pytest.raises(TypeError, match="nothing like it"):
-        jsl.fit(chinchilla, simulated.problem.runs, solver=type("S", (), {"__repr__": lambda s: "nothing like it"})())
+        jsl.fit(
+            chinchilla,
+            simulated.problem.runs,
+            solver=type("S", (), {"__repr__": lambda s: "nothing like it"})(),
+        )
     assert not jax.config.jax_enable_x64
 
 

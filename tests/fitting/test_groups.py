@@ -71,9 +71,15 @@ def test_the_longest_ladder_fits():
         assert float(ladder[-1].delta) == 1e-3
 
 
-# -- many groups ------------------------------------------------------------------------------------------------------
+# -- many groups ---------------------------------------------------------------------------------
 @jsl.law
-def power(D: jsl.units.Tokens, *, E=jsl.positive(0.5, 3), B=jsl.positive(10, 1e5), beta=jsl.positive(0.05, 1)) -> jsl.units.Nats:
+def power(
+    D: jsl.units.Tokens,
+    *,
+    E=jsl.positive(0.5, 3),
+    B=jsl.positive(10, 1e5),
+    beta=jsl.positive(0.05, 1),
+) -> jsl.units.Nats:
     return E + B * D**-beta
 
 
@@ -85,14 +91,25 @@ def families():
     rng = np.random.default_rng(0)
     size = rng.integers(10, 25, GROUPS)
     d = np.exp(rng.uniform(np.log(1e8), np.log(1e11), size.sum()))
-    e, b = np.repeat(rng.uniform(1.5, 2.2, GROUPS), size), np.repeat(np.exp(rng.uniform(4, 6, GROUPS)), size)
+    e, b = (
+        np.repeat(rng.uniform(1.5, 2.2, GROUPS), size),
+        np.repeat(np.exp(rng.uniform(4, 6, GROUPS)), size),
+    )
     loss = (e + b * d**-0.3) * np.exp(0.003 * rng.standard_normal(len(d)))
-    return jsl.Runs.from_columns(D=d, loss=loss, groups={"family": np.repeat([f"f{i:02d}" for i in range(GROUPS)], size)})
+    return jsl.Runs.from_columns(
+        D=d, loss=loss, groups={"family": np.repeat([f"f{i:02d}" for i in range(GROUPS)], size)}
+    )
 
 
-@pytest.mark.parametrize("objective", [jsl.objectives.LogSquared(), jsl.objectives.LogHuber(1e-3)], ids=["squared", "huber"])
+@pytest.mark.parametrize(
+    "objective",
+    [jsl.objectives.LogSquared(), jsl.objectives.LogHuber(1e-3)],
+    ids=["squared", "huber"],
+)
 def test_many_groups_share_an_exponent(families, objective):
-    """81 coordinates: each group has what it has alone at the shared exponent, and the exponent is stationary."""
+    """81 coordinates: each group has what it has alone at the shared exponent, and the exponent is
+    stationary.
+    """
     fit = jsl.fit(power.per(E="family", B="family"), families, objective=objective)
     assert fit.ok, fit.certificate.findings
     assert fit.params["E"].shape == (GROUPS,)
@@ -103,22 +120,31 @@ def test_many_groups_share_an_exponent(families, objective):
         np.testing.assert_allclose(fit.params[name], alone.params[name], rtol=1e-8)
     np.testing.assert_allclose(fit.value, alone.value.sum(), rtol=1e-10)
     for step in (-1e-4, 1e-4):
-        moved = jsl.fit(power.fix(beta=fit.params["beta"] * (1 + step)), tables, objective=objective, starts=16)
+        moved = jsl.fit(
+            power.fix(beta=fit.params["beta"] * (1 + step)), tables, objective=objective, starts=16
+        )
         assert moved.value.sum() > fit.value
     assert fit.certificate.starts_drawn == 8
-    if objective == jsl.objectives.LogSquared():  # 81 coordinates can be looked at like those of any fit
+    # 81 coordinates can be looked at like those of any fit
+    if objective == jsl.objectives.LogSquared():
         assert jsl.interval(fit)["beta"].kind == "hc3"
         here = jsl.interval(fit, of=lambda law: law(D=1e12, family=7), kind="laplace", log=True)
         assert here.low < fit.predict(D=1e12, family=["f07"]) < here.high
     one = fit.predict(D=1e10, family=["f07"])
-    np.testing.assert_allclose(one, fit.params["E"][7] + fit.params["B"][7] * 1e10 ** -fit.params["beta"])
+    np.testing.assert_allclose(
+        one, fit.params["E"][7] + fit.params["B"][7] * 1e10 ** -fit.params["beta"]
+    )
 
 
 def test_many_groups_against_scipy(families):
-    """The joint least squares of 81 parameters, by scipy, and the deviation of the exponent from its Jacobian."""
+    """The joint least squares of 81 parameters, by scipy, and the deviation of the exponent from
+    its Jacobian.
+    """
     from scipy.optimize import least_squares
 
-    fit = jsl.fit(power.per(E="family", B="family"), families, objective=jsl.objectives.LogSquared())
+    fit = jsl.fit(
+        power.per(E="family", B="family"), families, objective=jsl.objectives.LogSquared()
+    )
     code, d, loss = np.asarray(families.groups["family"]), families["D"], families["loss"]
 
     def residual(v):
@@ -144,18 +170,26 @@ def test_many_groups_that_share_nothing_are_fits_of_their_own(families):
 
 
 def test_deviations_of_many_groups_are_those_of_the_objective():
-    """Spread of the exponent over 60 simulated tables against the mean deviation, within three errors of such a spread.
+    """Spread of the exponent over 60 simulated tables against the mean deviation, within three
+    errors of such a spread.
 
-    Of squares and of a Huber loss far narrower than the noise, whose estimates scatter a quarter more.
+    Of squares and of a Huber loss far narrower than the noise, whose estimates scatter a quarter
+    more.
     """
     rng, groups, worlds = np.random.default_rng(4), 16, 60
     d = np.tile(np.geomspace(1e8, 1e11, 12), groups)
-    clean = np.repeat(rng.uniform(1.5, 2.2, groups), 12) + np.repeat(rng.uniform(60, 300, groups), 12) * d**-0.3
+    clean = (
+        np.repeat(rng.uniform(1.5, 2.2, groups), 12)
+        + np.repeat(rng.uniform(60, 300, groups), 12) * d**-0.3
+    )
     labels = {"family": np.repeat([f"f{i:02d}" for i in range(groups)], 12)}
     noise = np.exp(0.01 * rng.standard_normal((worlds, len(d))))
     tables = [jsl.Runs.from_columns(D=d, loss=clean * e, groups=labels) for e in noise]
     for objective in (jsl.objectives.LogSquared(), jsl.objectives.LogHuber(1e-3)):
-        fits = [jsl.fit(power.per(E="family", B="family"), table, objective=objective, starts=32) for table in tables]
+        fits = [
+            jsl.fit(power.per(E="family", B="family"), table, objective=objective, starts=32)
+            for table in tables
+        ]
         spread = np.std([np.log(f.params["beta"]) for f in fits], ddof=1)
         said = np.mean([f.certificate.deviation["beta"] for f in fits])
         assert abs(spread / said - 1) < 3 / np.sqrt(2 * worlds) + 0.05
@@ -171,7 +205,9 @@ def test_many_groups_go_on_where_they_stopped(families, tmp_path):
 def test_a_small_group_is_named(families):
     own = families["family"] == "f05"
     few = families.where(~own | (families["loss"] == families["loss"][own].min()))
-    with pytest.raises(jsl.InputError, match="family 'f05': 1 distinct runs for 2 parameters of its own"):
+    with pytest.raises(
+        jsl.InputError, match="family 'f05': 1 distinct runs for 2 parameters of its own"
+    ):
         jsl.fit(power.per(E="family", B="family"), few)
 
 
@@ -191,9 +227,11 @@ def test_what_takes_all_groups_at_once_says_so(families):
 
 
 def test_a_new_family_with_one_run_borrows_the_exponents_of_others():
-    """Its own E from one run, the rest from four families: 95 % intervals of its loss at 30x cover 200 simulated worlds.
+    """Its own E from one run, the rest from four families: 95 % intervals of its loss at 30x cover
+    200 simulated worlds.
 
-    Coverage within three binomial errors of .95: a false alarm in about one of 400 correct implementations.
+    Coverage within three binomial errors of .95: a false alarm in about one of 400 correct
+    implementations.
     """
     rng, worlds, noise = np.random.default_rng(5), 200, 0.003
     family = [*np.array(["a", "b", "c", "d"]).repeat(9).tolist(), "new"]
@@ -201,13 +239,20 @@ def test_a_new_family_with_one_run_borrows_the_exponents_of_others():
     e = np.array([E.get(f, 1.62) for f in family])
     clean = e + 400 * n**-0.34 + 1100 * d**-0.33
     tables = [
-        jsl.Runs.from_columns(N=n, D=d, loss=clean * np.exp(noise * rng.standard_normal(37)), groups={"family": family})
+        jsl.Runs.from_columns(
+            N=n,
+            D=d,
+            loss=clean * np.exp(noise * rng.standard_normal(37)),
+            groups={"family": family},
+        )
         for _ in range(worlds)
     ]
     law = chinchilla.per(E="family").start(A=(100, 1000), B=(300, 3000))
     fits = jsl.fit(law, tables, objective=jsl.objectives.LogSquared(), starts=4)
     truth = 1.62 + 400 * 2e10**-0.34 + 1100 * 4e11**-0.33
-    found = jsl.interval(fits, of=lambda law: law(N=2e10, D=4e11, family=4), kind="laplace", log=True)
+    found = jsl.interval(
+        fits, of=lambda law: law(N=2e10, D=4e11, family=4), kind="laplace", log=True
+    )
     inside = np.mean((found.low <= truth) & (truth <= found.high))
     assert abs(inside - 0.95) < 3 * np.sqrt(0.95 * 0.05 / worlds)
     assert np.median(found.high / found.low) < np.exp(2 * 1.96 * 3 * noise)  # and say something

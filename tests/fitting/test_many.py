@@ -1,4 +1,6 @@
-"""Several tables, objectives and starts in one call: the same numbers as one by one, with the axes that were asked for."""
+"""Several tables, objectives and starts in one call: the same numbers as one by one, with the axes
+that were asked for.
+"""
 
 import dataclasses
 
@@ -12,7 +14,8 @@ from jaxscale.ground import _compiled
 from jaxscale.laws import chinchilla
 from jaxscale.objectives import LogHuber, LogSquared
 
-SWEEPS = [noisy("chinchilla", 0.005, seed=s, rows=slice(0, 49 - 7 * s)) for s in range(3)]  # 49, 42 and 35 rows
+# 49, 42 and 35 rows
+SWEEPS = [noisy("chinchilla", 0.005, seed=s, rows=slice(0, 49 - 7 * s)) for s in range(3)]
 DELTAS = [LogHuber(1e-3), LogHuber(1e-2)]
 
 
@@ -39,8 +42,13 @@ def test_one_list_is_one_axis():
     assert tables.params["E"].shape == (2,)
     assert deltas.params["E"].shape == (2,)
     assert float(deltas[1].problem.objective.delta) == 1e-2
-    kinds = jsl.fit(chinchilla, SWEEPS[0], objective=[LogHuber(), LogSquared()], starts=8)  # two programs, one result
-    np.testing.assert_allclose(kinds.value[1], jsl.fit(chinchilla, SWEEPS[0], objective=LogSquared(), starts=8).value, rtol=1e-10)
+    # two programs, one result
+    kinds = jsl.fit(chinchilla, SWEEPS[0], objective=[LogHuber(), LogSquared()], starts=8)
+    np.testing.assert_allclose(
+        kinds.value[1],
+        jsl.fit(chinchilla, SWEEPS[0], objective=LogSquared(), starts=8).value,
+        rtol=1e-10,
+    )
 
 
 def test_refits_of_all_cells_see_the_resamples_of_their_table(fits):
@@ -87,7 +95,11 @@ def test_fits_are_a_sequence(fits):
     assert (len(fits), fits.axes, fits.cells.shape) == (3, ("tables", "objectives"), (3, 2))
     rows = list(fits)
     assert [type(row) for row in rows] == [jsl.Fits] * 3
-    assert (rows[1].axes, fits[:, 1].axes, fits[1:].axes) == (("objectives",), ("tables",), ("tables", "objectives"))
+    assert (rows[1].axes, fits[:, 1].axes, fits[1:].axes) == (
+        ("objectives",),
+        ("tables",),
+        ("tables", "objectives"),
+    )
     assert rows[1][0] is fits[1, 0] is fits[:, 0][1] is fits[1:][0, 0]
     assert list(fits[:, 1]) == [fits[0, 1], fits[1, 1], fits[2, 1]]
     np.testing.assert_array_equal(fits[:, 1].params["A"], fits.params["A"][:, 1])
@@ -128,7 +140,10 @@ def test_tables_of_very_different_length_are_set_apart_where_padding_would_cost_
     small, large = SWEEPS[2], dataclasses.replace(SWEEPS[0])
     problem = [[jsl.fit(chinchilla, r, starts=1).problem] for r in (small, large)]
     assert _fit.jobs_of(problem, 10**9) == [([0, 1], [0])]  # within a factor of four
-    long = [[dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))], problem[1]]
+    long = [
+        [dataclasses.replace(problem[1][0], runs=SWEEPS[0].where(np.arange(49) < 9))],
+        problem[1],
+    ]
     assert _fit.jobs_of(long, 10) == [([0, 1], [0])]
     assert _fit.jobs_of(long, 10**9) == [([1], [0]), ([0], [0])]
 
@@ -143,7 +158,9 @@ def test_programs_that_were_forgotten_are_compiled_to_the_same_bits():
 
 
 def test_sums_of_another_objective_are_no_fit(monkeypatch):
-    """What a wrong program gives does not pass as a fit: the sums are held against each run's own loss."""
+    """What a wrong program gives does not pass as a fit: the sums are held against each run's own
+    loss.
+    """
     real = _host.summed
     other = jsl.objectives.LogHuber(1e-6)
 
@@ -151,12 +168,17 @@ def test_sums_of_another_objective_are_no_fit(monkeypatch):
         return real(law, sizes, x, data, type(other)(objective.smoothing), counts, **form)
 
     monkeypatch.setattr(_host, "summed", wrong)
-    with pytest.raises(RuntimeError, match=r"the compiled sums of this law are 1\.39\d*e-07 where its runs add up to 0\.139"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"the compiled sums of this law are 1\.39\d*e-07 where its runs add up to 0\.139",
+    ):
         jsl.fit(chinchilla, SWEEPS[0], objective=jsl.objectives.LogAbs(), starts=4)
 
 
 def test_what_is_held_against_each_other():
-    """A lane whose sums are no numbers is wrong; one with a run whose loss is none, and sums of exactly nothing, are not."""
+    """A lane whose sums are no numbers is wrong; one with a run whose loss is none, and sums of
+    exactly nothing, are not.
+    """
     weights, slope = np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 2))
     loss = np.array([[1.0, 3.0], [2.0, np.nan]])
     _chunks.confirm(np.array([3.0, 3.0]), weights, loss, slope)

@@ -1,4 +1,6 @@
-"""A forecast is frozen, refused once altered, scored by numbers that can be checked by hand, and never lost by its ledger."""
+"""A forecast is frozen, refused once altered, scored by numbers that can be checked by hand, and
+never lost by its ledger.
+"""
 
 import dataclasses
 import json
@@ -22,14 +24,18 @@ BIG = {"N": 1e11, "D": 2e12}
 
 @pytest.fixture(scope="module")
 def smooth():
-    return jsl.fit(chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    return jsl.fit(
+        chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32
+    )
 
 
 FIVE = np.isin(np.arange(60), [0, 12, 37, 44, 59])
 
 
 def only(fit, mask, **columns):
-    """The table of a fit with weight 0 where the mask is false: of the same shape, so that nothing is compiled anew."""
+    """The table of a fit with weight 0 where the mask is false: of the same shape, so that nothing
+    is compiled anew.
+    """
     runs = fit.problem.runs
     return dataclasses.replace(runs, weights=np.where(mask, runs.weights, 0.0), **columns)
 
@@ -56,7 +62,7 @@ def by_hand(frozen, **parts):
     return dataclasses.replace(frozen, **own | parts)
 
 
-# -- frozen ----------------------------------------------------------------------------------------------------------
+# -- frozen --------------------------------------------------------------------------------------
 
 
 def test_a_forecast_comes_back_as_it_was(frozen, smooth, tmp_path):
@@ -84,7 +90,8 @@ def test_what_is_frozen_is_not_overwritten(frozen, tmp_path):
     with pytest.raises(jsl.InputError, match=r"(?s)holds another forecast.*never overwritten"):
         other.save(path)
     assert path.read_bytes() == before
-    assert other.save(tmp_path / "ledger") != frozen.save(tmp_path / "ledger")  # named by their digests
+    # named by their digests
+    assert other.save(tmp_path / "ledger") != frozen.save(tmp_path / "ledger")
     with pytest.raises(jsl.InputError, match="cannot write"):
         frozen.save(tmp_path / "no" / "such" / "big.json")
 
@@ -109,7 +116,9 @@ def test_one_altered_digit_is_refused(frozen, tmp_path, section, where):
         at = text.index(shown) + len(shown.split("e")[0]) - 1
         digit = str((int(text[at]) + 1) % 10)
         path.write_text(text[:at] + digit + text[at + 1 :])
-        with pytest.raises(jsl.InputError, match=rf"(?s)altered after it was frozen: in [a-z, ]*{section}"):
+        with pytest.raises(
+            jsl.InputError, match=rf"(?s)altered after it was frozen: in [a-z, ]*{section}"
+        ):
             jsl.Forecast.load(path)
     path.write_text(text)
     jsl.Forecast.load(path)
@@ -141,20 +150,32 @@ def test_an_altered_digest_and_other_files_are_refused(frozen, tmp_path):
 
 def test_rows_have_one_fingerprint():
     """Any value, name, unit, weight, label or order of rows counts; notes do not."""
-    table = {"N": np.array([1e8, 2e8, 3e8]), "D": np.array([1e10, 2e10, 4e10]), "loss": np.array([3.0, 2.8, 2.6])}
+    table = {
+        "N": np.array([1e8, 2e8, 3e8]),
+        "D": np.array([1e10, 2e10, 4e10]),
+        "loss": np.array([3.0, 2.8, 2.6]),
+    }
     runs = jsl.Runs.from_columns(**table, groups={"family": ["a", "b", "b"]})
     others = [
-        jsl.Runs.from_columns(**table | {"loss": np.nextafter(table["loss"], 9)}, groups={"family": ["a", "b", "b"]}),
+        jsl.Runs.from_columns(
+            **table | {"loss": np.nextafter(table["loss"], 9)}, groups={"family": ["a", "b", "b"]}
+        ),
         jsl.Runs.from_columns(**table, groups={"family": ["a", "b", "c"]}),
         jsl.Runs.from_columns(**table, groups={"kin": ["a", "b", "b"]}),
         jsl.Runs.from_columns(**table, groups={"family": ["a", "b", "b"]}, weights=[1, 1, 2]),
-        jsl.Runs.from_columns(**table, groups={"family": ["a", "b", "b"]}, units={"loss": jsl.units.Bits}),
-        jsl.Runs.from_columns(**{k: v[::-1] for k, v in table.items()}, groups={"family": ["b", "b", "a"]}),
+        jsl.Runs.from_columns(
+            **table, groups={"family": ["a", "b", "b"]}, units={"loss": jsl.units.Bits}
+        ),
+        jsl.Runs.from_columns(
+            **{k: v[::-1] for k, v in table.items()}, groups={"family": ["b", "b", "a"]}
+        ),
         jsl.Runs.from_columns(**table | {"U": table["D"]}, groups={"family": ["a", "b", "b"]}),
         runs.where(np.array([True, True, False])),
     ]
     assert len({rows_digest(r) for r in [runs, *others]}) == 1 + len(others)
-    again = jsl.Runs.from_columns(**{k: v.tolist() for k, v in table.items()}, groups={"family": ["a", "b", "b"]})
+    again = jsl.Runs.from_columns(
+        **{k: v.tolist() for k, v in table.items()}, groups={"family": ["a", "b", "b"]}
+    )
     assert rows_digest(again) == rows_digest(runs)
 
 
@@ -165,19 +186,25 @@ def test_differences_name_what_changed(frozen, smooth):
     assert frozen.differences(fit) == ("rows", "parameters", "seed", "value")
 
 
-# -- made ------------------------------------------------------------------------------------------------------------
+# -- made ----------------------------------------------------------------------------------------
 
 
 def test_it_is_the_prediction_interval_and_the_interval_of_the_curve(frozen, smooth, simulated):
     own = jsl.uncertainty.prediction_interval(smooth, **BIG)
     np.testing.assert_allclose(list(frozen.run), list(own), rtol=1e-14)
-    np.testing.assert_allclose(list(frozen.curve), list(jsl.interval(smooth, of=lambda law: law(**BIG), log=True)), rtol=1e-12)
+    np.testing.assert_allclose(
+        list(frozen.curve),
+        list(jsl.interval(smooth, of=lambda law: law(**BIG), log=True)),
+        rtol=1e-12,
+    )
     boot = jsl.bootstrap(simulated, 300)
     grid = {"N": np.geomspace(1e10, 1e12, 3)[:, None], "D": np.array([1e12, 1e13])}
     many = jsl.forecast(boot, level=0.9, **grid)
     assert many.centre.shape == (3, 2)
     assert many.settings["refits"] == {"count": 300, "kind": "pairs", "by": "rows", "seed": 0}
-    np.testing.assert_allclose(many.run.low, jsl.uncertainty.prediction_interval(boot, level=0.9, **grid).low, rtol=1e-12)
+    np.testing.assert_allclose(
+        many.run.low, jsl.uncertainty.prediction_interval(boot, level=0.9, **grid).low, rtol=1e-12
+    )
     curve = jsl.interval(boot, of=lambda law: law(**grid), level=0.9)
     np.testing.assert_allclose(many.curve.low, curve.low, rtol=1e-6)
     np.testing.assert_allclose(many.curve.high, curve.high, rtol=1e-6)
@@ -199,11 +226,18 @@ def test_how_far_it_reaches(smooth, frozen):
 
 def test_an_assumed_irreducible_loss_is_told(smooth, frozen):
     """The interval of a forecast with E fixed is narrower, and says what it takes as known."""
-    fixed = jsl.fit(chinchilla.fix(E=float(smooth.params["E"])), smooth.problem.runs, objective=jsl.objectives.LogSquared())
+    fixed = jsl.fit(
+        chinchilla.fix(E=float(smooth.params["E"])),
+        smooth.problem.runs,
+        objective=jsl.objectives.LogSquared(),
+    )
     own = jsl.forecast(fixed, **BIG)
     assert own.remarks == ("E fixed: the intervals take that as known",)
     assert own.deviation < 0.8 * frozen.deviation
-    few = jsl.forecast(jsl.fit(chinchilla, only(smooth, FIVE), objective=jsl.objectives.LogSquared(), starts=32), **BIG)
+    few = jsl.forecast(
+        jsl.fit(chinchilla, only(smooth, FIVE), objective=jsl.objectives.LogSquared(), starts=32),
+        **BIG,
+    )
     assert few.remarks[0].startswith("the fit is not OK: FLAT")
 
 
@@ -240,7 +274,7 @@ def test_forecasts_that_cannot_be_made(smooth):
         jsl.forecast(smooth, **BIG, level=95)
 
 
-# -- scored ----------------------------------------------------------------------------------------------------------
+# -- scored --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dof", [1.0, 1.5, 4.0, 55.0, np.inf])
@@ -264,17 +298,24 @@ def test_a_score_by_hand(frozen):
     assert not score.inside_curve
     law = stats.t(10, loc=np.log(2.0), scale=0.005)
     at = np.log(2.02)
-    below = integrate.quad(lambda x: law.cdf(x) ** 2, at - 1, at, epsabs=1e-13, points=[np.log(2)])[0]
+    below = integrate.quad(lambda x: law.cdf(x) ** 2, at - 1, at, epsabs=1e-13, points=[np.log(2)])[
+        0
+    ]
     above = integrate.quad(lambda x: law.sf(x) ** 2, at, at + 1, epsabs=1e-13)[0]
     assert score.crps == pytest.approx(below + above, rel=1e-6)
     assert not own.score(2.03).inside
     assert own.score(2.02, noise=0.002).noises == pytest.approx(error / 0.002, rel=1e-12)
-    assert "+1.00%, inside its 95% interval, 2.5 times the noise of a run; no change: 13.86%" in repr(score)
+    assert (
+        "+1.00%, inside its 95% interval, 2.5 times the noise of a run; no change: 13.86%"
+        in repr(score)
+    )
     assert "not run yet" in repr(own.score(np.nan))
 
 
 def test_scores_without_a_scale(frozen):
-    """An interval without an end is always right and its CRPS infinite; a forecast without doubt has |error|."""
+    """An interval without an end is always right and its CRPS infinite; a forecast without doubt
+    has |error|.
+    """
     run = jsl.Interval(0.0, 2.0, np.inf, 0.95, "new run")
     wide = by_hand(frozen, deviation=np.array(np.inf), run=run, curve=run).score(2.02)
     assert bool(wide.inside)
@@ -344,7 +385,9 @@ def test_a_law_that_nobody_can_import_is_scored(smooth, tmp_path):
 
 def test_a_file_of_data_imports_nothing(frozen):
     """A module that is named in a file is used only where it is loaded already."""
-    other = dataclasses.replace(frozen, law={**frozen.law, "module": "antigravity", "qualname": "fly"})
+    other = dataclasses.replace(
+        frozen, law={**frozen.law, "module": "antigravity", "qualname": "fly"}
+    )
     import sys
 
     with pytest.raises(jsl.InputError, match="antigravity:fly is not at hand"):
@@ -355,36 +398,53 @@ def test_a_file_of_data_imports_nothing(frozen):
 def test_groups_are_announced_by_label():
     rng = np.random.default_rng(0)
     family = np.repeat(["a", "b", "c", "d"], 9)
-    n, d = np.tile(np.repeat(np.geomspace(1e8, 1e10, 3), 3), 4), np.tile(np.geomspace(2e9, 2e11, 3), 12)
+    n, d = (
+        np.tile(np.repeat(np.geomspace(1e8, 1e10, 3), 3), 4),
+        np.tile(np.geomspace(2e9, 2e11, 3), 12),
+    )
     own = dict(zip("abcd", [1.5, 1.7, 1.9, 2.1], strict=True))
-    loss = (np.array([own[f] for f in family]) + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(1e-3 * rng.standard_normal(36))
+    loss = (np.array([own[f] for f in family]) + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(
+        1e-3 * rng.standard_normal(36)
+    )
     runs = jsl.Runs.from_columns(N=n, D=d, loss=loss, groups={"family": family})
-    fit = jsl.fit(chinchilla.per(E="family"), runs, objective=jsl.objectives.LogSquared(), starts=32)
+    fit = jsl.fit(
+        chinchilla.per(E="family"), runs, objective=jsl.objectives.LogSquared(), starts=32
+    )
     both = jsl.forecast(fit, N=1e11, D=1e12, family=["a", "d"])
     again = jsl.Forecast(**{f.name: getattr(both, f.name) for f in dataclasses.fields(both)})
-    np.testing.assert_allclose(np.exp(both.centre), [float(fit.law(1e11, 1e12, family=f)) for f in "ad"], rtol=1e-12)
+    np.testing.assert_allclose(
+        np.exp(both.centre), [float(fit.law(1e11, 1e12, family=f)) for f in "ad"], rtol=1e-12
+    )
     score = again.score([1.6, 2.2], D=1.1e12)
-    np.testing.assert_allclose(score.predicted, [float(fit.law(1e11, 1.1e12, family=f)) for f in "ad"], rtol=1e-12)
+    np.testing.assert_allclose(
+        score.predicted, [float(fit.law(1e11, 1.1e12, family=f)) for f in "ad"], rtol=1e-12
+    )
     with pytest.raises(jsl.InputError, match="family is not given"):
         jsl.forecast(fit, N=1e11, D=1e12)
     held = jsl.forecasts.hindsight(fit)
     assert len(held.rows) == 4  # the same size in each family
     assert held.observed == pytest.approx(loss[8])
     alone = only(fit, (family != "d") | (n * d > 1e21))
-    fit = jsl.fit(chinchilla.per(E="family"), alone, objective=jsl.objectives.LogSquared(), starts=32)
+    fit = jsl.fit(
+        chinchilla.per(E="family"), alone, objective=jsl.objectives.LogSquared(), starts=32
+    )
     with pytest.raises(jsl.InputError, match="no run of family 'd' is left"):
         jsl.forecasts.hindsight(fit)
-    assert jsl.report(fit).endswith("not known, without the largest run no run of family 'd' is left")
+    assert jsl.report(fit).endswith(
+        "not known, without the largest run no run of family 'd' is left"
+    )
 
 
-# -- kept ------------------------------------------------------------------------------------------------------------
+# -- kept ----------------------------------------------------------------------------------------
 
 
 def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     with pytest.raises(jsl.InputError, match="no directory"):
         jsl.forecasts.ledger(tmp_path / "nothing")
     one = by_hand(frozen, date="2026-01-01T00:00:00+00:00")
-    many = dataclasses.replace(jsl.forecast(smooth, N=[1e11, 2e11, 4e11], D=2e12), date="2026-01-02T00:00:00+00:00")
+    many = dataclasses.replace(
+        jsl.forecast(smooth, N=[1e11, 2e11, 4e11], D=2e12), date="2026-01-02T00:00:00+00:00"
+    )
     open_ = dataclasses.replace(frozen, date="2026-01-03T00:00:00+00:00")
     for own in (many, open_, one):
         own.save(tmp_path)
@@ -398,10 +458,15 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
     proper = stats.binomtest(1, 2).proportion_ci(method="exact")
     assert (low, share, high) == pytest.approx((proper.low, 0.5, proper.high), abs=1e-9)
     lines = str(book).splitlines()
-    assert lines[0] == "3 forecasts, 2 scored, 1 open; 1 of 2 runs inside, 50% (1.26% to 98.7%), announced 95%"
+    assert (
+        lines[0]
+        == "3 forecasts, 2 scored, 1 open; 1 of 2 runs inside, 50% (1.26% to 98.7%), announced 95%"
+    )
     assert lines[1].startswith("2026-01-01")
     assert "2.05: OUTSIDE, +2.50%, 6.2 times the noise of a run" in lines[1]
-    assert lines[2].endswith("1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open")
+    assert lines[2].endswith(
+        "1 of 1 inside, median |error| 0.00%, 0 times the noise of a run, 2 open"
+    )
     assert lines[3].endswith("open")
     # runs that were open may be added, what was entered may not be changed
     many.score([np.exp(many.centre[0]), np.nan, 9.0]).save(tmp_path)
@@ -411,7 +476,9 @@ def test_a_ledger_of_one_day(frozen, smooth, tmp_path):
 
 
 def test_a_miss_stays_a_miss(smooth, tmp_path):
-    """Other columns would move the forecast to what was observed, another noise make the error look small."""
+    """Other columns would move the forecast to what was observed, another noise make the error look
+    small.
+    """
     frozen = jsl.forecast(smooth, N=[1e11, 2e11], D=2e12)
     frozen.save(tmp_path)
     seen = np.array([1.002 * frozen.run.high[0], np.nan])
@@ -420,7 +487,9 @@ def test_a_miss_stays_a_miss(smooth, tmp_path):
     assert hit.inside[0]
     path = miss.save(tmp_path)
     before = path.read_bytes()
-    with pytest.raises(jsl.InputError, match=r"(?s)another score of this forecast.*by its columns the forecast is"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)another score of this forecast.*by its columns the forecast is"
+    ):
         hit.save(tmp_path)
     with pytest.raises(jsl.InputError, match="in multiples of its noise"):
         frozen.score(seen, noise=0.5).save(tmp_path)
@@ -461,20 +530,26 @@ def test_a_ledger_lists_what_is_wrong_with_it(frozen, tmp_path):
     scores = tmp_path / "scores.jsonl"
     whole = scores.read_bytes()
     scores.write_bytes(whole[:-30])  # an append that was interrupted
-    assert any("line 3 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems)
+    assert any(
+        "line 3 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems
+    )
     lost.score(1.88).save(tmp_path)  # goes to a line of its own
     assert sum(f"{lost.digest[:8]}" in p for p in jsl.forecasts.ledger(tmp_path).problems) == 1
     scores.write_bytes(whole.replace(b'"inside":true', b'"inside":false', 1))
-    assert any("line 1 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems)
+    assert any(
+        "line 1 was cut short or altered" in p for p in jsl.forecasts.ledger(tmp_path).problems
+    )
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 1), (1, 1), (0, 7), (5, 7), (19, 20)])
 def test_the_interval_of_a_share(hits, count):
     proper = stats.binomtest(hits, count).proportion_ci(method="exact")
-    assert clopper_pearson(hits, count) == pytest.approx((proper.low, hits / count, proper.high), abs=1e-10)
+    assert clopper_pearson(hits, count) == pytest.approx(
+        (proper.low, hits / count, proper.high), abs=1e-10
+    )
 
 
-# -- hindsight -------------------------------------------------------------------------------------------------------
+# -- hindsight -----------------------------------------------------------------------------------
 
 
 def test_hindsight_is_a_refit_without_the_largest(smooth):
@@ -482,7 +557,9 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
     compute = 6 * runs["N"] * runs["D"]
     for within, kept in ((1.0, np.arange(60) != np.argmax(compute)), (1.05, compute < 9.9e20)):
         own = jsl.forecasts.hindsight(smooth, factor=within)
-        fit = jsl.fit(chinchilla, runs.where(kept), objective=jsl.objectives.LogSquared(), starts=32)
+        fit = jsl.fit(
+            chinchilla, runs.where(kept), objective=jsl.objectives.LogSquared(), starts=32
+        )
         for name, value in fit.params.items():
             np.testing.assert_allclose(own.fit.params[name], value, rtol=1e-6)
         top = int(np.argmax(compute))
@@ -492,7 +569,9 @@ def test_hindsight_is_a_refit_without_the_largest(smooth):
         assert own.observed == pytest.approx(runs["loss"][top], rel=1e-14)
         assert own.error == pytest.approx(np.log(own.observed / own.predicted), rel=1e-9)
         assert own.ratio == pytest.approx(compute[top] / compute[kept].max())
-        np.testing.assert_allclose(list(own.interval), list(jsl.uncertainty.prediction_interval(fit, **there)), rtol=1e-6)
+        np.testing.assert_allclose(
+            list(own.interval), list(jsl.uncertainty.prediction_interval(fit, **there)), rtol=1e-6
+        )
     with pytest.raises(ValueError, match=r"factor=0\.5"):
         jsl.forecasts.hindsight(smooth, factor=0.5)
 
@@ -507,7 +586,8 @@ def test_replicates_and_whole_runs_go_with_it(smooth):
     assert own.rows == (24, 25)
     assert own.observed == pytest.approx(np.sqrt(runs["loss"][24] * runs["loss"][25]))
     single = jsl.uncertainty.prediction_interval(own.fit, N=1e10, D=2e11)
-    assert np.log(own.interval.high / own.interval.low) < np.log(single.high / single.low)  # of a mean of two
+    # of a mean of two
+    assert np.log(own.interval.high / own.interval.low) < np.log(single.high / single.low)
 
     names = np.append(np.repeat([f"r{i}" for i in range(6)], 4), ["r0", "big"])
     both = jsl.Runs.from_columns(N=n, D=d, loss=runs["loss"], run=names)
@@ -538,7 +618,12 @@ def test_a_run_that_was_spoilt_is_missed(smooth):
     runs = smooth.problem.runs
     loss = np.array(runs["loss"])
     loss[np.argmax(runs["N"] * runs["D"])] *= 1.1
-    fit = jsl.fit(chinchilla, dataclasses.replace(runs, target=loss), objective=jsl.objectives.LogSquared(), starts=32)
+    fit = jsl.fit(
+        chinchilla,
+        dataclasses.replace(runs, target=loss),
+        objective=jsl.objectives.LogSquared(),
+        starts=32,
+    )
     own = jsl.forecasts.hindsight(fit)
     assert not own.inside
     assert own.relative == pytest.approx(0.1, abs=0.02)
@@ -548,15 +633,22 @@ def test_a_run_that_was_spoilt_is_missed(smooth):
 def test_reports_without_hindsight_say_why(smooth):
     runs = smooth.problem.runs
     fit = jsl.fit(chinchilla, only(smooth, FIVE), objective=jsl.objectives.LogSquared(), starts=32)
-    assert jsl.report(fit).endswith("not known, 4 distinct runs for 5 free parameters (E, A, B, alpha, beta)")
+    assert jsl.report(fit).endswith(
+        "not known, 4 distinct runs for 5 free parameters (E, A, B, alpha, beta)"
+    )
     quantile = jsl.fit(chinchilla, runs, objective=jsl.objectives.Quantile(0.1), starts=32)
-    assert "not known, needs an objective that fits the middle" in jsl.report(quantile).splitlines()[-1]
+    assert (
+        "not known, needs an objective that fits the middle"
+        in jsl.report(quantile).splitlines()[-1]
+    )
     with pytest.raises(TypeError, match="no likelihood, no quantile"):
         jsl.forecast(quantile, **BIG)
 
 
 def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
-    """A straight line of a number of any sign: errors are differences, and a size of 0 has no multiple."""
+    """A straight line of a number of any sign: errors are differences, and a size of 0 has no
+    multiple.
+    """
 
     @jsl.law
     def line(x: jsl.units.Number, *, a=jsl.real(-2, 2), b=jsl.real(-2, 2)) -> jsl.units.Number:
@@ -584,13 +676,17 @@ def test_metrics_without_logarithms_are_told_in_their_unit(tmp_path):
 
 
 def test_a_floor_is_of_logarithms_whatever_the_objective(smooth):
-    """For least squares of L itself it is as many nats as L has; a plain number is in nats already."""
+    """For least squares of L itself it is as many nats as L has; a plain number is in
+    nats already.
+    """
     fit = jsl.fit(chinchilla, smooth.problem.runs, objective=jsl.objectives.Squared(), starts=32)
     floor = jsl.uncertainty.NoiseFloor(0.01, 0.01, 30, np.ones(1), np.ones(1), "replicates")
     there = {"N": np.array([1e8, 1e11]), "D": 2e10}
     own = jsl.forecast(fit, **there, noise=floor)
     np.testing.assert_allclose(own.noise, 0.01 * np.asarray(fit.law(**there)), rtol=1e-12)
-    np.testing.assert_array_equal(own.run.high, jsl.uncertainty.prediction_interval(fit, **there, noise=floor).high)
+    np.testing.assert_array_equal(
+        own.run.high, jsl.uncertainty.prediction_interval(fit, **there, noise=floor).high
+    )
     np.testing.assert_array_equal(jsl.forecast(fit, **there, noise=0.01).noise, 0.01)
     for noise, nats in ((floor, own.noise), (0.01, 0.01)):
         found = own.score([4.0, 3.0], noise=noise)
@@ -599,13 +695,21 @@ def test_a_floor_is_of_logarithms_whatever_the_objective(smooth):
 
 
 def test_the_size_of_a_run_and_what_lies_beyond():
-    """By 6 N D, else by C, else by the first column; shares have no size, and what is not positive no factor."""
-    assert largest({"D": np.array([1.0, 2.0]), "N": np.array([3.0, 4.0])})[1].tolist() == [18.0, 48.0]
+    """By 6 N D, else by C, else by the first column; shares have no size, and what is not positive
+    no factor.
+    """
+    assert largest({"D": np.array([1.0, 2.0]), "N": np.array([3.0, 4.0])})[1].tolist() == [
+        18.0,
+        48.0,
+    ]
     assert largest({"x": np.ones(2), "C": np.array([1.0, 2.0])})[0] == "C"
     assert largest({"r": np.ones((2, 3)), "x": np.ones(2)})[0] == "x"
     with pytest.raises(ValueError, match="one number per run"):
         largest({"r": np.ones((2, 3))})
-    found = beyond({"x": (2.0, 4.0), "y": (-1.0, 1.0)}, {"x": [1.0, 3.0, 40.0], "y": [-2.0, 0.0, 2.0], "z": 1.0})
+    found = beyond(
+        {"x": (2.0, 4.0), "y": (-1.0, 1.0)},
+        {"x": [1.0, 3.0, 40.0], "y": [-2.0, 0.0, 2.0], "z": 1.0},
+    )
     assert found["x"].tolist() == [0.5, 1.0, 10.0]
     assert found["y"].tolist() == [0.0, 1.0, np.inf]
     assert set(found) == {"x", "y"}
@@ -629,7 +733,7 @@ def test_files_are_written_whole_and_once(tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["linked", "moved"]
 
 
-# -- plans -----------------------------------------------------------------------------------------------------------
+# -- plans ---------------------------------------------------------------------------------------
 
 
 def test_plans_outside_the_runs_are_flagged(smooth, simulated):
@@ -641,7 +745,8 @@ def test_plans_outside_the_runs_are_flagged(smooth, simulated):
     ratio = plan["D"] / plan["N"]
     assert ratio[0] > 1280 > ratio[1]
     assert plan.remarks == (
-        f"D/N of {ratio[0]:.3g} lies outside the 0.312 to 1.28e+03 of the runs: the law is not tested there (1 of 2 budgets)",
+        f"D/N of {ratio[0]:.3g} lies outside the 0.312 to 1.28e+03 of the runs: the law is not "
+        f"tested there (1 of 2 budgets)",
     )
     far = jsl.allocate(smooth, 1e25)
     assert far.remarks == ("6 N D is up to 1e+04 times that of the largest run",)
@@ -656,7 +761,7 @@ def test_plans_outside_the_runs_are_flagged(smooth, simulated):
     assert "the law is not tested there" in cloud.remarks[0]
 
 
-# -- files of others -------------------------------------------------------------------------------------------------------
+# -- files of others -----------------------------------------------------------------------------
 @pytest.mark.filterwarnings("ignore")
 def test_one_bad_file_does_not_hide_the_others(frozen, tmp_path):
     record = frozen.record
@@ -677,21 +782,29 @@ def test_one_bad_file_does_not_hide_the_others(frozen, tmp_path):
     assert (len(found), len(found.problems)) == (1, len(bad) + 2)
 
 
-def test_a_forecast_is_saved_inside_its_directory_and_printed_without_control_characters(frozen, tmp_path):
+def test_a_forecast_is_saved_inside_its_directory_and_printed_without_control_characters(
+    frozen, tmp_path
+):
     record = json.loads(json.dumps(frozen.record))
     record["about"]["date"] = "../outside"
     record["law"]["name"] = "/etc/\x1b[31mred"
-    (tmp_path / "got.json").write_text(json.dumps({**record, "digests": digests(record), "digest": digest(record)}))
+    (tmp_path / "got.json").write_text(
+        json.dumps({**record, "digests": digests(record), "digest": digest(record)})
+    )
     got = jsl.Forecast.load(tmp_path / "got.json")
     assert got.save(tmp_path / "ledger").resolve().parent == (tmp_path / "ledger").resolve()
     assert "\x1b" not in repr(got)
 
 
 def test_no_residual_left_is_no_zero_noise():
-    """Two runs and two parameters: the curve goes through both, which says nothing about a third."""
+    """Two runs and two parameters: the curve goes through both, which says nothing about
+    a third.
+    """
     C, y = np.array([2.00e19, 1.31e20]), np.array([3.2373, 2.9538])
     law = jsl.laws.power_law.fix(E=1.6)
-    fit = jsl.fit(law, jsl.Runs.from_columns(x=C, loss=y), objective=jsl.objectives.Squared(), starts=16)
+    fit = jsl.fit(
+        law, jsl.Runs.from_columns(x=C, loss=y), objective=jsl.objectives.Squared(), starts=16
+    )
     band = jsl.uncertainty.prediction_interval(fit, x=7.16e20)
     assert (band.low, band.high) == (-np.inf, np.inf)
     known = jsl.uncertainty.prediction_interval(fit, x=7.16e20, noise=0.01)

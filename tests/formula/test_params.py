@@ -1,4 +1,6 @@
-"""`Param`: the map between a parameter and its coordinates, and the ranges in which starts are drawn."""
+"""`Param`: the map between a parameter and its coordinates, and the ranges in which starts are
+drawn.
+"""
 
 import math
 
@@ -49,7 +51,9 @@ def draws(spec, scale, n=6):
 
 def test_every_kind_is_a_param(spec):
     assert isinstance(spec, Param)
-    assert spec.size == (spec.shape[0] - 1 if spec.support == "simplex" else int(np.prod(spec.shape)))
+    assert spec.size == (
+        spec.shape[0] - 1 if spec.support == "simplex" else int(np.prod(spec.shape))
+    )
     assert spec.logarithmic == (spec.support in ("positive", "negative"))
 
 
@@ -90,7 +94,10 @@ def test_the_support_is_open_where_coordinates_are_moderate(spec):
 
 def test_coordinates_are_differentiable(spec):
     with jax.enable_x64(True):
-        jacobian = np.reshape(jax.jacfwd(spec.natural)(np.full(spec.size, 0.3)), (max(1, int(np.prod(spec.shape))), spec.size))
+        jacobian = np.reshape(
+            jax.jacfwd(spec.natural)(np.full(spec.size, 0.3)),
+            (max(1, int(np.prod(spec.shape))), spec.size),
+        )
     assert np.all(np.isfinite(jacobian))
     assert spec.size == 0 or np.linalg.matrix_rank(jacobian) == spec.size
 
@@ -105,7 +112,10 @@ def test_starts_lie_inside_the_range_and_the_support(spec):
     with jax.enable_x64(True):
         for u in (low, high):
             value = np.asarray(spec.natural(np.full(spec.size, u)))
-            assert np.all((value >= spec.low - 1e-12 * abs(spec.low)) & (value <= spec.high + 1e-12 * abs(spec.high)))
+            assert np.all(
+                (value >= spec.low - 1e-12 * abs(spec.low))
+                & (value <= spec.high + 1e-12 * abs(spec.high))
+            )
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 50])
@@ -118,7 +128,7 @@ def test_shares_sum_to_one(k, scale):
             assert abs(shares.sum() - 1.0) < 1e-14 * k
 
 
-# -- formulas -------------------------------------------------------------------------------------------------------
+# -- formulas ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("spec", "u", "value"),
     [
@@ -137,7 +147,9 @@ def test_natural_values(spec, u, value):
 
 def test_natural_shares():
     with jax.enable_x64(True):
-        np.testing.assert_allclose(simplex(3).natural(np.log([2.0, 3.0])), [2 / 6, 3 / 6, 1 / 6], rtol=1e-14)
+        np.testing.assert_allclose(
+            simplex(3).natural(np.log([2.0, 3.0])), [2 / 6, 3 / 6, 1 / 6], rtol=1e-14
+        )
 
 
 @pytest.mark.parametrize(
@@ -158,7 +170,9 @@ def test_start_range_in_coordinates(spec, expected):
 
 @pytest.mark.parametrize("asked", [(0.001, 0.005), (0.995, 0.999), (0.2, 0.3), (0.005, 0.5)])
 def test_a_start_range_near_an_edge_is_the_one_asked_for(asked):
-    """Rare-event rates live near 0: starts are drawn where `start` says, or at least not outside it."""
+    """Rare-event rates live near 0: starts are drawn where `start` says, or at least not outside
+    it.
+    """
 
     @jsl.law
     def rate(x, *, p=unit()):
@@ -172,11 +186,12 @@ def test_a_start_range_near_an_edge_is_the_one_asked_for(asked):
     assert np.all((ends >= asked[0] - 1e-12) & (ends <= asked[1] + 1e-12))
 
 
-# -- what is refused ------------------------------------------------------------------------------------------------
+# -- what is refused -----------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: positive(3, 0.5), r"start range \(3, 0\.5\): the low end must lie below the high end"),
+        (lambda: positive(3, 0.5),
+         r"start range \(3, 0\.5\): the low end must lie below the high end"),
         (lambda: positive(2, 2), r"start range \(2, 2\): the low end"),
         (lambda: positive(math.nan, 2), r"start range \(nan, 2\): the low end"),
         (lambda: positive(1, math.nan), r"start range \(1, nan\): the low end"),
@@ -191,12 +206,15 @@ def test_a_start_range_near_an_edge_is_the_one_asked_for(asked):
         (lambda: real(-math.inf, math.inf), r"start range \(-inf, inf\)"),
         (lambda: between(2, -1), r"start range \(2, -1\): the low end"),
         (lambda: between(0, math.inf), r"\(0, inf\)"),
-        (lambda: Param("between", 0.0, 0.5, (0.1, 0.9)), r"start range \(0\.0, 0\.5\) leaves the support \(0\.1, 0\.9\)"),
+        (lambda: Param("between", 0.0, 0.5, (0.1, 0.9)),
+         r"start range \(0\.0, 0\.5\) leaves the support \(0\.1, 0\.9\)"),
         (lambda: simplex(0), r"simplex"),
     ],
     ids=[
-        "order", "empty", "nan low", "nan high", "sign", "zero", "infinite", "negative zero", "negative sign",
-        "negative order", "negative infinite", "real order", "real infinite", "between order", "between infinite", "outside",
+        "order", "empty", "nan low", "nan high", "sign", "zero", "infinite", "negative zero",
+        "negative sign",
+        "negative order", "negative infinite", "real order", "real infinite", "between order",
+        "between infinite", "outside",
         "no shares",
     ],
 )  # fmt: skip
@@ -205,13 +223,15 @@ def test_bad_ranges_are_refused(make, message):
         make()
 
 
-# -- the compile key ------------------------------------------------------------------------------------------------
+# -- the compile key -----------------------------------------------------------------------------
 def test_start_ranges_take_no_part_in_comparison():
     assert positive(1, 2) == positive(3, 4)
     assert hash(positive(1, 2)) == hash(positive(3, 4))
 
 
-@pytest.mark.parametrize("other", [negative(), real(), positive(shape=(1,)), unit(), between(0, 2), simplex(2)], ids=repr)
+@pytest.mark.parametrize(
+    "other", [negative(), real(), positive(shape=(1,)), unit(), between(0, 2), simplex(2)], ids=repr
+)
 def test_supports_shapes_and_edges_do(other):
     assert positive() != other
     assert between(0, 1) == unit()

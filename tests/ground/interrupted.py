@@ -1,4 +1,6 @@
-"""A fit that compiles for some seconds, for a test that interrupts it: `python interrupted.py [uncaught|caught|usable]`."""
+"""A fit that compiles for some seconds, for a test that interrupts it: `python interrupted.py
+[uncaught|caught|usable]`.
+"""
 
 import signal
 import sys
@@ -39,7 +41,8 @@ def told(event, seconds, **names):
 
 
 def main(then):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started this in the background, without Ctrl-C
+    # a shell may have started this in the background, without Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     monitoring.register_event_duration_secs_listener(told)
     runs = jsl.datasets.load("simulated")
     assert threading.current_thread() is threading.main_thread()
@@ -50,7 +53,10 @@ def main(then):
         if then == "uncaught":
             raise
     if then == "usable":
-        print(round(float(jsl.allocate(jsl.laws.chinchilla.published["hoffmann2022"], 1e24).loss), 3), flush=True)
+        print(
+            round(float(jsl.allocate(jsl.laws.chinchilla.published["hoffmann2022"], 1e24).loss), 3),
+            flush=True,
+        )
         begin = time.monotonic()
         fit = jsl.fit(long, runs, starts=8)  # waits for the program that is being compiled
         print(f"fitted {int(fit.work.lanes)} in {time.monotonic() - begin:.1f} s", flush=True)

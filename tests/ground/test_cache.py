@@ -45,7 +45,8 @@ def test_it_works_late_and_says_what_it_set(plain, tmp_path, capsys, monkeypatch
     said = capsys.readouterr().out
     assert said == (
         f"compiled programs are kept in {place} (0 there, 0.0 MB); set: jax_compilation_cache_dir, "
-        "jax_persistent_cache_min_compile_time_secs=0, jax_persistent_cache_min_entry_size_bytes=-1\n"
+        "jax_persistent_cache_min_compile_time_secs=0, "
+        "jax_persistent_cache_min_entry_size_bytes=-1\n"
     )
     assert place.stat().st_mode & 0o777 == 0o700 or os.name != "posix"
     compiled(18.25)
@@ -59,7 +60,8 @@ def test_what_the_user_has_set_stays(plain, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv(_cache._SECONDS.upper(), "1")
     jsl.cache()
     assert capsys.readouterr().out == (
-        f"compiled programs are kept in {tmp_path} (0 there, 0.0 MB); set: jax_persistent_cache_min_entry_size_bytes=-1; "
+        f"compiled programs are kept in {tmp_path} (0 there, 0.0 MB); set: "
+        f"jax_persistent_cache_min_entry_size_bytes=-1; "
         "left as it was: jax_compilation_cache_dir, jax_persistent_cache_min_compile_time_secs=1\n"
     )
     assert getattr(jax.config, _cache._DIR) == str(tmp_path)
@@ -73,7 +75,9 @@ def test_a_folder_that_others_may_write_to_is_refused(plain, tmp_path, mode):
     place = tmp_path / "compiled" / _cache.processor()
     place.mkdir(parents=True)
     place.chmod(mode)
-    with pytest.raises(jsl.InputError, match=rf"written to by others \(mode {mode:o}\)(.|\n)*chmod 700"):
+    with pytest.raises(
+        jsl.InputError, match=rf"written to by others \(mode {mode:o}\)(.|\n)*chmod 700"
+    ):
         jsl.cache(tmp_path)
     assert getattr(jax.config, _cache._DIR) is None
 
@@ -117,15 +121,22 @@ def test_a_cache_that_is_never_hit_is_told(plain, tmp_path, caplog):
 def test_the_next_process_compiles_nothing(tmp_path):
     code = (
         "import jax, jaxscale as jsl; from jax import monitoring; seen = []\n"
-        "monitoring.register_event_listener(lambda event, **_: seen.append(event.rpartition('/')[2]))\n"
+        "monitoring.register_event_listener(lambda event, **_: "
+        "seen.append(event.rpartition('/')[2]))\n"
         f"jsl.cache({str(tmp_path)!r})\n"
         "jsl.allocate(jsl.laws.chinchilla.published['hoffmann2022'], 1e24)\n"
         "print(seen.count('cache_hits'), seen.count('cache_misses'))"
     )
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))}
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))
+    }
     found = []
     for _ in range(2):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         found.append([int(v) for v in done.stdout.splitlines()[-1].split()])
     assert found[0][0] == 0

@@ -1,4 +1,6 @@
-"""Programs of our own: found by their form alone, the least used forgotten, the user's caches never touched."""
+"""Programs of our own: found by their form alone, the least used forgotten, the user's caches never
+touched.
+"""
 
 import gc
 import threading
@@ -48,7 +50,9 @@ def test_what_is_traced_by_others_goes_through_them(own):
     added = plus([])
     assert jax.jit(lambda x: added(x, by=2.0))(1.0) == 3.0
     assert jax.grad(lambda x: added(x * x, by=2.0))(3.0) == 6.0
-    np.testing.assert_array_equal(jax.vmap(lambda x: added(x, by=2.0))(jnp.arange(3.0)), [2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(
+        jax.vmap(lambda x: added(x, by=2.0))(jnp.arange(3.0)), [2.0, 3.0, 4.0]
+    )
     assert not own
 
 
@@ -92,7 +96,9 @@ def test_a_crowded_process_keeps_few_and_their_maps_come_back(own, monkeypatch, 
 def test_threads_that_ask_for_the_same_program_build_it_once(own):
     traces, found = [], []
     added = plus(traces)
-    threads = [threading.Thread(target=lambda: found.append(added(np.ones(5), by=7.0))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(added(np.ones(5), by=7.0))) for _ in range(8)
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -114,7 +120,10 @@ def test_a_traced_function_may_ask_for_the_program_that_is_built(own):
         return x * inner(np.ones(2))
 
     found = []
-    threads = [threading.Thread(target=lambda f=f: found.append(f(np.ones(2)))) for f in (outer, inner, outer, inner)]
+    threads = [
+        threading.Thread(target=lambda f=f: found.append(f(np.ones(2))))
+        for f in (outer, inner, outer, inner)
+    ]
     for t in threads:
         t.start()
     for t in threads:

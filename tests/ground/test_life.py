@@ -1,4 +1,6 @@
-"""What takes long says what it does, once, where somebody looks; Ctrl-C ends a call and a process while something compiles."""
+"""What takes long says what it does, once, where somebody looks; Ctrl-C ends a call and a process
+while something compiles.
+"""
 
 import io
 import logging
@@ -22,12 +24,20 @@ SCRIPT = Path(__file__).parent / "interrupted.py"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
-# -- Ctrl-C ----------------------------------------------------------------------------------------------------------
+# -- Ctrl-C --------------------------------------------------------------------------------------
 def interrupted(then):
-    """Lines after Ctrl-C in the middle of compiling, with seconds after it; the exit status, its seconds, and stderr."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))}
+    """Lines after Ctrl-C in the middle of compiling, with seconds after it; the exit status, its
+    seconds, and stderr.
+    """
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE"))
+    }
     command = [sys.executable, str(SCRIPT), then]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+    ) as child:
         while (line := child.stdout.readline()) != "compiling\n":
             assert line, child.stderr.read()
         time.sleep(0.3)
@@ -42,7 +52,8 @@ def interrupted(then):
 @pytest.mark.parametrize(("then", "status"), [("uncaught", -signal.SIGINT), ("caught", 130)])
 def test_ctrl_c_ends_a_call_and_the_process_while_something_compiles(then, status):
     lines, ended, seconds, said = interrupted(then)
-    assert [line for line, _ in lines] == ["ended"] + ["end"] * (then == "caught")  # and not "compiled"
+    # and not "compiled"
+    assert [line for line, _ in lines] == ["ended"] + ["end"] * (then == "caught")
     assert lines[0][1] < 1.0
     assert ended == status
     assert seconds < 2.0  # a quarter of a second on quiet cores
@@ -56,7 +67,8 @@ def test_after_ctrl_c_the_library_works():
     lines, status, _, said = interrupted("usable")
     assert status == 0, said
     assert [line for line, _ in lines if line != "compiled"][:2] == ["ended", "1.9"]
-    assert sum(line == "compiled" for line, _ in lines) == 1  # by the call that was ended; the next one waits for it
+    # by the call that was ended; the next one waits for it
+    assert sum(line == "compiled" for line, _ in lines) == 1
     assert lines[-1][0] == "end"
 
 
@@ -119,7 +131,8 @@ def test_errors_come_through_and_what_waits_is_not_begun():
 def test_a_wait_keeps_the_settings_of_its_caller_and_costs_little():
     with np.errstate(divide="ignore"):
         assert waited(lambda: np.geterr()["divide"]) == "ignore"
-    assert waited(lambda: waited(threading.current_thread) is threading.current_thread())  # waited for already
+    # waited for already
+    assert waited(lambda: waited(threading.current_thread) is threading.current_thread())
     assert waited(lambda: threading.current_thread().daemon)
     seconds = []
     for _ in range(200):
@@ -130,7 +143,7 @@ def test_a_wait_keeps_the_settings_of_its_caller_and_costs_little():
     assert min(seconds) < 1e-3
 
 
-# -- what is said ----------------------------------------------------------------------------------------------------
+# -- what is said --------------------------------------------------------------------------------
 def work(seconds=0.35):
     """Two pieces of work, one inside the other, on a thread of ours."""
 
@@ -231,6 +244,15 @@ def test_fits_refits_plans_and_comparisons_say_what_they_do(monkeypatch):
     assert heard[-1] == "20 refits"
     heard.clear()
     jsl.allocate(fit, np.geomspace(1e20, 1e22, 5))
-    assert set(heard) == {"5 plans", "loss, cost and limits of chinchilla, compiled when first asked"}
-    jsl.compare({"free": law, "alpha = beta": law.tie(beta="alpha")}, runs, ratios=(2,), starts=8, resamples=10)
+    assert set(heard) == {
+        "5 plans",
+        "loss, cost and limits of chinchilla, compiled when first asked",
+    }
+    jsl.compare(
+        {"free": law, "alpha = beta": law.tie(beta="alpha")},
+        runs,
+        ratios=(2,),
+        starts=8,
+        resamples=10,
+    )
     assert heard[-1] == "2 laws compared"

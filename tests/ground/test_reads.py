@@ -74,13 +74,19 @@ CHANGES = {
     "a helper itself": (lambda x: helper(x), swapped(here, "helper", lambda x: x)),
     "a global of a helper inside jit": (lambda x: jitted(x), swapped(here, "SCALE", 2.0)),
     "an array": (lambda x: TABLE[0] * x, swapped(here, "TABLE", np.arange(1.0, 4.0))),
-    "a list in a dict": (lambda x: SETTINGS["scale"][0] * x, swapped(SETTINGS, "scale", [2.0, 2.0])),
+    "a list in a dict": (
+        lambda x: SETTINGS["scale"][0] * x,
+        swapped(SETTINGS, "scale", [2.0, 2.0]),
+    ),
     "a module of one's own": (lambda x: own.scale * x, swapped(own, "scale", 2.0)),
     "an attribute of an object": (config, swapped(config, "k", 2.0)),
     "a constant of a class": (lambda x: Config.scale * x, swapped(Config, "scale", 2.0)),
     "a method": (config, swapped(Config, "__call__", lambda self, x: x)),
     "in a lambda inside": (lambda x: (lambda y: SCALE * y)(x), swapped(here, "SCALE", 2.0)),
-    "an argument of partial": (functools.partial(helper, SETTINGS), swapped(SETTINGS, "scale", 3.0)),
+    "an argument of partial": (
+        functools.partial(helper, SETTINGS),
+        swapped(SETTINGS, "scale", 3.0),
+    ),
 }
 
 
@@ -102,7 +108,9 @@ SEEN = []
 
 
 def test_what_is_only_written_is_not_read():
-    """A list that a function adds to, as one that counts its calls, does not make it another function."""
+    """A list that a function adds to, as one that counts its calls, does not make it another
+    function.
+    """
     here = []
 
     def counts(x):
@@ -129,7 +137,12 @@ def test_functions_of_one_text_differ_by_closure_and_default():
 
 
 def test_installed_packages_are_known_by_name():
-    assert reads_of(lambda x: jnp.where(x > 0, np.exp(x), jax.nn.relu(x))).found.keys() == {"code", "jnp", "np", "jax"}
+    assert reads_of(lambda x: jnp.where(x > 0, np.exp(x), jax.nn.relu(x))).found.keys() == {
+        "code",
+        "jnp",
+        "np",
+        "jax",
+    }
     assert not reads_of(jsl.laws.chinchilla.function)
 
 
@@ -141,7 +154,7 @@ def test_a_function_that_calls_itself_ends():
     assert reads_of(recursive).found["recursive"] == "as the function"
 
 
-# -- laws and plans ----------------------------------------------------------------------------------------------------
+# -- laws and plans ------------------------------------------------------------------------------
 @jsl.law
 def scaled(D, *, E=positive(0.5, 3), B=positive(1, 1e5), beta=positive(0.05, 1.5)):
     return E + SCALE * B * D**-beta
@@ -154,7 +167,9 @@ def runs():
 
 
 def test_a_fit_and_its_law_agree_after_a_global_changed(runs, monkeypatch):
-    """y = E + S B D^-beta: with S a hundred times as large B is a hundredth, and the law gives the same losses."""
+    """y = E + S B D^-beta: with S a hundred times as large B is a hundredth, and the law gives the
+    same losses.
+    """
     objective = jsl.objectives.LogSquared()
     one = jsl.fit(scaled, runs, objective=objective, starts=8)
     np.testing.assert_allclose(scaled(1e10, E=1.7, B=400.0, beta=0.3), 1.7 + 400 * 1e10**-0.3)

@@ -44,11 +44,20 @@ def test_jit_vmap_and_grad_agree_with_the_plain_call(name):
         np.testing.assert_allclose(jax.vmap(bound)(*cols), plain, rtol=1e-13)
         loop = [float(bound(*(c[i] for c in cols))) for i in range(0, len(plain), 13)]
         np.testing.assert_allclose(loop, plain[::13], rtol=1e-13)
-        gradient = jax.grad(lambda p: jnp.sum(law(*cols, **p)))({k: jnp.asarray(v) for k, v in true.items()})
+        gradient = jax.grad(lambda p: jnp.sum(law(*cols, **p)))(
+            {k: jnp.asarray(v) for k, v in true.items()}
+        )
         for k, v in true.items():  # central differences in ln
-            up, down = (float(np.sum(law(**columns, **{**true, k: v * np.exp(s)}))) for s in (1e-5, -1e-5))
+            up, down = (
+                float(np.sum(law(**columns, **{**true, k: v * np.exp(s)}))) for s in (1e-5, -1e-5)
+            )
             slope = (up - down) / 2e-5
-            np.testing.assert_allclose(np.sum(gradient[k] * np.asarray(v)), slope, rtol=1e-6, atol=1e-8 * np.max(np.abs(plain)))
+            np.testing.assert_allclose(
+                np.sum(gradient[k] * np.asarray(v)),
+                slope,
+                rtol=1e-6,
+                atol=1e-8 * np.max(np.abs(plain)),
+            )
 
 
 @laws
@@ -78,7 +87,9 @@ def test_what_runs_do_not_determine_is_never_ok():
         assert jsl.Status[status] in jsl.Status(int(fit.status))
 
 
-@pytest.mark.parametrize("name", ["LogHuber", "Huber", "LogSquared", "Squared", "LogAbs", "Quantile"])
+@pytest.mark.parametrize(
+    "name", ["LogHuber", "Huber", "LogSquared", "Squared", "LogAbs", "Quantile"]
+)
 def test_every_objective_is_minimised_as_well_as_scipy_can(name):
     """Oracle: scipy from the same optimum and from perturbed points never finds a lower sum."""
     from scipy.optimize import minimize
@@ -93,7 +104,11 @@ def test_every_objective_is_minimised_as_well_as_scipy_can(name):
         n, d = runs["N"], runs["D"]
         predicted = p["E"] + p["A"] * n ** -p["alpha"] + p["B"] * d ** -p["beta"]
         with np.errstate(all="ignore"):
-            return float(np.sum(np.asarray(objective(predicted.astype(np.float64), runs["loss"]), np.float64)))
+            return float(
+                np.sum(
+                    np.asarray(objective(predicted.astype(np.float64), runs["loss"]), np.float64)
+                )
+            )
 
     x = np.log([float(fit.params[k]) for k in names])
     with jax.enable_x64(True):
@@ -101,7 +116,10 @@ def test_every_objective_is_minimised_as_well_as_scipy_can(name):
         rng = np.random.default_rng(0)
         for _ in range(3):
             other = minimize(
-                total, x + 0.05 * rng.standard_normal(5), method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-9}
+                total,
+                x + 0.05 * rng.standard_normal(5),
+                method="Nelder-Mead",
+                options={"maxiter": 4000, "xatol": 1e-9},
             )
             assert other.fun >= fit.value * (1 - 1e-7) - 1e-15
 
@@ -115,7 +133,9 @@ def test_a_quantile_fit_leaves_that_share_of_runs_below():
 
 
 def test_negloglik_takes_the_laws_value_as_the_loss():
-    """Poisson counts with rate a x^-b: the oracle is a Newton fit of the same likelihood in scipy."""
+    """Poisson counts with rate a x^-b: the oracle is a Newton fit of the same likelihood
+    in scipy.
+    """
     from scipy.optimize import minimize
 
     rng = np.random.default_rng(1)
@@ -124,14 +144,27 @@ def test_negloglik_takes_the_laws_value_as_the_loss():
 
     @jsl.law
     def poisson(
-        x: jsl.units.Number, count: jsl.units.Number, *, a=jsl.positive(1, 1000), b=jsl.positive(0.1, 2)
+        x: jsl.units.Number,
+        count: jsl.units.Number,
+        *,
+        a=jsl.positive(1, 1000),
+        b=jsl.positive(0.1, 2),
     ) -> jsl.units.Number:
         rate = a * x**-b
         return rate - count * jnp.log(rate)
 
-    fit = jsl.fit(poisson, jsl.Runs.from_columns(x=x, count=count, target=None), objective=jsl.objectives.NegLogLik(), starts=64)
+    fit = jsl.fit(
+        poisson,
+        jsl.Runs.from_columns(x=x, count=count, target=None),
+        objective=jsl.objectives.NegLogLik(),
+        starts=64,
+    )
     assert fit.ok
-    oracle = minimize(lambda u: np.sum(np.exp(u[0]) * x ** -u[1] - count * (u[0] - u[1] * np.log(x))), [3.0, 0.4], tol=1e-12)
+    oracle = minimize(
+        lambda u: np.sum(np.exp(u[0]) * x ** -u[1] - count * (u[0] - u[1] * np.log(x))),
+        [3.0, 0.4],
+        tol=1e-12,
+    )
     np.testing.assert_allclose([np.log(fit.params["a"]), fit.params["b"]], oracle.x, rtol=1e-5)
 
 

@@ -19,7 +19,9 @@ BUSBRIDGE = busbridge.published["busbridge2025"]
 def closed_form(law, c, q=1.0):
     """q-family: L = E + [(A N^-alpha)^(1/q) + (B D^-beta)^(1/q)]^q at 6 N D = C."""
     p = {k: float(v) for k, v in law.params.items()}
-    g = (p["alpha"] * p["A"] ** (1 / q) / (p["beta"] * p["B"] ** (1 / q))) ** (q / (p["alpha"] + p["beta"]))
+    g = (p["alpha"] * p["A"] ** (1 / q) / (p["beta"] * p["B"] ** (1 / q))) ** (
+        q / (p["alpha"] + p["beta"])
+    )
     share = p["beta"] / (p["alpha"] + p["beta"])
     return g * (c / 6) ** share, (c / 6) ** (1 - share) / g
 
@@ -45,14 +47,23 @@ def test_published_laws(law, budget, N, D, loss):
     if law is not BUSBRIDGE:
         np.testing.assert_allclose([plan["N"], plan["D"]], closed_form(law, budget), rtol=1e-9)
     np.testing.assert_allclose(plan.cost, budget, rtol=1e-12)
-    assert max(plan.certificate.stationarity, plan.certificate.feasibility, plan.certificate.complementarity) < 1e-9
+    assert (
+        max(
+            plan.certificate.stationarity,
+            plan.certificate.feasibility,
+            plan.certificate.complementarity,
+        )
+        < 1e-9
+    )
 
 
 def test_busbridge_is_chinchilla_with_other_letters():
     """(A/N^a + B/D^b)^gamma has the optimum of its inner sum."""
     p = BUSBRIDGE.params
     inner = chinchilla.fix(E=1.0, A=p["A"], B=p["B"], alpha=p["alpha"], beta=p["beta"])
-    np.testing.assert_allclose(jsl.allocate(BUSBRIDGE, 1e22)["N"], jsl.allocate(inner, 1e22)["N"], rtol=1e-9)
+    np.testing.assert_allclose(
+        jsl.allocate(BUSBRIDGE, 1e22)["N"], jsl.allocate(inner, 1e22)["N"], rtol=1e-9
+    )
 
 
 def test_budgets_and_shapes():
@@ -72,7 +83,9 @@ def test_an_ensemble_gives_one_plan_per_refit_and_budget(simulated):
     g = (p["alpha"] * p["A"] / (p["beta"] * p["B"])) ** (1 / (p["alpha"] + p["beta"]))
     want = g[:, None] * (budgets / 6) ** (p["beta"] / (p["alpha"] + p["beta"]))[:, None]
     np.testing.assert_allclose(plan["N"], want, rtol=1e-8)
-    np.testing.assert_allclose(jsl.allocate(simulated, 1e21)["N"], jsl.allocate(simulated.law, 1e21)["N"], rtol=1e-12)
+    np.testing.assert_allclose(
+        jsl.allocate(simulated, 1e21)["N"], jsl.allocate(simulated.law, 1e21)["N"], rtol=1e-12
+    )
 
 
 def test_exponent_of_the_optimum_by_automatic_differentiation():
@@ -80,12 +93,16 @@ def test_exponent_of_the_optimum_by_automatic_differentiation():
         a, b = float(law.params["alpha"]), float(law.params["beta"])
         with jax.enable_x64(True):
             for budget in (1e19, 5.76e23):
-                slope = jax.grad(lambda c, law=law: jnp.log(jsl.allocate(law, jnp.exp(c))["N"]))(np.log(budget))
+                slope = jax.grad(lambda c, law=law: jnp.log(jsl.allocate(law, jnp.exp(c))["N"]))(
+                    np.log(budget)
+                )
                 assert abs(slope - b / (a + b)) < 1e-6
 
 
 def test_derivatives_against_finite_differences():
-    """Of N, D and the loss with respect to budget, a price and every parameter, at a lifetime cost."""
+    """Of N, D and the loss with respect to budget, a price and every parameter, at a
+    lifetime cost.
+    """
     params = {k: float(v) for k, v in HOFFMANN.params.items()}
     at = {"budget": 1e22, "tokens": 1e12, **params}
 
@@ -105,23 +122,32 @@ def test_derivatives_against_finite_differences():
 
 
 def test_gradient_with_respect_to_a_law():
-    """A law is a tree of numbers: its own gradient is a law of slopes; the closed form is the oracle."""
+    """A law is a tree of numbers: its own gradient is a law of slopes; the closed form is the
+    oracle.
+    """
     p = {k: float(v) for k, v in HOFFMANN.params.items()}
     with jax.enable_x64(True):
         by_law = jax.grad(lambda law: jnp.log(jsl.allocate(law, 1e22)["N"]))(HOFFMANN)
     # ln N* = ln G + ..., and d ln G / d ln A = 1 / (alpha + beta)
-    np.testing.assert_allclose(float(by_law.fixed["A"]) * p["A"], 1 / (p["alpha"] + p["beta"]), rtol=1e-9)
-    np.testing.assert_allclose(float(by_law.fixed["B"]) * p["B"], -1 / (p["alpha"] + p["beta"]), rtol=1e-9)
+    np.testing.assert_allclose(
+        float(by_law.fixed["A"]) * p["A"], 1 / (p["alpha"] + p["beta"]), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        float(by_law.fixed["B"]) * p["B"], -1 / (p["alpha"] + p["beta"]), rtol=1e-9
+    )
 
 
 def test_under_jit_and_vmap():
     with jax.enable_x64(True):
         budgets = jnp.asarray([1e20, 1e22])
         np.testing.assert_allclose(
-            jax.jit(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets), jsl.allocate(HOFFMANN, [1e20, 1e22])["N"]
+            jax.jit(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets),
+            jsl.allocate(HOFFMANN, [1e20, 1e22])["N"],
         )
         np.testing.assert_allclose(
-            jax.vmap(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets), closed_form(HOFFMANN, budgets)[0], rtol=1e-9
+            jax.vmap(lambda c: jsl.allocate(HOFFMANN, c)["N"])(budgets),
+            closed_form(HOFFMANN, budgets)[0],
+            rtol=1e-9,
         )
 
 
@@ -141,10 +167,16 @@ def test_bounds_against_scipy(bounds, active):
     plan = jsl.allocate(HOFFMANN, 1e24, bounds=bounds)
     assert plan.status == 0, plan.certificate
     assert {k: int(v) for k, v in plan.active.items()} == active
-    low, high = (np.array([(bounds.get(k, (None, None))[i] or (1e3, 1e25)[i]) for k in ("N", "D")]) for i in (0, 1))
+    low, high = (
+        np.array([(bounds.get(k, (None, None))[i] or (1e3, 1e25)[i]) for k in ("N", "D")])
+        for i in (0, 1)
+    )
     a, b = np.log(max(low[0], 1e24 / 6 / high[1])), np.log(min(high[0], 1e24 / 6 / low[1]))
     oracle = minimize_scalar(
-        lambda t: float(HOFFMANN(np.exp(t), 1e24 / 6 / np.exp(t))), bounds=(a, b), method="bounded", options={"xatol": 1e-10}
+        lambda t: float(HOFFMANN(np.exp(t), 1e24 / 6 / np.exp(t))),
+        bounds=(a, b),
+        method="bounded",
+        options={"xatol": 1e-10},
     )
     ends = [float(HOFFMANN(np.exp(t), 1e24 / 6 / np.exp(t))) for t in (a, b)]
     assert plan.loss <= min(oracle.fun, *ends) * (1 + 1e-10)
@@ -172,17 +204,26 @@ def test_inference_aware_optimum_meets_its_first_order_condition():
     p = {k: float(v) for k, v in HOFFMANN.params.items()}
     for tokens in (1e11, 2e12, 1e13):
         plan = jsl.allocate(HOFFMANN, 1e23, cost=costs.Lifetime(tokens))
-        left = p["alpha"] * p["A"] * plan["N"] ** -p["alpha"] / (p["beta"] * p["B"] * plan["D"] ** -p["beta"])
+        left = (
+            p["alpha"]
+            * p["A"]
+            * plan["N"] ** -p["alpha"]
+            / (p["beta"] * p["B"] * plan["D"] ** -p["beta"])
+        )
         np.testing.assert_allclose(left, 1 + tokens / (3 * plan["D"]), rtol=1e-8)
     plain = jsl.allocate(HOFFMANN, 1e23, cost=lambda N, D: 6 * N * D + 2 * N * 1e13)
     np.testing.assert_allclose(plain["N"], plan["N"], rtol=1e-9)
 
 
 def test_a_column_that_may_be_zero_is_searched_in_its_box():
-    """A law whose best sparsity is 0 at small and inside at large N: brute force on a grid is the oracle."""
+    """A law whose best sparsity is 0 at small and inside at large N: brute force on a grid is the
+    oracle.
+    """
 
     @jsl.law
-    def sparse(N: jsl.units.Params, D: jsl.units.Tokens, S: jsl.units.Fraction, *, a=jsl.positive()) -> jsl.units.Nats:
+    def sparse(
+        N: jsl.units.Params, D: jsl.units.Tokens, S: jsl.units.Fraction, *, a=jsl.positive()
+    ) -> jsl.units.Nats:
         return a * (300.0 * N**-0.3 * (1 + (S - 0.1 * jnp.log(N / 1e9)) ** 2) + 500.0 * D**-0.3)
 
     law = sparse.fix(a=1.0)
@@ -213,10 +254,14 @@ def test_questions_that_are_not_well_put(arguments, message):
 
 
 def test_a_column_without_a_cost_needs_an_upper_bound():
-    """Unique tokens cost nothing in 6 N D: unbounded they would run to infinity, bounded they end at the bound."""
+    """Unique tokens cost nothing in 6 N D: unbounded they would run to infinity, bounded they end
+    at the bound.
+    """
     law = data_constrained.published["muennighoff2023"]
     for open_above in ({}, {"U": (1e9, None)}):
-        with pytest.raises(jsl.InputError, match=r"(?s)U is chosen.*cost \(of N, D\).*given=\{'U'.*bounds=\{'U'"):
+        with pytest.raises(
+            jsl.InputError, match=r"(?s)U is chosen.*cost \(of N, D\).*given=\{'U'.*bounds=\{'U'"
+        ):
             jsl.allocate(law, 1e22, bounds=open_above)
     with pytest.raises(jsl.InputError, match="U is chosen"), jax.enable_x64(True):
         jax.grad(lambda c: jsl.allocate(law, c).loss)(1e22)
@@ -224,7 +269,9 @@ def test_a_column_without_a_cost_needs_an_upper_bound():
     given = jsl.allocate(law, 1e22, given={"U": 25e9})
     assert plan.status == 0
     assert plan.active["U"] == 1
-    np.testing.assert_allclose([plan["N"], plan["D"], plan["U"]], [given["N"], given["D"], 25e9], rtol=1e-9)
+    np.testing.assert_allclose(
+        [plan["N"], plan["D"], plan["U"]], [given["N"], given["D"], 25e9], rtol=1e-9
+    )
 
 
 def test_a_free_law_and_a_bad_budget_are_refused():
@@ -248,7 +295,9 @@ def per_parameter(N, D):
 
 
 def test_limits_bind_with_their_price():
-    """Memory and data hold the plan; prices are the slopes of the loss; what is left of the budget is said."""
+    """Memory and data hold the plan; prices are the slopes of the loss; what is left of the budget
+    is said.
+    """
     limits = {"memory": (memory, 8e10), "tokens": (tokens, np.array([3.5e12, 4.5e12]))}
     plan = jsl.allocate(HOFFMANN, 1e24, constraints=limits)
     assert np.all(plan.status == 0)
@@ -257,9 +306,19 @@ def test_limits_bind_with_their_price():
     p = {k: float(v) for k, v in HOFFMANN.params.items()}
     slope = p["beta"] * p["B"] * 3.5e12 ** -(p["beta"] + 1)
     np.testing.assert_allclose(plan.prices["tokens"], [slope, 0.0], rtol=1e-8)
-    assert [plan.binding[k].tolist() for k in ("budget", "memory", "tokens")] == [[False, True], [True, True], [True, False]]
-    assert "1 plan leaves part of the budget unspent: memory and tokens bind first" in plan.remarks[0]
-    held = jsl.allocate(HOFFMANN, 1e24, constraints={"ratio": (per_parameter, (0.0, None)), "least": (memory, (1.2e11, None))})
+    assert [plan.binding[k].tolist() for k in ("budget", "memory", "tokens")] == [
+        [False, True],
+        [True, True],
+        [True, False],
+    ]
+    assert (
+        "1 plan leaves part of the budget unspent: memory and tokens bind first" in plan.remarks[0]
+    )
+    held = jsl.allocate(
+        HOFFMANN,
+        1e24,
+        constraints={"ratio": (per_parameter, (0.0, None)), "least": (memory, (1.2e11, None))},
+    )
     np.testing.assert_allclose(held["N"], 6e10, rtol=1e-9)
     assert held.prices["least"] < 0 < held.prices["budget"]
 
@@ -279,13 +338,19 @@ def test_a_limit_that_cannot_be_met_is_named():
     assert np.isnan(never["N"])
     factor = float(HOFFMANN.params["E"]) / 1.6
     assert f"target stays over its limit by a factor of {factor:.3g}" in never.remarks[0]
-    short = jsl.allocate(HOFFMANN, 1e20, constraints={"least": (memory, (1e12, None)), "tokens": (tokens, (1e12, None))})
+    short = jsl.allocate(
+        HOFFMANN,
+        1e20,
+        constraints={"least": (memory, (1e12, None)), "tokens": (tokens, (1e12, None))},
+    )
     assert "1 plan has no feasible point" in short.remarks[0]
 
 
 def test_choices_are_compared_by_their_best_plan():
     sizes = np.array([1e10, 4e10, 1.5e11])
-    plan = jsl.allocate(HOFFMANN, np.array([1e23, 1e24]), choices={"N": sizes, "width": [4096, 8192, 12288]})
+    plan = jsl.allocate(
+        HOFFMANN, np.array([1e23, 1e24]), choices={"N": sizes, "width": [4096, 8192, 12288]}
+    )
     losses = HOFFMANN(sizes, np.array([1e23, 1e24])[:, None] / 6 / sizes)
     np.testing.assert_allclose(plan.by_choice, losses, rtol=1e-12)
     assert plan.choice.tolist() == losses.argmin(1).tolist()
@@ -293,7 +358,9 @@ def test_choices_are_compared_by_their_best_plan():
 
 
 def test_what_follows_from_a_loss_is_maximised():
-    """Value per unit of accuracy less the bill: brute force over budgets of the plain plan is the oracle."""
+    """Value per unit of accuracy less the bill: brute force over budgets of the plain plan is the
+    oracle.
+    """
 
     def worth(loss, N, D):
         return 1e3 / (1 + jnp.exp(6 * (loss - 2.2))) - 6 * N * D / 1e22
@@ -326,7 +393,10 @@ def test_shares_of_a_mixture_are_chosen_on_the_simplex():
         ({"budget": 1e21, "target": 2.0}, "a budget and a target"),
         ({}, "no budget, no target and no constraint"),
         ({"budget": 1e21, "constraints": {"memory": 80e9}}, "constraint 'memory'"),
-        ({"budget": 1e21, "constraints": {"memory": (lambda n: n, 80e9)}}, "nothing says what n is"),
+        (
+            {"budget": 1e21, "constraints": {"memory": (lambda n: n, 80e9)}},
+            "nothing says what n is",
+        ),
         ({"budget": 1e21, "choices": {"N": [1e9, 2e9], "width": [1]}}, "choices of lengths"),
         ({"budget": 1e21, "bounds": {"D": 1e12}}, "bounds of D"),
         ({"budget": [1e21, 1e22], "constraints": {"memory": (memory, [1e9, 2e9, 3e9])}}, "shape"),
@@ -338,17 +408,28 @@ def test_limits_that_are_not_well_put(arguments, message):
 
 
 def test_prices_are_derivatives_of_the_plan():
-    """With respect to budget and a limit, by implicit differentiation; finite differences are the oracle."""
+    """With respect to budget and a limit, by implicit differentiation; finite differences are the
+    oracle.
+    """
 
     def loss(budget, limit):
-        return jsl.allocate(HOFFMANN, budget, cost=costs.Lifetime(2e12), constraints={"memory": (memory, limit)}).loss
+        return jsl.allocate(
+            HOFFMANN, budget, cost=costs.Lifetime(2e12), constraints={"memory": (memory, limit)}
+        ).loss
 
     with jax.enable_x64(True):
         slopes = jax.grad(loss, (0, 1))(1e24, 3e10)
-    plan = jsl.allocate(HOFFMANN, 1e24, cost=costs.Lifetime(2e12), constraints={"memory": (memory, 3e10)})
-    np.testing.assert_allclose([-slopes[0], -slopes[1]], [plan.prices["budget"], plan.prices["memory"]], rtol=1e-9)
+    plan = jsl.allocate(
+        HOFFMANN, 1e24, cost=costs.Lifetime(2e12), constraints={"memory": (memory, 3e10)}
+    )
+    np.testing.assert_allclose(
+        [-slopes[0], -slopes[1]], [plan.prices["budget"], plan.prices["memory"]], rtol=1e-9
+    )
     for i, at in enumerate((1e24, 3e10)):
-        ends = [loss(*(v * (1 + s) if i == j else v for j, v in enumerate((1e24, 3e10)))) for s in (1e-4, -1e-4)]
+        ends = [
+            loss(*(v * (1 + s) if i == j else v for j, v in enumerate((1e24, 3e10))))
+            for s in (1e-4, -1e-4)
+        ]
         np.testing.assert_allclose(slopes[i], (ends[0] - ends[1]) / (2e-4 * at), rtol=1e-5)
 
 
@@ -360,7 +441,9 @@ def test_the_region_of_nearly_optimal_plans_against_a_grid():
     for i, c in enumerate((1e23, 1e24)):
         d = np.minimum(c / 6 / n, 2e12)
         inside = n[HOFFMANN(n, d) <= plan.loss[i] * 1.001]
-        np.testing.assert_allclose([region["N"][0][i], region["N"][1][i]], inside[[0, -1]], rtol=1e-4)
+        np.testing.assert_allclose(
+            [region["N"][0][i], region["N"][1][i]], inside[[0, -1]], rtol=1e-4
+        )
     assert region["D"][1][1] == pytest.approx(2e12)
     with pytest.raises(jsl.InputError, match="a share is meant"):
         plan.near_optimal()
@@ -378,7 +461,9 @@ def test_regret_and_the_plan_that_loses_least_against_brute_force(simulated):
     assert chosen.loss.mean() <= plugged.loss.mean()
     at = 8e10
     given = plan.regret(N=at, D=1e24 / 6 / at)
-    np.testing.assert_allclose(given.loss, boot.predict(N=at, D=1e24 / 6 / at) - plan.loss, rtol=1e-9)
+    np.testing.assert_allclose(
+        given.loss, boot.predict(N=at, D=1e24 / 6 / at) - plan.loss, rtol=1e-9
+    )
     cheapest = jsl.allocate(simulated, target=float(simulated.predict(N=at, D=1e24 / 6 / at))).cost
     assert abs(np.median(given.compute) - (1 - cheapest / 1e24)) < 0.02
     with pytest.raises(jsl.InputError, match="many laws and one budget"):
@@ -404,7 +489,11 @@ def test_optax_solvers_plan_without_bounds():
         ("1e21", {}, "budget '1e21'"),
         ([], {}, r"budget \[\]"),
         (1e21, {"constraints": [(lambda N: N, 1e10)]}, "constraints="),
-        (1e21, {"constraints": {"memory": (lambda N: 2 * N, "80GB")}}, "limit of 'memory' is '80GB'"),
+        (
+            1e21,
+            {"constraints": {"memory": (lambda N: 2 * N, "80GB")}},
+            "limit of 'memory' is '80GB'",
+        ),
         ([1e21, 1e22], {"bounds": {"N": ([1e9, 1e10], None)}}, "bounds of N"),
     ],
 )

@@ -1,4 +1,6 @@
-"""Designs: variances against the full matrix, gains against recomputation, searches against brute force, bounds against scipy."""
+"""Designs: variances against the full matrix, gains against recomputation, searches against brute
+force, bounds against scipy.
+"""
 
 import itertools
 
@@ -20,7 +22,9 @@ def size(law):
     """ln N* at 1e22 FLOP, in closed form."""
     p = law.params
     total = p["alpha"] + p["beta"]
-    return jnp.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p["beta"] / total * jnp.log(1e22 / 6)
+    return jnp.log(p["alpha"] * p["A"] / (p["beta"] * p["B"])) / total + p[
+        "beta"
+    ] / total * jnp.log(1e22 / 6)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,11 @@ def choice(m, k=1, seed=0, most=None, limit=0.5, runs=4.0):
     cost[-1] = 1.5  # too dear
     first = rng.standard_normal((6, 3))
     return _exchange.scaled(
-        limit * first.T @ first, rng.standard_normal((m, 3)) * np.sqrt(cost)[:, None], rng.standard_normal((k, 3)), cost, most
+        limit * first.T @ first,
+        rng.standard_normal((m, 3)) * np.sqrt(cost)[:, None],
+        rng.standard_normal((k, 3)),
+        cost,
+        most,
     )
 
 
@@ -47,11 +55,15 @@ def slopes(law, of, step=1e-6):
         return np.asarray(of(free.fix(**{**law.params, name: law.params[name] * factor})))
 
     with jax.enable_x64(True):
-        return np.stack([(at(k, np.exp(step)) - at(k, np.exp(-step))) / (2 * step) for k in free.free], -1)
+        return np.stack(
+            [(at(k, np.exp(step)) - at(k, np.exp(-step))) / (2 * step) for k in free.free], -1
+        )
 
 
 def test_deviations_are_those_of_the_full_information_matrix(fit):
-    """Old runs, new runs and the slopes of the answer put together by hand, from finite differences."""
+    """Old runs, new runs and the slopes of the answer put together by hand, from finite
+    differences.
+    """
     new = {"N": [5e7, 5e7, 3e9], "D": [1e10, 1e10, 5e10]}
     old = slopes(fit.law, lambda law: np.log(law(N=N, D=D)))
     more = slopes(fit.law, lambda law: np.log(law(**new)))
@@ -59,10 +71,16 @@ def test_deviations_are_those_of_the_full_information_matrix(fit):
     wanted = slopes(fit.law, size)
     for rows, columns in ((old, None), (np.concatenate([old, more]), new)):
         by_hand = noise * np.sqrt(wanted @ np.linalg.inv(rows.T @ rows) @ wanted)
-        assert jsl.plans.expected_deviation(fit, columns, of=size, relative=False) == pytest.approx(by_hand, rel=1e-4)
+        assert jsl.plans.expected_deviation(fit, columns, of=size, relative=False) == pytest.approx(
+            by_hand, rel=1e-4
+        )
     alone = 0.01 * np.sqrt(wanted @ np.linalg.inv(old.T @ old) @ wanted)
-    assert jsl.plans.expected_deviation(fit.law, GRID, of=size, relative=False, noise=0.01) == pytest.approx(alone, rel=1e-4)
-    assert jsl.plans.expected_deviation(fit, new, of=size, relative=False, noise=noise) == pytest.approx(by_hand, rel=1e-4)
+    assert jsl.plans.expected_deviation(
+        fit.law, GRID, of=size, relative=False, noise=0.01
+    ) == pytest.approx(alone, rel=1e-4)
+    assert jsl.plans.expected_deviation(
+        fit, new, of=size, relative=False, noise=noise
+    ) == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_log_is_relative_and_trees_come_back_as_trees(fit):
@@ -77,12 +95,16 @@ def test_log_is_relative_and_trees_come_back_as_trees(fit):
 
 def test_objectives_in_the_targets_units(fit):
     """Squared error of L: the noise is in nats, and the runs weigh by the slopes of L itself."""
-    own = jsl.fit(jsl.laws.chinchilla, fit.problem.runs, objective=jsl.objectives.Squared(), starts=16)
+    own = jsl.fit(
+        jsl.laws.chinchilla, fit.problem.runs, objective=jsl.objectives.Squared(), starts=16
+    )
     rows = slopes(own.law, lambda law: law(N=N, D=D))
     noise = np.sqrt(np.sum((own.law(N=N, D=D) - own.problem.runs["loss"]) ** 2) / 20)
     wanted = slopes(own.law, size)
     by_hand = noise * np.sqrt(wanted @ np.linalg.inv(rows.T @ rows) @ wanted)
-    assert jsl.plans.expected_deviation(own, of=size, relative=False) == pytest.approx(by_hand, rel=1e-4)
+    assert jsl.plans.expected_deviation(own, of=size, relative=False) == pytest.approx(
+        by_hand, rel=1e-4
+    )
 
 
 def test_rows_of_one_run_count_as_one(fit):
@@ -91,23 +113,33 @@ def test_rows_of_one_run_count_as_one(fit):
     runs = jsl.Runs.from_columns(**table, step=np.arange(27), run=np.repeat(np.arange(9), 3))
     tripled = jsl.fit(jsl.laws.chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=16)
     alone = jsl.plans.expected_deviation(tripled.law, nine, of=size, relative=False, noise=0.005)
-    assert jsl.plans.expected_deviation(tripled, of=size, relative=False, noise=0.005) == pytest.approx(alone, rel=1e-4)
+    assert jsl.plans.expected_deviation(
+        tripled, of=size, relative=False, noise=0.005
+    ) == pytest.approx(alone, rel=1e-4)
 
 
 def test_gains_and_slopes_are_those_of_recomputation():
     p = choice(8, k=2)
     count = np.array([1, 0, 2, 0, 0, 1, 0, 0])
     more = np.eye(8, dtype=int)
-    assert p.gains(count) == pytest.approx([p.total(count) - p.total(count + e) for e in more], rel=1e-9)
+    assert p.gains(count) == pytest.approx(
+        [p.total(count) - p.total(count + e) for e in more], rel=1e-9
+    )
     step = 1e-6
-    assert p.slopes(count) == pytest.approx([(p.total(count - step * e) - p.total(count + step * e)) / (2 * step) for e in more])
+    assert p.slopes(count) == pytest.approx(
+        [(p.total(count - step * e) - p.total(count + step * e)) / (2 * step) for e in more]
+    )
 
 
 def test_designs_are_near_the_best_of_all_and_never_below_the_bound():
     worst = 1.0
     for seed in range(20):
-        p = choice(6, k=1 + seed % 2, seed=seed, most=2 + seed % 3, limit=(0.5, 1e-6)[seed % 5 == 4])
-        every = [c for c in itertools.product(*(range(int(n) + 1) for n in p.most)) if p.cost @ c <= 1]
+        p = choice(
+            6, k=1 + seed % 2, seed=seed, most=2 + seed % 3, limit=(0.5, 1e-6)[seed % 5 == 4]
+        )
+        every = [
+            c for c in itertools.product(*(range(int(n) + 1) for n in p.most)) if p.cost @ c <= 1
+        ]
         least = min(p.total(np.array(c)) for c in every)
         count, bound = _exchange.best(p)
         assert p.cost @ count <= 1 + 1e-8
@@ -146,7 +178,9 @@ def test_large_designs_come_close_to_the_bound():
 
 
 def test_what_is_wanted_may_be_out_of_reach_until_the_runs_are_there():
-    """Nothing is known, the budget buys from a handful to millions of runs: no number overflows or is lost."""
+    """Nothing is known, the budget buys from a handful to millions of runs: no number overflows or
+    is lost.
+    """
     rows, cost = slopes(TRUTH, lambda law: np.log(law(**GRID))) / 0.005, 6 * N * D
     wanted = slopes(TRUTH, size)[None]
     none = np.zeros((5, 5))
@@ -171,19 +205,23 @@ def test_a_design_of_a_fit(fit):
     assert plan.bound <= plan.after < plan.before
     assert 0 <= plan.gap < 0.02
     assert plan.before == pytest.approx(jsl.plans.expected_deviation(fit, of=size, relative=False))
-    assert plan.after == pytest.approx(jsl.plans.expected_deviation(fit, plan.columns, of=size, relative=False))
+    assert plan.after == pytest.approx(
+        jsl.plans.expected_deviation(fit, plan.columns, of=size, relative=False)
+    )
     assert len(plan) == len(plan.columns["N"]) == plan.count.sum()
     assert "standard deviation" in repr(plan)
     rows, wanted = slopes(fit.law, lambda law: np.log(law(**GRID))), slopes(fit.law, size)
     noise = plan.before / np.sqrt(wanted @ np.linalg.inv(rows.T @ rows) @ wanted)
     rng = np.random.default_rng(0)
-    for _ in range(100):  # no design of the same cost is below the bound, and none of these is better
+    # no design of the same cost is below the bound, and none of these is better
+    for _ in range(100):
         count = np.zeros(25, int)
         for i in rng.permutation(np.repeat(np.arange(25), 4)):
             count[i] += costs @ count + costs[i] <= 1e20
         variance = wanted @ np.linalg.inv((rows.T * (1 + count)) @ rows) @ wanted
         assert noise * np.sqrt(variance) > plan.after * (1 + 1e-4)
-    other = jsl.design(fit, GRID, 60, of=size, relative=False, cost=lambda N, D: 1.0 + 0 * N)  # 60 runs of any size
+    # 60 runs of any size
+    other = jsl.design(fit, GRID, 60, of=size, relative=False, cost=lambda N, D: 1.0 + 0 * N)
     assert len(other) == 60
 
 
@@ -191,7 +229,9 @@ def test_a_first_sweep_from_a_published_law():
     plan = jsl.design(TRUTH, GRID, 3e20, of=lambda law: law.params["alpha"], noise=0.005, most=3)
     assert plan.before == np.inf
     assert 0.5 * plan.after < plan.bound <= plan.after < 1
-    exact = jsl.plans.expected_deviation(TRUTH, plan.columns, of=lambda law: law.params["alpha"], noise=0.005)
+    exact = jsl.plans.expected_deviation(
+        TRUTH, plan.columns, of=lambda law: law.params["alpha"], noise=0.005
+    )
     assert plan.after == pytest.approx(exact, rel=1e-6)
     few = {k: v[:3] for k, v in GRID.items()}
     found = jsl.plans.expected_deviation(
@@ -209,7 +249,10 @@ def test_laws_per_group_and_mixtures():
     assert plan.count[25:].sum() > 0
     mixture = jsl.laws.data_mixing.sized(t=3).fix(c=2.0, k=1.0, t=[-1.0, 0.5, 0.2])
     shares = {"r": np.random.default_rng(0).dirichlet([1, 1, 1], 30)}
-    asked = {"of": lambda own: own(r=np.array([0.2, 0.3, 0.5])), "cost": lambda r: 1.0 + 0 * r[:, 0]}
+    asked = {
+        "of": lambda own: own(r=np.array([0.2, 0.3, 0.5])),
+        "cost": lambda r: 1.0 + 0 * r[:, 0],
+    }
     plan = jsl.design(mixture, shares, 10, noise=0.01, **asked)
     assert plan.columns["r"].shape == (10, 3)
     assert plan.gap < 0.1
@@ -247,7 +290,8 @@ def test_simulated_noise_has_the_moments_that_were_asked_for():
     again = jsl.simulate(TRUTH, GRID, noise=0.02, seed=1)
     assert np.array_equal(again["loss"], tables[0]["loss"])
     assert not np.array_equal(jsl.simulate(TRUTH, GRID, noise=0.02, seed=2)["loss"], again["loss"])
-    uneven = jsl.simulate(TRUTH, again, noise=np.where(N > 1e8, 0.0, 0.1))  # a table gives its columns
+    # a table gives its columns
+    uneven = jsl.simulate(TRUTH, again, noise=np.where(N > 1e8, 0.0, 0.1))
     assert np.array_equal(np.isclose(uneven["loss"], TRUTH(N=N, D=D), rtol=1e-12), N > 1e8)
 
 

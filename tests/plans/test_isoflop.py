@@ -1,4 +1,6 @@
-"""Approaches 1 and 2: exact where the answer is known, biased as far as measured, and silent about nothing."""
+"""Approaches 1 and 2: exact where the answer is known, biased as far as measured, and silent about
+nothing.
+"""
 
 import dataclasses
 
@@ -20,7 +22,9 @@ def optimum(law, budget):
 
 
 def sweep(law=LAW, width=2.0, sizes=15, shift=1.0, budgets=BUDGETS):
-    """An isoFLOP sweep without noise: sizes within a factor of `width` of `shift` times the best."""
+    """An isoFLOP sweep without noise: sizes within a factor of `width` of `shift` times
+    the best.
+    """
     best = optimum(law, budgets)[1] * shift
     n = np.outer(best, np.geomspace(1 / width, width, sizes)).ravel()
     d = np.repeat(budgets, sizes) / (6 * n)
@@ -35,9 +39,13 @@ def reasons(found):
     return [reason for _, reason in found.dropped]
 
 
-@pytest.mark.parametrize(("kind", "accuracy"), [("parabola", 2e-5), ("cubic", 1e-5), ("akima", 1e-5)])
+@pytest.mark.parametrize(
+    ("kind", "accuracy"), [("parabola", 2e-5), ("cubic", 1e-5), ("akima", 1e-5)]
+)
 def test_a_narrow_symmetric_grid_gives_the_law_back(kind, accuracy):
-    """Within x 1.2, seven sizes: every minimum is the closed form's, and so are exponents and extrapolation."""
+    """Within x 1.2, seven sizes: every minimum is the closed form's, and so are exponents and
+    extrapolation.
+    """
     found = jsl.plans.isoflop(sweep(width=1.2, sizes=7), kind=kind)
     a, best = optimum(LAW, BUDGETS)
     np.testing.assert_allclose(found.C, BUDGETS, rtol=1e-12)
@@ -53,7 +61,9 @@ def test_a_narrow_symmetric_grid_gives_the_law_back(kind, accuracy):
 
 
 def test_a_wide_parabola_is_biased_and_akima_less():
-    """Hoffmann's coefficients: N* misses by 4.8 % with sizes within x 16, by 0.3 % with x 2, by 23 % with x 16 off centre."""
+    """Hoffmann's coefficients: N* misses by 4.8 % with sizes within x 16, by 0.3 % with x 2, by 23
+    % with x 16 off centre.
+    """
     law = jsl.laws.chinchilla.published["hoffmann2022"]
     a, best = optimum(law, BUDGETS)
 
@@ -65,7 +75,8 @@ def test_a_wide_parabola_is_biased_and_akima_less():
     assert miss("cubic", width=16) < 0.005
     assert miss("akima", width=16) < 0.005
     assert 0.22 < miss(width=16, shift=1 / 8) < 0.24
-    # the exponent is untouched as long as each budget has its sizes in the same place, not where all share their sizes
+    # the exponent is untouched as long as each budget has its sizes in the same place, not where
+    # all share their sizes
     assert jsl.plans.isoflop(sweep(law, width=16)).exponents["N"] == pytest.approx(a, abs=1e-9)
     n, c = np.tile(np.geomspace(best[0] / 4, best[-1] * 4, 12), 9), np.repeat(BUDGETS, 12)
     shared = table(n, c, law(n, c / (6 * n)))
@@ -118,7 +129,9 @@ def test_the_interval_of_the_exponent_is_that_of_a_line():
     found = jsl.plans.isoflop(table(*noisy()))
     line = linregress(np.log(found.C), np.log(found.N))
     reach = t.ppf(0.975, len(found.C) - 2) * line.stderr
-    assert tuple(found.interval) == pytest.approx((line.slope - reach, line.slope, line.slope + reach), rel=1e-8)
+    assert tuple(found.interval) == pytest.approx(
+        (line.slope - reach, line.slope, line.slope + reach), rel=1e-8
+    )
 
 
 def test_weights_count_rows():
@@ -130,7 +143,11 @@ def test_weights_count_rows():
     off = np.append(weights, 0.0)
     weighted = table(np.append(n, 1e9), np.append(c, 1e19), np.append(loss, 9.0), weights=off)
     for kind in ("parabola", "akima"):
-        np.testing.assert_allclose(jsl.plans.isoflop(weighted, kind=kind).N, jsl.plans.isoflop(twice, kind=kind).N, rtol=1e-9)
+        np.testing.assert_allclose(
+            jsl.plans.isoflop(weighted, kind=kind).N,
+            jsl.plans.isoflop(twice, kind=kind).N,
+            rtol=1e-9,
+        )
 
 
 def test_budgets_may_be_noisy_with_stray_runs_between():
@@ -138,7 +155,10 @@ def test_budgets_may_be_noisy_with_stray_runs_between():
     best = optimum(LAW, BUDGETS)[1]
     n = np.outer(best, np.geomspace(0.3, 3, 9)).ravel()
     c = np.repeat(BUDGETS, 9) * np.exp(rng.uniform(-0.07, 0.07, len(n)))
-    stray_n, stray_c = np.exp(rng.uniform(18, 23, 25)), np.exp(rng.uniform(np.log(1e18), np.log(1e22), 25))
+    stray_n, stray_c = (
+        np.exp(rng.uniform(18, 23, 25)),
+        np.exp(rng.uniform(np.log(1e18), np.log(1e22), 25)),
+    )
     n, c = np.append(n, stray_n), np.append(c, stray_c)
     found = jsl.plans.isoflop(table(n, c, LAW(n, c / (6 * n))))
     assert len(found.C) + len(found.dropped) > 9
@@ -165,7 +185,9 @@ def test_what_gives_no_minimum_is_counted_and_named():
     assert [c for c, _ in found.dropped] == pytest.approx([1e22, 3e22, 1e23, 1e24])
     assert reasons(found) == [e[3] for e in extra]
     assert "4 minima, 4 dropped (1 fewer than 4 sizes, 1 not convex, 1 lowest at" in repr(found)
-    akima = jsl.plans.isoflop(table(*(np.concatenate(v) for v in zip(*parts, strict=True))), kind="akima")
+    akima = jsl.plans.isoflop(
+        table(*(np.concatenate(v) for v in zip(*parts, strict=True))), kind="akima"
+    )
     assert reasons(akima)[0] == "fewer than 5 sizes"
     assert reasons(akima)[2:] == [e[3] for e in extra[2:]]
 
@@ -175,7 +197,9 @@ def test_another_cost_is_spent():
     cost, budgets = jsl.costs.Lifetime(inference_tokens=1e10), np.array([1e19, 1e20, 1e21])
     dense = np.geomspace(1e7, 1e10, 20_001)
     spare = budgets[:, None] - 2 * dense * 1e10
-    best = dense[np.argmin(np.where(spare > 0, LAW(dense, np.maximum(spare, 1e15) / (6 * dense)), np.inf), 1)]
+    best = dense[
+        np.argmin(np.where(spare > 0, LAW(dense, np.maximum(spare, 1e15) / (6 * dense)), np.inf), 1)
+    ]
     n = np.outer(best, np.geomspace(0.93, 1.07, 9)).ravel()
     d = (np.repeat(budgets, 9) - 2 * n * 1e10) / (6 * n)
     found = jsl.plans.isoflop(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)), cost=cost)
@@ -184,10 +208,14 @@ def test_another_cost_is_spent():
 
 
 def lowest(curves, c):
-    """The envelope at one budget, slowly: (size, loss) of the lowest curve and all sizes that reach c."""
+    """The envelope at one budget, slowly: (size, loss) of the lowest curve and all sizes that reach
+    c.
+    """
     reached = []
     for size, (x, y) in curves:
-        for (x0, y0), (x1, y1) in zip(zip(x, y, strict=True), zip(x[1:], y[1:], strict=False), strict=False):
+        for (x0, y0), (x1, y1) in zip(
+            zip(x, y, strict=True), zip(x[1:], y[1:], strict=False), strict=False
+        ):
             if x0 <= c <= x1:
                 reached.append((y0 + (y1 - y0) * np.log(c / x0) / np.log(x1 / x0), size))
                 break
@@ -207,9 +235,17 @@ def test_the_envelope_is_the_lowest_curve(by_run):
         curves.append((size, (6 * size * d, loss)))
     n, d, loss, run = zip(*rows, strict=True)
     found = jsl.plans.isoflop(
-        jsl.Runs.from_columns(N=n, D=d, loss=loss, **({"run": run} if by_run else {})), kind="envelope", points=60
+        jsl.Runs.from_columns(N=n, D=d, loss=loss, **({"run": run} if by_run else {})),
+        kind="envelope",
+        points=60,
     )
-    c = np.exp(np.linspace(np.log(min(x[0] for _, (x, _) in curves)), np.log(max(x[-1] for _, (x, _) in curves)), 60))
+    c = np.exp(
+        np.linspace(
+            np.log(min(x[0] for _, (x, _) in curves)),
+            np.log(max(x[-1] for _, (x, _) in curves)),
+            60,
+        )
+    )
     kept, dropped = [], []
     for at in c[1:-1]:
         reached = lowest(curves, at)
@@ -225,11 +261,17 @@ def test_the_envelope_is_the_lowest_curve(by_run):
 
 
 def test_the_envelope_of_many_sizes_finds_the_law():
-    n, d = (v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e11, 60), np.geomspace(1e8, 1e13, 100)))
+    n, d = (
+        v.ravel() for v in np.meshgrid(np.geomspace(1e7, 1e11, 60), np.geomspace(1e8, 1e13, 100))
+    )
     found = jsl.plans.isoflop(jsl.Runs.from_columns(N=n, D=d, loss=LAW(n, d)), kind="envelope")
     assert found.exponents["N"] == pytest.approx(optimum(LAW, 1e20)[0], abs=1e-3)
     assert found.predict(1e24)["N"] == pytest.approx(optimum(LAW, 1e24)[1], rel=0.01)
-    assert set(reasons(found)) == {"the largest size wins", "the smallest size wins", "one size alone"}
+    assert set(reasons(found)) == {
+        "the largest size wins",
+        "the smallest size wins",
+        "one size alone",
+    }
     assert found.interval is None
 
 
@@ -240,14 +282,18 @@ def test_bad_questions_are_refused():
     with pytest.raises(jsl.InputError, match=r"the cost reads C[\s\S]*a cost of N and D"):
         jsl.plans.isoflop(good, cost=lambda C: C)
     with pytest.raises(jsl.InputError, match="no column 'D'; it has N, C"):
-        jsl.plans.isoflop(jsl.Runs.from_columns(N=[1e8, 1e9], C=[1e19, 1e20], loss=[3.0, 2.5]), kind="envelope")
+        jsl.plans.isoflop(
+            jsl.Runs.from_columns(N=[1e8, 1e9], C=[1e19, 1e20], loss=[3.0, 2.5]), kind="envelope"
+        )
     with pytest.raises(jsl.InputError, match="no loss"):
         jsl.plans.isoflop(jsl.Runs.from_columns(N=[1e8, 1e9], D=[1e10, 1e10], target=None))
     with pytest.raises(jsl.InputError, match=r"isoflop: 1 minimum, 0 dropped"):
         jsl.plans.isoflop(sweep(budgets=BUDGETS[:1]))
     with pytest.raises(jsl.InputError, match=r"0 minima, 9 dropped \(9 fewer than 4 sizes\)"):
         jsl.plans.isoflop(sweep(sizes=3))
-    with pytest.raises(jsl.InputError, match=r"0 minima, 9 dropped \(9 lowest at the smallest size\)"):
+    with pytest.raises(
+        jsl.InputError, match=r"0 minima, 9 dropped \(9 lowest at the smallest size\)"
+    ):
         jsl.plans.isoflop(sweep(shift=5))
     with pytest.raises(jsl.InputError, match=r"isoflop: 0 points, .* a curve of one point"):
         jsl.plans.isoflop(sweep(width=1.5), kind="envelope")
@@ -260,21 +306,29 @@ def test_bad_questions_are_refused():
 
 
 def test_approaches_measure_their_bias(simulated):
-    """On runs that are the law's own losses, what an estimator finds minus the truth is the bias that is reported."""
+    """On runs that are the law's own losses, what an estimator finds minus the truth is the bias
+    that is reported.
+    """
     a, best = optimum(simulated.law, 1e22)
     runs = simulated.problem.runs
     exact = dataclasses.replace(runs, target=np.asarray(simulated.law(runs["N"], runs["D"])))
-    clean = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=exact))
+    clean = dataclasses.replace(
+        simulated, problem=dataclasses.replace(simulated.problem, runs=exact)
+    )
     seen, known = jsl.plans.approaches(simulated, 1e22), jsl.plans.approaches(clean, 1e22)
     assert [row.name for row in seen.rows] == ["envelope", "parabola", "cubic", "akima", "law"]
     for row, truth in zip(seen.rows, known.rows, strict=True):
-        assert row.exponent_bias == truth.exponent_bias == pytest.approx(truth.exponent - a, abs=1e-7)
+        assert (
+            row.exponent_bias == truth.exponent_bias == pytest.approx(truth.exponent - a, abs=1e-7)
+        )
         assert row.N_bias == truth.N_bias == pytest.approx(truth.N / best, rel=1e-6)
         assert row.used > 0
         assert row.reason == ""
     np.testing.assert_allclose(seen["law"].N, best, rtol=1e-6)
     assert seen["parabola"].exponent == jsl.plans.isoflop(runs).exponents["N"]
-    np.testing.assert_array_equal(seen["akima"].N, jsl.plans.isoflop(runs, kind="akima").predict(1e22)["N"])
+    np.testing.assert_array_equal(
+        seen["akima"].N, jsl.plans.isoflop(runs, kind="akima").predict(1e22)["N"]
+    )
     lines = repr(seen).splitlines()
     assert lines[0].split()[:2] == ["approach", "exponent"]
     assert len({len(line) for line in lines}) == 1
@@ -286,10 +340,14 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
     rng = np.random.default_rng(0)
     n, d = np.exp(rng.uniform(18, 23, 20)), np.exp(rng.uniform(22, 26, 20))
     scattered = jsl.Runs.from_columns(N=n, D=d, loss=simulated.law(n, d))
-    other = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=scattered))
+    other = dataclasses.replace(
+        simulated, problem=dataclasses.replace(simulated.problem, runs=scattered)
+    )
     found = jsl.plans.approaches(other, 1e22)
     for name in ("envelope", "parabola", "cubic", "akima"):
-        assert np.isnan([found[name].exponent, found[name].N, found[name].exponent_bias, found[name].N_bias]).all()
+        assert np.isnan(
+            [found[name].exponent, found[name].N, found[name].exponent_bias, found[name].N_bias]
+        ).all()
         assert ": 0 points, " in found[name].reason or ": 0 minima, " in found[name].reason
     assert "one size alone" in found["envelope"].reason
     assert np.isfinite(found["law"].N)
@@ -299,7 +357,9 @@ def test_an_approach_that_cannot_be_applied_says_why(simulated):
 def test_a_law_whose_best_sizes_lie_elsewhere_leaves_the_bias_unknown(simulated):
     """And an ensemble is represented by its point."""
     small = dataclasses.replace(simulated, params=simulated.params | {"A": np.float64(1e-2)})
-    found = jsl.plans.approaches(jsl.Ensemble(small.params, np.zeros(3), np.zeros(3, int), small.certificate, small), 1e22)
+    found = jsl.plans.approaches(
+        jsl.Ensemble(small.params, np.zeros(3), np.zeros(3, int), small.certificate, small), 1e22
+    )
     for row in found.rows[:4]:
         assert np.isfinite(row.exponent)
         assert np.isnan(row.exponent_bias)
@@ -317,7 +377,9 @@ def test_approaches_are_for_laws_of_sizes_and_tokens(simulated):
 
 @pytest.mark.real
 def test_the_sweep_of_hoffmann(hoffmann):
-    """Published: .50 (Approach 1), .49 (.462 to .534, Approach 2), .46 (3, by Besiroglu et al. corrected to .51)."""
+    """Published: .50 (Approach 1), .49 (.462 to .534, Approach 2), .46 (3, by Besiroglu et al.
+    corrected to .51).
+    """
     found = jsl.plans.approaches(hoffmann, 5.76e23)
     for row in found.rows:
         assert 0.45 < row.exponent < 0.56
@@ -332,9 +394,14 @@ def test_the_sweep_of_hoffmann(hoffmann):
 
 @pytest.mark.real
 def test_sweeps_at_fixed_compute():
-    """The collection's own parabolas: N* as C^0.54 (Chinchilla) and C^0.50 (Llama 3), every budget with its minimum."""
+    """The collection's own parabolas: N* as C^0.54 (Chinchilla) and C^0.50 (Llama 3), every budget
+    with its minimum.
+    """
     runs = jsl.datasets.load("isoflops_multi")
-    for experiment, exponent, budgets in (("ml_scalefit__massivetext__chinchilla", 0.54, 7), ("llama_3__raw_loss", 0.50, 8)):
+    for experiment, exponent, budgets in (
+        ("ml_scalefit__massivetext__chinchilla", 0.54, 7),
+        ("llama_3__raw_loss", 0.50, 8),
+    ):
         found = jsl.plans.isoflop(runs.where(runs["experiment"] == experiment))
         assert found.exponents["N"] == pytest.approx(exponent, abs=0.005)
         assert len(found.C) == budgets

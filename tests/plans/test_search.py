@@ -1,4 +1,6 @@
-"""The walk of a plan on the host and inside a compiled program is the same walk; what is not asked for is not compiled."""
+"""The walk of a plan on the host and inside a compiled program is the same walk; what is not asked
+for is not compiled.
+"""
 
 import jax
 import numpy as np
@@ -31,7 +33,9 @@ QUESTIONS = {
     "a target, a cap and a bound": lambda: jsl.allocate(
         LAW, target=2.05, constraints={"memory": (_memory, 4e10)}, bounds={"D": (None, 2e12)}
     ),
-    "a difference": lambda: jsl.allocate(LAW, 1e22, constraints={"ratio": (_gap, (None, 0.0))}, cost=costs.Lifetime(1e12)),
+    "a difference": lambda: jsl.allocate(
+        LAW, 1e22, constraints={"ratio": (_gap, (None, 0.0))}, cost=costs.Lifetime(1e12)
+    ),
     "shares": lambda: jsl.allocate(MIXTURE, constraints={"code": (_second, 0.3)}),
     "choices": lambda: jsl.allocate(LAW, 1e22, over=("D",), choices={"N": [1e9, 4e9, 2e10]}),
 }
@@ -58,7 +62,9 @@ def test_plans_depend_on_no_neighbour():
 
 
 def test_a_start_far_inside_its_target_moves():
-    """Where no limit is felt ln cost is a plane, and damping alone would never shorten a step that leaves the target."""
+    """Where no limit is felt ln cost is a plane, and damping alone would never shorten a step that
+    leaves the target.
+    """
     targets = np.linspace(1.9, 2.3, 64)
     plan = jsl.allocate(LAW, target=targets, starts=1)
     assert not np.any(plan.status)
@@ -88,13 +94,18 @@ def test_a_gradient_walks_on_the_host(monkeypatch):
 
 def test_the_region_of_a_plan_by_another_solver():
     plan = jsl.allocate(LAW, 1e22, solver=jsl.solvers.Optax(optax.lbfgs))
-    own, other = jsl.allocate(LAW, 1e22).near_optimal(loss_slack=0.001), plan.near_optimal(loss_slack=0.001)
+    own, other = (
+        jsl.allocate(LAW, 1e22).near_optimal(loss_slack=0.001),
+        plan.near_optimal(loss_slack=0.001),
+    )
     for side in (0, 1):
         np.testing.assert_allclose(other["N"][side], own["N"][side], rtol=1e-6)
 
 
 def test_a_plan_of_many_shares_has_the_same_bits_alone():
-    """Sixteen shares: NumPy sums eight numbers and more in another order where they are a single column."""
+    """Sixteen shares: NumPy sums eight numbers and more in another order where they are a single
+    column.
+    """
     law = laws.data_mixing.sized(t=16).fix(c=1.6, k=1.0, t=np.linspace(-2.0, -0.2, 16))
     limits = np.linspace(0.1, 0.3, 5)
     many = jsl.allocate(law, constraints={"code": (_second, limits)}, starts=1)
@@ -107,13 +118,25 @@ def _active(N, D, S):
 
 
 def test_a_plan_too_far_for_a_closing_step_is_searched_on():
-    """The budget is steep in S: close to it there, the end of the rounds is far from it in N and D (one of the 50 problems)."""
-    numbers = {"e": 0.98687, "a": 16767.45, "alpha": 0.611677, "b": 5557.81, "beta": 0.40088, "c": 0.477866, "lambda_": -0.171256}
+    """The budget is steep in S: close to it there, the end of the rounds is far from it in N and D
+    (one of the 50 problems).
+    """
+    numbers = {
+        "e": 0.98687,
+        "a": 16767.45,
+        "alpha": 0.611677,
+        "b": 5557.81,
+        "beta": 0.40088,
+        "c": 0.477866,
+        "lambda_": -0.171256,
+    }
     law = laws.sparse_moe.fix(**numbers, d=16.84732, delta=0.154177, gamma=0.154846)
 
     def asked(memory):
         limit = {"memory": (_memory, memory)}
-        return jsl.allocate(law, 2.97295e24, cost=_active, constraints=limit, bounds={"S": (0.0, 0.98)})
+        return jsl.allocate(
+            law, 2.97295e24, cost=_active, constraints=limit, bounds={"S": (0.0, 0.98)}
+        )
 
     plan = asked(1.0951079e12)
     with jax.enable_x64(True):  # a limit that is traced is compared by difference

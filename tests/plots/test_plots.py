@@ -1,4 +1,6 @@
-"""Figures say what their plan, fit or design says: lines, regions, labels and limits are read back from the axes."""
+"""Figures say what their plan, fit or design says: lines, regions, labels and limits are read back
+from the axes.
+"""
 
 import dataclasses
 import sys
@@ -39,13 +41,21 @@ def inside(ax, x, y):
 
 
 def test_the_plane_shows_the_plan():
-    """Budget lines pass through the optima, slivers reach as far as near_optimal says, and no further than the bound."""
+    """Budget lines pass through the optima, slivers reach as far as near_optimal says, and no
+    further than the bound.
+    """
     plan = jsl.allocate(HOFFMANN, [1e21, 1e22, 1e23], bounds={"D": (None, 7e11)})
     before = set(sys.modules)
     figure = plots.frontier(plan)
     assert "matplotlib.pyplot" not in set(sys.modules) - before
     (ax,) = figure.axes
-    assert labels(figure) == ["efficient frontier", "budget", "loss within 0.1 %", "optimum", "D at most 7e11"]
+    assert labels(figure) == [
+        "efficient frontier",
+        "budget",
+        "loss within 0.1 %",
+        "optimum",
+        "D at most 7e11",
+    ]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("N [parameters]", "D [tokens]")
     (path,), (optima,) = lines(ax, "efficient frontier"), lines(ax, "optimum")
     np.testing.assert_allclose(path, [plan["N"], plan["D"]])
@@ -56,7 +66,9 @@ def test_the_plane_shows_the_plan():
     for (n, d), budget, best in zip(budgets, plan.budget, optima.T, strict=True):
         np.testing.assert_allclose(6 * n * d, budget, rtol=1e-9)
         order = np.argsort(n)
-        assert np.exp(np.interp(np.log(best[0]), np.log(n[order]), np.log(d[order]))) == pytest.approx(best[1], rel=1e-9)
+        assert np.exp(
+            np.interp(np.log(best[0]), np.log(n[order]), np.log(d[order]))
+        ) == pytest.approx(best[1], rel=1e-9)
     region = plan.near_optimal(loss_slack=0.001)
     assert len(slivers(ax)) == 3
     for i, shape in enumerate(slivers(ax)):
@@ -68,7 +80,9 @@ def test_the_plane_shows_the_plan():
         assert np.all(6 * shape.prod(1) <= (1 + 1e-4) * plan.budget[i])
     (bound,) = lines(ax, "D at most 7e11")
     np.testing.assert_allclose(bound[1], 7e11, rtol=1e-9)
-    assert {f"{v:#.4g}" for v in plan.loss} | {"1e21 FLOP"} <= {text.get_text() for text in ax.texts}
+    assert {f"{v:#.4g}" for v in plan.loss} | {"1e21 FLOP"} <= {
+        text.get_text() for text in ax.texts
+    }
 
 
 def test_one_plan_has_a_frontier_of_other_budgets():
@@ -94,13 +108,16 @@ def test_the_plane_of_a_fit_and_of_refits(simulated):
     cloud = next(c.get_offsets() for c in figure.axes[0].collections if len(c.get_offsets()) == 64)
     np.testing.assert_allclose(np.sort(cloud[:, 0]), np.sort(plan["N"]))
     (optimum,) = lines(figure.axes[0], "optimum")
-    assert optimum[0] == pytest.approx(jsl.allocate(simulated, 1e22)["N"])  # of the point, not of a refit
+    # of the point, not of a refit
+    assert optimum[0] == pytest.approx(jsl.allocate(simulated, 1e22)["N"])
 
     budgets = np.geomspace(1e20, 1e24, 5)
     both = {"Hoffmann": jsl.allocate(HOFFMANN, budgets), "refits": jsl.allocate(boot, budgets)}
     figure = plots.plans(both, level=0.9)
     assert labels(figure) == ["Hoffmann", "refits"]
-    for ax, of in zip(figure.axes, (lambda p: p["N"], lambda p: p["D"], lambda p: p["D"] / p["N"]), strict=True):
+    for ax, of in zip(
+        figure.axes, (lambda p: p["N"], lambda p: p["D"], lambda p: p["D"] / p["N"]), strict=True
+    ):
         np.testing.assert_allclose(ax.get_lines()[0].get_ydata(), of(both["Hoffmann"]))
         low, _, high = jsl.interval(of(both["refits"]), level=0.9)
         middle = of(jsl.allocate(boot.point, budgets))
@@ -115,7 +132,9 @@ def test_the_plane_of_a_fit_and_of_refits(simulated):
 def test_a_target_has_its_contour_and_the_line_of_the_least_cost():
     plan = jsl.allocate(BESIROGLU, target=2.0)
     (ax,) = plots.frontier(plan).axes
-    (target,), (cost,) = ([v for v in lines(ax, name) if v.shape[1] > 2] for name in ("target", "least cost"))
+    (target,), (cost,) = (
+        [v for v in lines(ax, name) if v.shape[1] > 2] for name in ("target", "least cost")
+    )
     np.testing.assert_allclose(BESIROGLU(*target), 2.0, rtol=1e-4)
     np.testing.assert_allclose(6 * cost.prod(0), plan.cost, rtol=1e-9)
     region = plan.near_optimal(loss_slack=0.001)
@@ -139,10 +158,17 @@ def test_prices_are_what_a_looser_limit_saves():
         assert np.array_equal(np.isfinite(values), plan.binding[name] & ok), name
     looser = jsl.allocate(HOFFMANN, 1.002 * plan.budget, constraints=limits)
     saved = 5 * (plan.loss - looser.loss)
-    at = plan.binding["budget"] & ok & (looser.status == 0) & ~plan.binding["data"] & ~looser.binding["data"]
+    at = (
+        plan.binding["budget"]
+        & ok
+        & (looser.status == 0)
+        & ~plan.binding["data"]
+        & ~looser.binding["data"]
+    )
     assert at.sum() > 2
     np.testing.assert_allclose(drawn["budget"][at], saved[at], rtol=5e-3)
-    np.testing.assert_allclose(drawn["data"][-1], 0.01 * 2e12 * plan.prices["data"][-1])  # the upper side
+    # the upper side
+    np.testing.assert_allclose(drawn["data"][-1], 0.01 * 2e12 * plan.prices["data"][-1])
     assert plan.binding["data"][0]
     np.testing.assert_allclose(drawn["data"][0], -0.01 * 1e11 * plan.prices["data"][0])  # the lower
     bars = dict(zip(rows, bottom.collections, strict=True))
@@ -159,9 +185,14 @@ def test_a_design_before_and_after(simulated, many):
 
     found = jsl.design(simulated, {"N": n, "D": d}, 1e21, of=of, most=8)
     left, right, *_ = plots.design(found, simulated).axes
-    chosen = next(c for c in left.collections if len(c.get_offsets()) == np.count_nonzero(found.count))
+    chosen = next(
+        c for c in left.collections if len(c.get_offsets()) == np.count_nonzero(found.count)
+    )
     counts = {tuple(at): count for *at, count in zip(n, d, found.count, strict=True)}
-    sizes = [(counts[tuple(at)], size) for at, size in zip(chosen.get_offsets().data.tolist(), chosen.get_sizes(), strict=True)]
+    sizes = [
+        (counts[tuple(at)], size)
+        for at, size in zip(chosen.get_offsets().data.tolist(), chosen.get_sizes(), strict=True)
+    ]
     assert max(sizes) == (found.count.max(), 400.0)
     assert any(len(c.get_offsets()) == len(simulated.problem.runs) for c in left.collections)
     widths = [bar.get_width() for bar in right.patches]
@@ -177,7 +208,9 @@ def test_a_design_before_and_after(simulated, many):
 
 
 def test_residuals_against_everything(simulated):
-    """What is drawn is 100 (observed / fitted - 1), in each panel; the three largest are named, the medians are medians."""
+    """What is drawn is 100 (observed / fitted - 1), in each panel; the three largest are named, the
+    medians are medians.
+    """
     runs = simulated.problem.runs
     figure = plots.residuals(simulated)
     n, d = runs["N"], runs["D"]
@@ -195,7 +228,9 @@ def test_residuals_against_everything(simulated):
     (line,) = lines(figure.axes[2], "running median")
     compute = np.round(np.log10(6 * n * d), 6)
     assert line.shape == (2, 6)  # a grid of six budgets
-    np.testing.assert_allclose(line[1], [np.median(proper[compute == c]) for c in np.unique(compute)], atol=1e-8)
+    np.testing.assert_allclose(
+        line[1], [np.median(proper[compute == c]) for c in np.unique(compute)], atol=1e-8
+    )
     (line,) = lines(figure.axes[0], "running median")
     assert line.shape == (2, 60 - 12 + 1)
     order = np.argsort(n)
@@ -212,16 +247,23 @@ def test_the_map_of_what_was_tested(simulated):
     at = np.asarray(points.get_offsets())
     np.testing.assert_allclose(np.sort(at[:, 0]), np.sort(c))
     np.testing.assert_allclose(np.sort(at[:, 1]), np.sort(q))
-    np.testing.assert_allclose(np.sum(np.square(points.get_array())) / 55, 1.0)  # in deviations of the noise
+    # in deviations of the noise
+    np.testing.assert_allclose(np.sum(np.square(points.get_array())) / 55, 1.0)
     (outline,) = lines(ax, "hull of the runs")
     assert (outline[0].min(), outline[0].max()) == pytest.approx((c.min(), c.max()))
     levels = [line[1][0] for line in lines(ax, "range of D/N")]
     assert levels[:2] == [q.min(), q.max()]
-    stars = {s.get_label(): np.asarray(s.get_offsets()) for s in ax.collections if s.get_label().startswith("plan")}
+    stars = {
+        s.get_label(): np.asarray(s.get_offsets())
+        for s in ax.collections
+        if s.get_label().startswith("plan")
+    }
     ratio = plan["D"] / plan["N"]
     np.testing.assert_allclose(stars["plan at a D/N without runs"], [[1e22, ratio[0]]])
     np.testing.assert_allclose(stars["plan"], [[1e20, ratio[1]]])
-    assert ax.get_title().endswith(f"10 times the largest C, D/N {ratio[0] / q.max():.2g} times the largest (not tested there)")
+    assert ax.get_title().endswith(
+        f"10 times the largest C, D/N {ratio[0] / q.max():.2g} times the largest (not tested there)"
+    )
 
     boot = jsl.bootstrap(simulated, 50)
     cloud = jsl.allocate(boot, 1e22)
@@ -247,7 +289,11 @@ def test_a_hull_holds_all_points_and_is_made_of_them():
 
 def test_the_panels_of_a_chain_are_its_forecast(simulated):
     runs = simulated.problem.runs
-    score = 0.9 - 0.6 / (1 + np.exp(-4 * (runs["loss"] - 2.6))) + 0.01 * np.random.default_rng(0).standard_normal(60)
+    score = (
+        0.9
+        - 0.6 / (1 + np.exp(-4 * (runs["loss"] - 2.6)))
+        + 0.01 * np.random.default_rng(0).standard_normal(60)
+    )
     units = {"score": jsl.units.Fraction}
     table = jsl.Runs.from_columns(L=runs["loss"], score=score, target="score", units=units)
     loss = jsl.fit(jsl.laws.chinchilla, runs, objective=jsl.objectives.LogSquared(), starts=8)
@@ -263,9 +309,14 @@ def test_the_panels_of_a_chain_are_its_forecast(simulated):
         np.testing.assert_allclose(x, 120 * N**2)
         np.testing.assert_allclose(y, interval.point)
         band = ax.collections[0].get_paths()[0].vertices[:, 1]
-        np.testing.assert_allclose([band.min(), band.max()], [interval.low.min(), interval.high.max()])
+        np.testing.assert_allclose(
+            [band.min(), band.max()], [interval.low.min(), interval.high.max()]
+        )
     np.testing.assert_allclose(last.get_lines()[1].get_ydata(), forecast.new.low)
-    dots = [next(c.get_offsets() for c in ax.collections if len(c.get_offsets()) == 60) for ax in (middle, last)]
+    dots = [
+        next(c.get_offsets() for c in ax.collections if len(c.get_offsets()) == 60)
+        for ax in (middle, last)
+    ]
     np.testing.assert_allclose(np.sort(dots[0][:, 0]), np.sort(runs["loss"]))
     np.testing.assert_allclose(np.sort(dots[1][:, 0]), np.sort(6 * runs["N"] * runs["D"]))
     assert middle.get_xlim()[0] > middle.get_xlim()[1]
@@ -281,19 +332,25 @@ def test_figures_that_cannot_be_drawn():
     with pytest.raises(jsl.InputError, match="1 to 6 at a time"):
         plots.plans({})
     asked, fitted = plan.asked
-    chosen = dataclasses.replace(plan, asked=(dataclasses.replace(asked, options={"width": np.ones(2)}), fitted))
+    chosen = dataclasses.replace(
+        plan, asked=(dataclasses.replace(asked, options={"width": np.ones(2)}), fitted)
+    )
     with pytest.raises(jsl.InputError, match=r"(?s)chooses N, D, width.*given="):
         plots.frontier(chosen)
     failed = dataclasses.replace(plan, status=np.int64(1), remarks=("1 plan fails",))
     with pytest.raises(jsl.InputError, match=r"(?s)no plan is valid.*1 plan fails"):
         plots.frontier(failed)
-    found = jsl.plans.Design(np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4)
+    found = jsl.plans.Design(
+        np.ones(1, int), {"N": np.ones(1)}, np.ones(1), 1.0, 1.0, 1.0, 0.5, 0.4
+    )
     with pytest.raises(jsl.InputError, match="no column D"):
         plots.design(found)
 
 
 def test_maps_and_residuals_that_cannot_be_drawn(simulated):
-    with pytest.raises(jsl.InputError, match=r"(?s)the plan has N, and no N and D.*a mapping of both"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)the plan has N, and no N and D.*a mapping of both"
+    ):
         plots.coverage_map(simulated, {"N": 1e9})
     alone = dataclasses.replace(simulated.problem.runs, columns={"N": simulated.problem.runs["N"]})
     fit = dataclasses.replace(simulated, problem=dataclasses.replace(simulated.problem, runs=alone))

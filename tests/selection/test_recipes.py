@@ -1,4 +1,6 @@
-"""Recipes: multipliers against closed forms, intervals against the delta method by hand, pairs against rows put in order."""
+"""Recipes: multipliers against closed forms, intervals against the delta method by hand, pairs
+against rows put in order.
+"""
 
 import numpy as np
 import pytest
@@ -13,12 +15,17 @@ from jaxscale.selection._pairs import paired_refits, pairs_of
 
 LAW = jsl.laws.chinchilla
 BASE = LAW.published["besiroglu2024"]
-N, D = (v.ravel() for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij"))
+N, D = (
+    v.ravel()
+    for v in np.meshgrid(np.geomspace(3e7, 1e9, 5), np.geomspace(1e9, 3e10, 5), indexing="ij")
+)
 SQUARED = jsl.objectives.LogSquared()
 
 
 def scaled(m, share=0.5, **other):
-    """A recipe for which N counts m^share times as much and D m^(1 - share) times: m times the compute at every budget."""
+    """A recipe for which N counts m^share times as much and D m^(1 - share) times: m times the
+    compute at every budget.
+    """
     p = BASE.params
     own = {"A": p["A"] * m ** (-share * p["alpha"]), "B": p["B"] * m ** (-(1 - share) * p["beta"])}
     return LAW.fix(**{**p, **own, **other})
@@ -35,14 +42,18 @@ def least(law, c):
 
 def ratio(base, other, c):
     """The multiplier by bisection of the closed form."""
-    return np.exp(brentq(lambda x: least(base, np.exp(x) * c) - least(other, c), -10, 10, xtol=1e-13))
+    return np.exp(
+        brentq(lambda x: least(base, np.exp(x) * c) - least(other, c), -10, 10, xtol=1e-13)
+    )
 
 
 def table(law, noise=0.0, draw=0, shared=None, rows=slice(None), **more):
     z = np.random.default_rng(draw).standard_normal(len(N))
     z = z if shared is None else np.sqrt(0.5) * (z + shared)
     loss = np.asarray(law(N, D)) * np.exp(noise * z)
-    return jsl.Runs.from_columns(N=N[rows], D=D[rows], loss=loss[rows], **{k: np.asarray(v)[rows] for k, v in more.items()})
+    return jsl.Runs.from_columns(
+        N=N[rows], D=D[rows], loss=loss[rows], **{k: np.asarray(v)[rows] for k, v in more.items()}
+    )
 
 
 def fitted(*tables, objective=SQUARED, law=LAW):
@@ -65,7 +76,9 @@ def test_a_true_multiplier_is_found_at_every_budget_and_target(share):
     budgets = np.array([1e19, 1e21, 1e24])
     found = jsl.selection.recipes(base, other, budget=budgets)
     np.testing.assert_allclose(found.multiplier.point, 1.7, rtol=1e-4)
-    np.testing.assert_allclose(found.difference.point, least(scaled(1.7), budgets) - least(BASE, budgets), rtol=1e-4)
+    np.testing.assert_allclose(
+        found.difference.point, least(scaled(1.7), budgets) - least(BASE, budgets), rtol=1e-4
+    )
     aimed = jsl.selection.recipes(base, other, target=[3.0, 2.1])
     np.testing.assert_allclose(aimed.multiplier.point, 1.7, rtol=1e-4)
     assert aimed.difference is None
@@ -98,7 +111,8 @@ def moved(fit):
     slopes = gradient(lambda law: np.log(np.asarray(law(N, D))), fit).T
     residual = np.log(fit.problem.runs["loss"]) - np.log(np.asarray(LAW.fix(**p)(N, D)))
     second = sum(
-        r * gradient(lambda law, i=i: gradient_row(law, i), fit, 1e-4) for i, r in enumerate(residual)
+        r * gradient(lambda law, i=i: gradient_row(law, i), fit, 1e-4)
+        for i, r in enumerate(residual)
     )  # the Hessian of least squares has the curvature of the law in it
     hessian = slopes.T @ slopes - second
     inverse = np.linalg.inv(0.5 * (hessian + hessian.T))
@@ -110,17 +124,25 @@ def gradient_row(law, i, step=1e-4):
     values = {k: float(v) for k, v in law.params.items()}
     out = []
     for k, v in values.items():
-        up, down = (np.log(float(LAW.fix(**{**values, k: v * np.exp(s)})(N[i], D[i]))) for s in (step, -step))
+        up, down = (
+            np.log(float(LAW.fix(**{**values, k: v * np.exp(s)})(N[i], D[i])))
+            for s in (step, -step)
+        )
         out.append((up - down) / (2 * step))
     return np.array(out)
 
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_the_interval_is_that_of_the_delta_method_where_noise_is_small(paired):
-    """Gradients, HC3 steps and the sum over pairs by hand; the width of ln m is t times the deviation, to first order."""
+    """Gradients, HC3 steps and the sum over pairs by hand; the width of ln m is t times the
+    deviation, to first order.
+    """
     more = [{"seed": np.full(25, k if not paired else 0.0)} for k in (1.0, 2.0)]
     base, other = fitted(
-        *(table(law, 2e-4, k + 1, COMMON, **m) for k, (law, m) in enumerate(zip((BASE, scaled(1.5)), more, strict=True)))
+        *(
+            table(law, 2e-4, k + 1, COMMON, **m)
+            for k, (law, m) in enumerate(zip((BASE, scaled(1.5)), more, strict=True))
+        )
     )
     found = jsl.selection.recipes(base, other, budget=1e20)
     assert found.pairs == (25 if paired else 0)
@@ -128,7 +150,11 @@ def test_the_interval_is_that_of_the_delta_method_where_noise_is_small(paired):
     to_other = gradient(lambda law: np.log(ratio(base.law, law, 1e20)), other)
     a, b = moved(base) @ to_base, moved(other) @ to_other
     variance = np.sum((a + b) ** 2) if paired else np.sum(a**2) + np.sum(b**2)
-    dof = 20.0 if paired else (np.sum(a**2) + np.sum(b**2)) ** 2 / ((np.sum(a**2) ** 2 + np.sum(b**2) ** 2) / 20)
+    dof = (
+        20.0
+        if paired
+        else (np.sum(a**2) + np.sum(b**2)) ** 2 / ((np.sum(a**2) ** 2 + np.sum(b**2) ** 2) / 20)
+    )
     half = student_t.ppf(0.975, dof) * np.sqrt(variance)
     m = found.multiplier
     assert np.log(m.high / m.low) == pytest.approx(2 * half, rel=5e-3)
@@ -137,11 +163,14 @@ def test_the_interval_is_that_of_the_delta_method_where_noise_is_small(paired):
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_the_interval_is_what_the_test_does_not_reject(two, paired):
-    """At the level of its own p-value the interval ends at 1; Welch's degrees of freedom, without pairs, are not whole."""
+    """At the level of its own p-value the interval ends at 1; Welch's degrees of freedom, without
+    pairs, are not whole.
+    """
     base, other = two
     if not paired:
         base, other = fitted(
-            table(BASE, 0.005, 1, COMMON, seed=np.zeros(25)), table(scaled(1.5), 0.015, 2, COMMON, seed=np.ones(25))
+            table(BASE, 0.005, 1, COMMON, seed=np.zeros(25)),
+            table(scaled(1.5), 0.015, 2, COMMON, seed=np.ones(25)),
         )
     found = jsl.selection.recipes(base, other, budget=1e21)
     assert found.pairs == (25 if paired else 0)
@@ -178,14 +207,18 @@ def test_pairs_cancel(two):
 
 @pytest.mark.parametrize("pairs", [0, 1, 24, 25])
 def test_only_pairs_share_their_weights(pairs):
-    """The refitted means of two tables of equal residuals correlate as much as the squares of residuals that are paired.
+    """The refitted means of two tables of equal residuals correlate as much as the squares of
+    residuals that are paired.
 
-    A correlation of 4000 independent draws has a standard error of 1/63; four of them are exceeded once in 16,000 by chance.
+    A correlation of 4000 independent draws has a standard error of 1/63; four of them are exceeded
+    once in 16,000 by chance.
     """
     x, noise = np.geomspace(1.0, 100.0, 25), 0.01 * np.random.default_rng(4).standard_normal(25)
     law = jsl.laws.power_law.fix(E=0.0, alpha=0.3).start(x0=(0.1, 10.0))
     seeds = [[f"{i}" if i < pairs else f"{i} of {k}" for i in range(25)] for k in range(2)]
-    tables = [jsl.Runs.from_columns(x=x, loss=x**-0.3 * np.exp(noise), groups={"seed": s}) for s in seeds]
+    tables = [
+        jsl.Runs.from_columns(x=x, loss=x**-0.3 * np.exp(noise), groups={"seed": s}) for s in seeds
+    ]
     own = [evidence(f) for f in fitted(*tables, law=law)]
     both = pairs_of(*own)
     assert len(both) == pairs
@@ -199,7 +232,9 @@ def test_which_rows_are_pairs(two):
     n, d = (np.concatenate([v[:12], v[:13]]) for v in (N[::2], D[::2]))
     loss = np.asarray(BASE(n, d)) * np.exp(0.005 * np.random.default_rng(3).standard_normal(25))
     twice = jsl.Runs.from_columns(N=n, D=d, loss=loss)
-    named = jsl.Runs.from_columns(N=n, D=d, loss=loss, groups={"seed": np.repeat(["a", "b"], [12, 13])})
+    named = jsl.Runs.from_columns(
+        N=n, D=d, loss=loss, groups={"seed": np.repeat(["a", "b"], [12, 13])}
+    )
     plain, seeded = fitted(twice, named)
     found = jsl.selection.recipes(base, plain, budget=1e21)
     assert (found.pairs, found.rows) == (1, (25, 25))
@@ -260,7 +295,9 @@ def test_what_base_never_reaches_is_infinite_and_said():
         assert any("neither recipe" in r for r in there.remarks)
         with np.errstate(divide="ignore"):
             for a, b in (("low", "high"), ("high", "low"), ("point", "point")):
-                np.testing.assert_allclose(getattr(there.multiplier, a), 1 / getattr(back.multiplier, b), rtol=2e-2)
+                np.testing.assert_allclose(
+                    getattr(there.multiplier, a), 1 / getattr(back.multiplier, b), rtol=2e-2
+                )
         np.testing.assert_allclose(there.confidence[:2], 1 - back.confidence[:2], atol=1e-9)
 
 
@@ -270,16 +307,26 @@ def test_where_the_curves_cross():
     base, other = fitted(table(BASE, 0.002, 1, COMMON), table(better_later, 0.002, 2, COMMON))
     found = jsl.selection.recipes(base, other, budget=1e20, bracket=(1e17, 1e25))
     (crossing,) = found.crossings
-    wanted = brentq(lambda x: least(base.law, np.exp(x)) - least(other.law, np.exp(x)), np.log(1e17), np.log(1e25))
+    wanted = brentq(
+        lambda x: least(base.law, np.exp(x)) - least(other.law, np.exp(x)),
+        np.log(1e17),
+        np.log(1e25),
+    )
     assert np.log(crossing.budget) == pytest.approx(wanted, abs=1e-6)
     assert crossing.better_above == "other"
     assert found.crosses > 0.9
     assert crossing.low < crossing.budget < crossing.high
-    assert jsl.selection.recipes(base, other, budget=crossing.low).p_value == pytest.approx(0.05, abs=0.005)
-    assert jsl.selection.recipes(base, other, budget=crossing.budget).p_value == pytest.approx(1.0, abs=1e-4)
+    assert jsl.selection.recipes(base, other, budget=crossing.low).p_value == pytest.approx(
+        0.05, abs=0.005
+    )
+    assert jsl.selection.recipes(base, other, budget=crossing.budget).p_value == pytest.approx(
+        1.0, abs=1e-4
+    )
     (back,) = jsl.selection.recipes(other, base, budget=1e20, bracket=(1e17, 1e25)).crossings
     assert back.better_above == "base"
-    assert (back.low, back.budget, back.high) == pytest.approx((crossing.low, crossing.budget, crossing.high), rel=1e-6)
+    assert (back.low, back.budget, back.high) == pytest.approx(
+        (crossing.low, crossing.budget, crossing.high), rel=1e-6
+    )
     assert "cross at" in repr(found)
 
 
@@ -288,7 +335,9 @@ def test_a_law_of_compute_alone():
     law = jsl.laws.power_law
     truth = [law.fix(E=1.7, x0=x, alpha=0.15) for x in (2e19, 1e19)]
     runs = [
-        jsl.Runs.from_columns(x=c, loss=np.asarray(t(c)) * np.exp(1e-4 * np.random.default_rng(k).standard_normal(25)))
+        jsl.Runs.from_columns(
+            x=c, loss=np.asarray(t(c)) * np.exp(1e-4 * np.random.default_rng(k).standard_normal(25))
+        )
         for k, t in enumerate(truth)
     ]
     narrow = law.start(x0=(1e18, 1e21))
@@ -296,12 +345,18 @@ def test_a_law_of_compute_alone():
     found = jsl.selection.recipes(base, other, budget=1e20)
     p, q = ({k: float(v) for k, v in f.params.items()} for f in (base, other))
     loss = q["E"] + (1e20 / q["x0"]) ** -q["alpha"]
-    assert found.multiplier.point == pytest.approx(p["x0"] * (loss - p["E"]) ** (-1 / p["alpha"]) / 1e20, rel=1e-8)
+    assert found.multiplier.point == pytest.approx(
+        p["x0"] * (loss - p["E"]) ** (-1 / p["alpha"]) / 1e20, rel=1e-8
+    )
     assert found.multiplier.low < 2.0 < found.multiplier.high
 
 
 def test_the_default_objective_has_paired_percentiles():
-    base, other = fitted(table(BASE, 0.005, 1, COMMON), table(scaled(1.5), 0.005, 2, COMMON), objective=jsl.objectives.LogHuber())
+    base, other = fitted(
+        table(BASE, 0.005, 1, COMMON),
+        table(scaled(1.5), 0.005, 2, COMMON),
+        objective=jsl.objectives.LogHuber(),
+    )
     found = jsl.selection.recipes(base, other, budget=1e20, resamples=200)
     assert found.multiplier.kind == "percentile"
     assert found.multiplier.low < 1.5 < found.multiplier.high
@@ -310,7 +365,9 @@ def test_the_default_objective_has_paired_percentiles():
 
 
 def test_refits_without_a_curve_are_counted(two, monkeypatch):
-    """Two of 50 refits have no plan at one budget of the range: said, and neither crossing nor not crossing."""
+    """Two of 50 refits have no plan at one budget of the range: said, and neither crossing nor not
+    crossing.
+    """
     told = jsl.selection.recipes(*two, budget=1e20, kind="percentile", resamples=50)
     assert told.remarks == ()
     own = _multiplier.losses
@@ -323,7 +380,10 @@ def test_refits_without_a_curve_are_counted(two, monkeypatch):
 
     monkeypatch.setattr(_multiplier, "losses", spoilt)
     found = jsl.selection.recipes(*two, budget=1e20, kind="percentile", resamples=50)
-    assert found.remarks == ("2 of 50 refits lack a plan somewhere in the range of the curves and are left out of `crosses`",)
+    assert found.remarks == (
+        "2 of 50 refits lack a plan somewhere in the range of the curves and are left out of "
+        "`crosses`",
+    )
     assert found.crosses * 48 == pytest.approx(round(found.crosses * 48))
 
 
@@ -366,20 +426,29 @@ def test_questions_that_cannot_be_answered(two):
         jsl.selection.recipes(BASE, other, budget=1e21)
     with pytest.raises(jsl.InputError, match="a parameter of the law"):
         jsl.selection.recipes(base, other, budget=1e21, cost=lambda N, D, alpha: N * D * alpha)
-    one = jsl.fit(jsl.laws.power_law.start(x0=(1e6, 1e9)), jsl.Runs.from_columns(x=N, loss=base.problem.runs["loss"]), starts=8)
+    one = jsl.fit(
+        jsl.laws.power_law.start(x0=(1e6, 1e9)),
+        jsl.Runs.from_columns(x=N, loss=base.problem.runs["loss"]),
+        starts=8,
+    )
     with pytest.raises(jsl.InputError, match="chinchilla reads N, D, power_law reads x"):
         jsl.selection.recipes(base, one, budget=1e21)
 
 
 def test_a_learning_rate_sweep_is_paired_by_its_learning_rates():
-    """Two rates at each of 12 sizes, the same seed: the rate tells runs apart, and all noise is common."""
+    """Two rates at each of 12 sizes, the same seed: the rate tells runs apart, and all noise is
+    common.
+    """
     rng, n = np.random.default_rng(0), np.repeat(np.geomspace(1e8, 1e10, 12), 2)
     d, rate = 20 * n * np.tile([0.5, 0.5, 2.0, 2.0], 6), np.tile([1e-3, 2e-3], 12)
     loss = (1.7 + 400 * n**-0.34 + 1100 * d**-0.33) * np.exp(0.003 * rng.standard_normal(24))
     seed, tables = np.repeat("0", 24), []
     for factor in (1.0, 0.99):
         tables.append(jsl.Runs.from_columns(N=n, D=d, lr=rate, loss=factor * loss, seed=seed))
-    base, other = (jsl.fit(jsl.laws.chinchilla, t, objective=jsl.objectives.LogSquared(), starts=8) for t in tables)
+    base, other = (
+        jsl.fit(jsl.laws.chinchilla, t, objective=jsl.objectives.LogSquared(), starts=8)
+        for t in tables
+    )
     found = jsl.selection.recipes(base, other, budget=1e22)
     assert found.pairs == 24
     assert found.multiplier.low > 1.0

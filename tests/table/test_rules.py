@@ -1,4 +1,6 @@
-"""Which rows are fitted: rules that choose, average and weight rows, noise floors, and what hangs on them."""
+"""Which rows are fitted: rules that choose, average and weight rows, noise floors, and what hangs
+on them.
+"""
 
 import numpy as np
 import pytest
@@ -23,15 +25,24 @@ def misfitting():
 
 @pytest.mark.filterwarnings("ignore:8 of 261 rows are exact copies")
 def test_the_best_learning_rate_of_each_cell():
-    """81 cells of (N, D); 7 bests are written down twice (other learning rates, the same 16 digits)."""
+    """81 cells of (N, D); 7 bests are written down twice (other learning rates, the same 16
+    digits).
+    """
     runs = jsl.datasets.load("misfitting")
     best = runs.best()
     assert len(best) == 81
     key = list(zip(runs["N"], runs["D"], strict=True))
-    least = {k: min(loss for own, loss in zip(key, runs["loss"], strict=True) if own == k) for k in set(key)}
+    least = {
+        k: min(loss for own, loss in zip(key, runs["loss"], strict=True) if own == k)
+        for k in set(key)
+    }
     assert sorted(best["loss"]) == sorted(least.values())
     near = runs.best(within=0.01)
-    assert len(near) == sum(loss <= 1.01 * least[k] for k, loss in zip(key, runs["loss"], strict=True)) == 153
+    assert (
+        len(near)
+        == sum(loss <= 1.01 * least[k] for k, loss in zip(key, runs["loss"], strict=True))
+        == 153
+    )
     assert near.remarks[-1] == "best by N, D within 0.01: 153 of 261 rows, in 81 cells"
 
 
@@ -53,7 +64,8 @@ def test_late_smoothed_and_balanced_checkpoints():
     assert runs.smoothed(5).remarks[-1] == "mean of the last 5 checkpoints of 2 runs, fewer in 1"
     weights = runs.balanced().weights
     np.testing.assert_allclose(weights[:4].sum(), weights[4:].sum())  # a run is a run
-    np.testing.assert_allclose(weights[4:] / weights[5], [0.5, 1, 1, 1, 1, 0.5])  # equal factors of D
+    # equal factors of D
+    np.testing.assert_allclose(weights[4:] / weights[5], [0.5, 1, 1, 1, 1, 0.5])
     np.testing.assert_allclose(weights.mean(), 1.0)
     for verb in ("smoothed", "balanced"):
         with pytest.raises(jsl.InputError, match="no run column"):
@@ -61,7 +73,9 @@ def test_late_smoothed_and_balanced_checkpoints():
 
 
 def test_a_decaying_schedule_makes_early_checkpoints_biased():
-    """An unfinished decay is a bias, whatever the number of rows; checkpoints of a constant rate are comparable."""
+    """An unfinished decay is a bias, whatever the number of rows; checkpoints of a constant rate
+    are comparable.
+    """
     schedule = np.repeat(["cosine", "constant"], [4, 6])
     runs = jsl.Runs.from_columns(**CURVES, schedule=schedule)
     assert unfinished(runs).tolist() == [True] * 3 + [False] * 7
@@ -83,7 +97,9 @@ def test_seeds_that_are_not_known_do_not_stop_a_table(tmp_path):
 
 
 def test_the_noise_floor_of_replicates():
-    """Pooled over 17 replicated cells of the repeated-data runs, by hand with the statistics module."""
+    """Pooled over 17 replicated cells of the repeated-data runs, by hand with the statistics
+    module.
+    """
     import statistics
     from collections import defaultdict
 
@@ -92,40 +108,63 @@ def test_the_noise_floor_of_replicates():
     for n, d, u, loss in zip(runs["N"], runs["D"], runs["U"], runs["val_loss"], strict=True):
         cell[n, d, u].append(float(np.log(loss)))
     several = [v for v in cell.values() if len(v) > 1]
-    pooled = np.sqrt(sum((len(v) - 1) * statistics.variance(v) for v in several) / sum(len(v) - 1 for v in several))
+    pooled = np.sqrt(
+        sum((len(v) - 1) * statistics.variance(v) for v in several)
+        / sum(len(v) - 1 for v in several)
+    )
     floor = noise_floor(runs)
-    np.testing.assert_allclose([floor.sd, floor.median], [pooled, statistics.median(map(statistics.stdev, several))])
-    assert (round(floor.sd, 4), round(floor.median, 4), len(floor.values), floor.dof) == (0.0069, 0.0027, 17, 66)
+    np.testing.assert_allclose(
+        [floor.sd, floor.median], [pooled, statistics.median(map(statistics.stdev, several))]
+    )
+    assert (round(floor.sd, 4), round(floor.median, 4), len(floor.values), floor.dof) == (
+        0.0069,
+        0.0027,
+        17,
+        66,
+    )
     assert float(floor.objective().delta) == pytest.approx(1.345 * pooled)
     with pytest.raises(jsl.InputError, match="no two of 182 rows share N, D, U"):
         noise_floor(jsl.datasets.load("datablations"))
 
 
 def test_ties_are_no_copies_and_checkpoints_no_replicates():
-    """Losses rounded to three digits tie often: the scatter is that of all of them. Rows of weight 0 are nobody's."""
+    """Losses rounded to three digits tie often: the scatter is that of all of them. Rows of weight
+    0 are nobody's.
+    """
     rng, cells, sd = np.random.default_rng(2), 500, 0.001
     loss = np.round(3.0 * np.exp(sd * rng.standard_normal((cells, 3))), 3)
     columns = {"N": np.repeat(np.geomspace(1e7, 1e10, cells), 3), "loss": loss.ravel()}
     runs = jsl.Runs.from_columns(**columns, seed=np.tile(["0", "1", "2"], cells))
     floor = noise_floor(runs)
     assert floor.dof == 2 * cells
-    np.testing.assert_allclose(floor.sd, np.sqrt(np.mean(np.var(np.log(loss), axis=1, ddof=1))), rtol=1e-9)
+    np.testing.assert_allclose(
+        floor.sd, np.sqrt(np.mean(np.var(np.log(loss), axis=1, ddof=1))), rtol=1e-9
+    )
     weights = np.r_[0.0, np.ones(3 * cells - 1)]
     spoilt = jsl.Runs.from_columns(
-        **{**columns, "loss": np.r_[12.0, loss.ravel()[1:]]}, weights=weights, run=np.arange(3 * cells)
+        **{**columns, "loss": np.r_[12.0, loss.ravel()[1:]]},
+        weights=weights,
+        run=np.arange(3 * cells),
     )
     assert noise_floor(spoilt, cell="N").sd < 1.2 * sd
     assert spoilt.best(cell="N")["loss"].max() < 4
     curves = jsl.Runs.from_columns(**CURVES)
-    with pytest.raises(jsl.InputError, match="no two of 2 rows"):  # D of a long run passes where a short one ends
+    # D of a long run passes where a short one ends
+    with pytest.raises(jsl.InputError, match="no two of 2 rows"):
         noise_floor(curves, cell="D")
-    tuned = jsl.Runs.from_columns(N=[1e8] * 3, D=[2e9] * 3, loss=[3.0, 3.001, 3.2], seed=["0", "1", "2"]).best(within=0.01)
+    tuned = jsl.Runs.from_columns(
+        N=[1e8] * 3, D=[2e9] * 3, loss=[3.0, 3.001, 3.2], seed=["0", "1", "2"]
+    ).best(within=0.01)
     assert "chosen by their loss" in noise_floor(tuned).source
 
 
 def test_the_least_effect_that_a_sweep_can_see():
-    """Power of the two-sample test at the difference that `visible` names, by simulation: 80 % within three errors."""
-    floor = jsl.uncertainty.NoiseFloor(0.004, 0.004, 10**6, np.array([0.004]), np.array([3.0]), "replicates")
+    """Power of the two-sample test at the difference that `visible` names, by simulation: 80 %
+    within three errors.
+    """
+    floor = jsl.uncertainty.NoiseFloor(
+        0.004, 0.004, 10**6, np.array([0.004]), np.array([3.0]), "replicates"
+    )
     rng, tries, seeds = np.random.default_rng(0), 20_000, 3
     off = floor.visible(seeds) + (rng.normal(0, 0.004, (tries, 2, seeds)).mean(-1) @ [1, -1])
     seen = np.mean(np.abs(off) > stats.norm.ppf(0.975) * 0.004 * np.sqrt(2 / seeds))
@@ -133,7 +172,9 @@ def test_the_least_effect_that_a_sweep_can_see():
 
 
 def test_checkpoints_stand_in_for_seeds():
-    """White noise about a falling line: the scatter is found without the trend, within three standard errors."""
+    """White noise about a falling line: the scatter is found without the trend, within three
+    standard errors.
+    """
     rng, runs, points, sd = np.random.default_rng(1), 40, 12, 0.003
     place = np.tile(np.geomspace(1e9, 2e9, points), runs)
     loss = 3.0 * (place / 1e9) ** -0.2 * np.exp(sd * rng.standard_normal(runs * points))
@@ -144,11 +185,15 @@ def test_checkpoints_stand_in_for_seeds():
 
 
 def test_lack_of_fit_is_seen_and_not_imagined():
-    """F test at 1 %: the true law passes, the law without its offset does not; p of the true law is that of scipy."""
+    """F test at 1 %: the true law passes, the law without its offset does not; p of the true law is
+    that of scipy.
+    """
     rng, law = np.random.default_rng(3), jsl.laws.power_law.start(x0=(1e3, 1e9))
     x = np.repeat(np.geomspace(1e8, 1e11, 12), 3)
     loss = (1.8 + 400.0 * x**-0.3) * np.exp(0.004 * rng.standard_normal(36))
-    runs = jsl.Runs.from_columns(x=x, loss=loss, seed=np.tile(["0", "1", "2"], 12), units={"x": jsl.units.Positive})
+    runs = jsl.Runs.from_columns(
+        x=x, loss=loss, seed=np.tile(["0", "1", "2"], 12), units={"x": jsl.units.Positive}
+    )
     floor = noise_floor(runs)
     objective = jsl.objectives.LogSquared()
     right = lack_of_fit(jsl.fit(law, runs, objective=objective, starts=16), floor)
@@ -159,8 +204,15 @@ def test_lack_of_fit_is_seen_and_not_imagined():
 
 
 def test_a_prediction_interval_contains_the_floor():
-    fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
-    floor = jsl.uncertainty.NoiseFloor(0.05, 0.05, 30, np.array([0.05]), np.array([2.5]), "replicates")
+    fit = jsl.fit(
+        jsl.laws.chinchilla,
+        jsl.datasets.load("simulated"),
+        objective=jsl.objectives.LogSquared(),
+        starts=32,
+    )
+    floor = jsl.uncertainty.NoiseFloor(
+        0.05, 0.05, 30, np.array([0.05]), np.array([2.5]), "replicates"
+    )
     plain, wide = (
         jsl.uncertainty.prediction_interval(fit, N=1e10, D=2e11),
         jsl.uncertainty.prediction_interval(fit, N=1e10, D=2e11, noise=floor),
@@ -169,31 +221,57 @@ def test_a_prediction_interval_contains_the_floor():
 
 
 def test_a_poor_floor_makes_wide_intervals():
-    """95 % intervals of new runs whose noise was measured with 2 degrees of freedom hold 95 %, within four standard errors.
+    """95 % intervals of new runs whose noise was measured with 2 degrees of freedom hold 95 %,
+    within four standard errors.
 
-    The spread of the floor is that of three replicates. Chance goes beyond four errors once in 16,000.
+    The spread of the floor is that of three replicates. Chance goes beyond four errors once in
+    16,000.
     """
-    fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    fit = jsl.fit(
+        jsl.laws.chinchilla,
+        jsl.datasets.load("simulated"),
+        objective=jsl.objectives.LogSquared(),
+        starts=32,
+    )
     there, sd, tries, rng = {"N": 1e10, "D": 2e11}, 0.05, 250, np.random.default_rng(8)
     frozen = jsl.forecast(fit, **there)
     inside = 0
     for _ in range(tries):
         own = sd * np.sqrt(rng.chisquare(2) / 2)
         found = jsl.uncertainty.prediction_interval(
-            fit, **there, noise=jsl.uncertainty.NoiseFloor(own, own, 2, np.array([own]), np.array([2.0]), "three")
+            fit,
+            **there,
+            noise=jsl.uncertainty.NoiseFloor(
+                own, own, 2, np.array([own]), np.array([2.0]), "three"
+            ),
         )
-        run = np.exp(frozen.centre + float(frozen.deviation) * rng.standard_t(frozen.dof) + sd * rng.standard_normal())
+        run = np.exp(
+            frozen.centre
+            + float(frozen.deviation) * rng.standard_t(frozen.dof)
+            + sd * rng.standard_normal()
+        )
         inside += int(found.low < run < found.high)
     assert abs(inside / tries - 0.95) < 4 * np.sqrt(0.95 * 0.05 / tries)
 
 
 def test_degrees_of_freedom_of_two_variances():
-    """Satterthwaite's, between the less and the sum; a number counts as known, and the curve keeps its own."""
-    fit = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=jsl.objectives.LogSquared(), starts=32)
+    """Satterthwaite's, between the less and the sum; a number counts as known, and the curve keeps
+    its own.
+    """
+    fit = jsl.fit(
+        jsl.laws.chinchilla,
+        jsl.datasets.load("simulated"),
+        objective=jsl.objectives.LogSquared(),
+        starts=32,
+    )
     there = {"N": [1e10, 1e11], "D": 2e12}
     plain = jsl.forecast(fit, **there)
     own = [
-        jsl.forecast(fit, **there, noise=jsl.uncertainty.NoiseFloor(0.01, 0.01, k, np.ones(1), np.ones(1), ""))
+        jsl.forecast(
+            fit,
+            **there,
+            noise=jsl.uncertainty.NoiseFloor(0.01, 0.01, k, np.ones(1), np.ones(1), ""),
+        )
         for k in (2, 10**9)
     ]
     d, s = plain.deviation, 0.01
@@ -208,9 +286,16 @@ def test_degrees_of_freedom_of_two_variances():
 
 @pytest.mark.filterwarnings("ignore:.*exact cop")
 def test_one_call_shows_what_rows_and_conventions_do():
-    """The figures that this table was first seen with, to their digits; all 4,852 checkpoints are in the benchmark."""
+    """The figures that this table was first seen with, to their digits; all 4,852 checkpoints are
+    in the benchmark.
+    """
     runs = jsl.datasets.load("misfitting")
-    tables = {"all": runs, "best": runs.best(), "within 1 %": runs.best(within=0.01), "non-embedding": runs.using(N="N_no_emb")}
+    tables = {
+        "all": runs,
+        "best": runs.best(),
+        "within 1 %": runs.best(within=0.01),
+        "non-embedding": runs.using(N="N_no_emb"),
+    }
     found = jsl.selection.sensitivity(
         jsl.laws.chinchilla,
         tables,

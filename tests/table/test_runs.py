@@ -1,4 +1,6 @@
-"""`Runs` refuses what cannot be meant, with row, column and what to change; everything else arrives as float64."""
+"""`Runs` refuses what cannot be meant, with row, column and what to change; everything else arrives
+as float64.
+"""
 
 import time
 
@@ -48,17 +50,23 @@ def read(request, tmp_path):
         if request.param == "columns":
             rest = {k: v for k, v in data.items() if k not in groups and k != weights}
             given = None if weights is None else data[weights]
-            return Runs.from_columns(groups={g: data[g] for g in groups}, weights=given, **options, **rest)
+            return Runs.from_columns(
+                groups={g: data[g] for g in groups}, weights=given, **options, **rest
+            )
         options |= {"columns": ("N", "D"), "groups": groups, "weights": weights}
         if request.param == "csv":
             return Runs.from_csv(csv_file(tmp_path / "sweep.csv", data), **options)
-        frame = {"pandas": pd.DataFrame, "polars": lambda d: pl.DataFrame(d, strict=False), "pyarrow": pa.table}[request.param]
+        frame = {
+            "pandas": pd.DataFrame,
+            "polars": lambda d: pl.DataFrame(d, strict=False),
+            "pyarrow": pa.table,
+        }[request.param]
         return Runs.from_frame(frame(data), **options)
 
     return call
 
 
-# -- every constructor ----------------------------------------------------------------------------------------------
+# -- every constructor ---------------------------------------------------------------------------
 def test_every_constructor_gives_the_same_float64_in_the_order_given(read):
     runs = read(table())
     assert len(runs) == 6
@@ -145,7 +153,9 @@ def test_every_constructor_keeps_large_ids_apart(read):
     assert len(read(table(run=ids)).labels["run"]) == 6
 
 
-@pytest.mark.parametrize(("ids", "clusters"), [("abcdef", None), ("aabbcc", "run")], ids=["one row a run", "checkpoints"])
+@pytest.mark.parametrize(
+    ("ids", "clusters"), [("abcdef", None), ("aabbcc", "run")], ids=["one row a run", "checkpoints"]
+)
 def test_every_constructor_knows_run(read, ids, clusters):
     runs = read(table(run=list(ids)))
     assert runs.clusters == clusters
@@ -156,7 +166,9 @@ def test_every_constructor_knows_run(read, ids, clusters):
 @pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_every_constructor_refuses_a_missing_label(read):
     data = table(family=["a", "a", None, "b", "b", "b"])
-    with pytest.raises(jsl.InputError, match=r"(?s)group 'family', row 2: no label.*Change: add it"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)group 'family', row 2: no label.*Change: add it"
+    ):
         read(data, groups=("family",))
     runs = read(data, groups=("family",), on_bad="drop")
     assert (runs.dropped, runs["family"].tolist()) == (1, ["a", "a", "b", "b", "b"])
@@ -187,10 +199,11 @@ def test_every_constructor_warns_of_copies_and_keeps_the_remark(read):
 
 def test_rows_that_differ_in_their_run_are_no_copies(read):
     doubled = {name: [*values, values[0]] for name, values in table().items()}
-    assert read(doubled | {"run": list("abcdefg")}).remarks == ()  # a warning would be an error here
+    # a warning would be an error here
+    assert read(doubled | {"run": list("abcdefg")}).remarks == ()
 
 
-# -- from_columns: dtypes -------------------------------------------------------------------------------------------
+# -- from_columns: dtypes ------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("value", "seen"),
     [
@@ -232,10 +245,22 @@ def test_a_cell_that_is_no_number(value, seen):
         np.array(["2026-01-01"] * 6, "M8[D]"),
         np.array([1, 2, 3, 4, 5, 6], "m8[s]"),
     ],
-    ids=["bool", "complex64", "complex128", "masked bool", "masked complex", "str", "masked str", "dates", "durations"],
+    ids=[
+        "bool",
+        "complex64",
+        "complex128",
+        "masked bool",
+        "masked complex",
+        "str",
+        "masked str",
+        "dates",
+        "durations",
+    ],
 )
 def test_a_column_of_another_kind_is_refused(values):
-    with pytest.raises(jsl.InputError, match=r"(?s)column 'loss', row 0: .*which is no number.*6 bad rows"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)column 'loss', row 0: .*which is no number.*6 bad rows"
+    ):
         Runs.from_columns(**table(loss=values))
 
 
@@ -266,13 +291,17 @@ def test_any_column_of_numbers_becomes_float64(values):
 
 def test_a_jax_array_is_a_column():
     np.testing.assert_allclose(
-        Runs.from_columns(**table(loss=jax.numpy.asarray(table()["loss"])))["loss"], table()["loss"], rtol=1e-6
+        Runs.from_columns(**table(loss=jax.numpy.asarray(table()["loss"])))["loss"],
+        table()["loss"],
+        rtol=1e-6,
     )
 
 
 def test_int64_beyond_int32_is_exact():
     values = [10**9, 10**8, 2**53 - 1, 2**40, 10**15, 10**12]
-    np.testing.assert_array_equal(Runs.from_columns(**table(C=np.array(values, np.int64)))["C"], values)
+    np.testing.assert_array_equal(
+        Runs.from_columns(**table(C=np.array(values, np.int64)))["C"], values
+    )
 
 
 def test_float16_that_overflowed_is_refused():
@@ -296,37 +325,55 @@ def test_a_tiny_loss_is_kept():
 
 def test_input_error_is_a_value_error_of_four_parts():
     assert issubclass(jsl.InputError, ValueError)
-    with pytest.raises(ValueError, match=r"(?s)column 'D', row 5: nan\n  Usually: .+\n  Change: .+") as caught:
+    with pytest.raises(
+        ValueError, match=r"(?s)column 'D', row 5: nan\n  Usually: .+\n  Change: .+"
+    ) as caught:
         Runs.from_columns(**replaced("D", 5, np.nan))
     assert caught.type is jsl.InputError
 
 
 def test_the_first_bad_row_is_named_and_all_are_counted():
     data = table(N=[1e9, -1, 4e9, 3e8, -2, 8e9], loss=[2.6, 3.4, np.nan, 3.0, 2.4, 2.2])
-    with pytest.raises(jsl.InputError, match=r"(?s)column 'N', row 1: -1.*3 bad rows in all: rows 1, 2, 4\)"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)column 'N', row 1: -1.*3 bad rows in all: rows 1, 2, 4\)"
+    ):
         Runs.from_columns(**data)
 
 
 def test_many_bad_rows_are_counted_not_listed():
-    with pytest.raises(jsl.InputError, match=r"(?s)50 bad rows in all: rows 0, 1, 2, 3, 4 and 45 more"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)50 bad rows in all: rows 0, 1, 2, 3, 4 and 45 more"
+    ):
         Runs.from_columns(N=np.geomspace(1e8, 1e9, 50), loss=np.full(50, np.nan))
 
 
-# -- from_columns: shapes and names ---------------------------------------------------------------------------------
+# -- from_columns: shapes and names --------------------------------------------------------------
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (table(N=[1e9, 1e8]), r"(?s)columns of different length: .*'N': 2.*'D': 6.*Change: align"),
         (table(run=["a"]), r"(?s)columns of different length: .*'run': 1.*Change: align"),
-        (table(weights=[1.0, 2.0]), r"(?s)columns of different length: .*'weights': 2.*Change: align"),
+        (
+            table(weights=[1.0, 2.0]),
+            r"(?s)columns of different length: .*'weights': 2.*Change: align",
+        ),
         (table(target="los"), r"(?s)no target column 'los'.*Did you mean 'loss'"),
         (table(units={"d": units.Tokens}), r"(?s)units for 'd', which is no column.*Change: "),
-        (table(x=np.zeros((6, 2, 2))), r"(?s)column 'x' has shape \(6, 2, 2\).*Change: give \(n,\)"),
+        (
+            table(x=np.zeros((6, 2, 2))),
+            r"(?s)column 'x' has shape \(6, 2, 2\).*Change: give \(n,\)",
+        ),
         ({"N": 1e9, "loss": 2.0}, r"(?s)column 'N' has shape \(\).*Change: give \(n,\)"),
         (table(N=np.reshape(table()["N"], (6, 1))), r"(?s)column 'N'.*shape \(6, 1\).*Change:"),
-        (table(loss=np.reshape(table()["loss"], (6, 1))), r"(?s)column 'loss'.*shape \(6, 1\).*Change:"),
+        (
+            table(loss=np.reshape(table()["loss"], (6, 1))),
+            r"(?s)column 'loss'.*shape \(6, 1\).*Change:",
+        ),
         (table(weights=np.ones((6, 2))), r"(?s)weights.*shape \(6, 2\).*Change:"),
-        (table(shares=[[0.5, 0.5], [1.0], [0.5, 0.5], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]), r"(?s)column 'shares'.*Change:"),
+        (
+            table(shares=[[0.5, 0.5], [1.0], [0.5, 0.5], [1.0, 0.0], [0.5, 0.5], [0.5, 0.5]]),
+            r"(?s)column 'shares'.*Change:",
+        ),
     ],
     ids=[
         "N",
@@ -350,7 +397,8 @@ def test_from_columns_refuses(options, message):
 def test_advice_for_a_negative_weight_can_be_followed():
     with pytest.raises(jsl.InputError, match=r"'weights', row 0: -1") as caught:
         Runs.from_columns(**table(), weights=[-1.0, 1, 1, 1, 1, 1])
-    assert "units={'weights'" not in str(caught.value)  # weights are no column: such units are refused
+    # weights are no column: such units are refused
+    assert "units={'weights'" not in str(caught.value)
 
 
 def test_on_bad_has_two_values():
@@ -388,7 +436,7 @@ def test_runs_pass_through_jax_trees_with_their_notes():
     assert doubled.units == runs.units
 
 
-# -- magnitudes and units -------------------------------------------------------------------------------------------
+# -- magnitudes and units ------------------------------------------------------------------------
 def mixed():
     """40 runs, five of which give their tokens in billions."""
     D = np.geomspace(2e9, 2e11, 40)
@@ -399,7 +447,9 @@ def mixed():
 @pytest.mark.parametrize("on_bad", ["raise", "drop"])
 def test_two_magnitudes_in_one_column_are_refused(on_bad):
     with pytest.raises(
-        jsl.InputError, match=r"(?s)column 'D'.*rows 0, 8, 16, 24, 32 lie apart.*billions.*Change: .*'D': units.Number"
+        jsl.InputError,
+        match=r"(?s)column 'D'.*rows 0, 8, 16, 24, 32 lie apart.*billions.*Change: .*'D': "
+        r"units.Number",
     ):
         Runs.from_columns(**mixed(), on_bad=on_bad)
 
@@ -417,7 +467,9 @@ def test_two_magnitudes_that_are_meant():
 
 
 def test_a_tiny_model_size_is_another_unit():
-    with pytest.raises(jsl.InputError, match=r"(?s)column 'N': 1e-300 and 3e\+08 with nothing between \(row 1 lie"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)column 'N': 1e-300 and 3e\+08 with nothing between \(row 1 lie"
+    ):
         Runs.from_columns(**replaced("N", 1, 1e-300))
 
 
@@ -432,16 +484,22 @@ def test_a_tiny_model_size_is_another_unit():
     ],
 )
 def test_values_are_kept_in_the_unit_that_runs_says(name, unit, factor):
-    """A law converts from `runs.units`: a column converted on the way in must not be said to be in billions still."""
+    """A law converts from `runs.units`: a column converted on the way in must not be said to be in
+    billions still.
+    """
     given = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     runs = Runs.from_columns(**table(**{name: given}), units={name: unit})
     plain = units.by_letter(name)
-    np.testing.assert_allclose(units.convert(runs[name], runs.units[name], plain), factor * given, rtol=1e-14)
+    np.testing.assert_allclose(
+        units.convert(runs[name], runs.units[name], plain), factor * given, rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", ["N", "D"])
 def test_declared_billions_become_plain(name):
-    runs = Runs.from_columns(**table(**{name: [1, 2, 3, 4, 5, 6.5]}), units={name: units.billion(units.by_letter(name))})
+    runs = Runs.from_columns(
+        **table(**{name: [1, 2, 3, 4, 5, 6.5]}), units={name: units.billion(units.by_letter(name))}
+    )
     np.testing.assert_allclose(runs[name], [1e9, 2e9, 3e9, 4e9, 5e9, 6.5e9])
 
 
@@ -464,11 +522,28 @@ def test_a_declared_target_unit_is_kept(unit, values):
 @pytest.mark.parametrize(
     ("name", "value", "declared", "message"),
     [
-        ("loss", 22.0, {}, r"(?s)column 'loss', row 1: 22, above 13 nats/token.*perplexity.*units=\{'loss': units.Perplexity\}"),
+        (
+            "loss",
+            22.0,
+            {},
+            r"(?s)column 'loss', row 1: 22, above 13 nats/token.*perplexity.*units=\{'loss': "
+            r"units.Perplexity\}",
+        ),
         ("loss", 20.0, {"loss": units.Bits}, r"column 'loss', row 1: 20, above 18\.8 bits/token"),
-        ("loss", 0.0, {"loss": units.Perplexity}, r"column 'loss', row 1: 0, but perplexity are > 0"),
+        (
+            "loss",
+            0.0,
+            {"loss": units.Perplexity},
+            r"column 'loss', row 1: 0, but perplexity are > 0",
+        ),
         ("loss", 1.2, {"loss": units.Fraction}, r"column 'loss', row 1: 1\.2, above 1 fraction"),
-        ("D", 0.0, {}, r"(?s)column 'D', row 1: 0, but tokens are > 0.*never filled in.*units=\{'D': units.Number\}"),
+        (
+            "D",
+            0.0,
+            {},
+            r"(?s)column 'D', row 1: 0, but tokens are > 0.*never filled in.*units=\{'D': "
+            r"units.Number\}",
+        ),
         ("N", -2.0, {}, r"column 'N', row 1: -2, but parameters"),
         ("C", -2.0, {}, r"column 'C', row 1: -2, but FLOP are > 0"),
     ],
@@ -502,14 +577,18 @@ def test_a_target_of_another_name_is_a_loss():
 @pytest.mark.parametrize(("name", "unit"), [("N", units.Params), ("D", units.Tokens)])
 def test_billions_without_a_unit_are_said(name, unit):
     data = table(**{name: np.array([0.1, 2, 8, 20, 200, 15_000])})
-    with pytest.warns(jsl.JaxscaleWarning, match=rf"column '{name}': every run has fewer than 100,000 .*units\.billion\("):
+    with pytest.warns(
+        jsl.JaxscaleWarning,
+        match=rf"column '{name}': every run has fewer than 100,000 .*units\.billion\(",
+    ):
         runs = Runs.from_columns(**data)
     assert len(runs.remarks) == 1
     assert Runs.from_columns(**data, units={name: units.Number}).remarks == ()
     declared = Runs.from_columns(**data, units={name: units.billion(unit)})
     assert len(declared.remarks) == 1
     assert "converted from billion" in declared.remarks[0]
-    data[name] = np.array([99, 100, 101, 200, 300, 1e5])  # one run of a real size: not all are in billions
+    # one run of a real size: not all are in billions
+    data[name] = np.array([99, 100, 101, 200, 300, 1e5])
     assert Runs.from_columns(**data).remarks == ()
 
 
@@ -521,10 +600,14 @@ def test_more_unique_tokens_than_tokens_are_said():
     assert Runs.from_columns(**table(U=[2 * d for d in D]), units={"U": units.Number}).remarks == ()
 
 
-# -- where ----------------------------------------------------------------------------------------------------------
+# -- where ---------------------------------------------------------------------------------------
 def test_where_keeps_everything_of_its_rows():
     runs = Runs.from_columns(
-        **table(), run=list("aabbcd"), groups={"family": list("xyxyzz")}, weights=[1, 2, 3, 4, 5, 6], units={"loss": units.Bits}
+        **table(),
+        run=list("aabbcd"),
+        groups={"family": list("xyxyzz")},
+        weights=[1, 2, 3, 4, 5, 6],
+        units={"loss": units.Bits},
     )
     part = runs.where(runs["loss"] < 2.9)
     np.testing.assert_array_equal(part["N"], [1e9, 4e9, 2e9, 8e9])
@@ -565,13 +648,16 @@ def test_where_refuses(mask, message):
         Runs.from_columns(**table()).where(mask)
 
 
-# -- from_csv -------------------------------------------------------------------------------------------------------
+# -- from_csv ------------------------------------------------------------------------------------
 def csv_text(tmp_path, text, **options):
     (tmp_path / "sweep.csv").write_text(text, encoding="utf-8")
     return Runs.from_csv(tmp_path / "sweep.csv", **options)
 
 
-RENAMED = "name,params,tokens,final_loss,note\nr1,1e8,2e9,3.4,ok\nr2,1e9,2e10,2.6,\nr3,4000000000,8e10,2.3,nan\n"
+RENAMED = (
+    "name,params,tokens,final_loss,note\n"
+    "r1,1e8,2e9,3.4,ok\nr2,1e9,2e10,2.6,\nr3,4000000000,8e10,2.3,nan\n"
+)
 
 
 def test_csv_renames(tmp_path):
@@ -581,7 +667,10 @@ def test_csv_renames(tmp_path):
     np.testing.assert_array_equal(runs["final_loss"], [3.4, 2.6, 2.3])
     assert runs["run"].tolist() == ["r1", "r2", "r3"]
     assert runs.units["final_loss"].name == "nats/token"
-    assert Runs.from_csv(str(tmp_path / "sweep.csv"), N="params", target="final_loss")["N"][2] == 4e9  # a path as text
+    # a path as text
+    assert (
+        Runs.from_csv(str(tmp_path / "sweep.csv"), N="params", target="final_loss")["N"][2] == 4e9
+    )
 
 
 def test_csv_renames_the_target_too(tmp_path):
@@ -631,12 +720,16 @@ def test_vectors_that_cannot_be_read(tmp_path, options, message):
 
 
 def test_csv_ignores_what_stands_in_columns_it_was_not_asked_for(tmp_path):
-    runs = csv_text(tmp_path, "N,D,loss,mmlu\n1e8,2e9,3.4,nan\n1e9,2e10,2.6,crashed\n", columns=["N"])
+    runs = csv_text(
+        tmp_path, "N,D,loss,mmlu\n1e8,2e9,3.4,nan\n1e9,2e10,2.6,crashed\n", columns=["N"]
+    )
     assert (set(runs.columns), runs.dropped) == ({"N"}, 0)
 
 
 def test_csv_reads_run_and_step_where_they_exist(tmp_path):
-    text = "N,D,loss,step,run,seed\n1e8,2e9,3.4,100,a,1\n1e8,4e9,3.1,200,a,1\n1e9,2e10,2.6,100,b,1\n"
+    text = (
+        "N,D,loss,step,run,seed\n1e8,2e9,3.4,100,a,1\n1e8,4e9,3.1,200,a,1\n1e9,2e10,2.6,100,b,1\n"
+    )
     runs = csv_text(tmp_path, text, N="N", D="D")
     assert set(runs.columns) == {"N", "D", "step"}
     np.testing.assert_array_equal(runs["step"], [100, 200, 100])
@@ -653,7 +746,9 @@ def test_csv_as_spreadsheets_write_it(tmp_path):
 
 
 def test_a_weight_column_does_not_replace_another_column(tmp_path):
-    """`weights` names a column; another one that happens to be called weights stays a column like any other."""
+    """`weights` names a column; another one that happens to be called weights stays a column like
+    any other.
+    """
     runs = csv_text(tmp_path, "N,loss,weights,w\n1e8,3.4,5,1\n1e9,2.6,6,2\n", weights="w")
     np.testing.assert_array_equal(runs.weights, [1, 2])
     np.testing.assert_array_equal(runs["weights"], [5, 6])
@@ -670,12 +765,28 @@ def test_a_weight_column_does_not_replace_another_column(tmp_path):
         ("N,loss\n1e8,3\n1e9,2,7\n", {}, r"(?s)row 1 has 3 cells, the header has 2.*Change: quote"),
         ("N,loss\n1e8,3\n1e9\n", {}, r"(?s)row 1 has 1 cells, the header has 2.*Change: quote"),
         ("N;loss\n1e8;3\n", {}, r"(?s)no column 'loss' in the table.*'N;loss'"),
-        ("N,losses\n1e8,3\n", {}, r"(?s)no column 'loss' in the table.*Change: Did you mean 'losses'"),
-        (RENAMED, {"N": "param", "target": "final_loss"}, r"(?s)no column 'param' in the table.*Did you mean 'params'"),
+        (
+            "N,losses\n1e8,3\n",
+            {},
+            r"(?s)no column 'loss' in the table.*Change: Did you mean 'losses'",
+        ),
+        (
+            RENAMED,
+            {"N": "param", "target": "final_loss"},
+            r"(?s)no column 'param' in the table.*Did you mean 'params'",
+        ),
         (RENAMED, {"target": "final_loss", "weights": "w"}, r"no column 'w' in the table"),
-        (RENAMED, {"target": "final_loss", "groups": ["family"]}, r"no column 'family' in the table"),
+        (
+            RENAMED,
+            {"target": "final_loss", "groups": ["family"]},
+            r"no column 'family' in the table",
+        ),
         ("N,loss\n1e8,3\n1e9,\n", {"N": "N"}, r"column 'loss', row 1: nan" + DROP),
-        ("N,loss\n1e8,3\n\n1.3B,2\n", {"N": "N"}, r"column 'N', row 1: '1\.3B', which is no number" + DROP),
+        (
+            "N,loss\n1e8,3\n\n1.3B,2\n",
+            {"N": "N"},
+            r"column 'N', row 1: '1\.3B', which is no number" + DROP,
+        ),
     ],
 )
 def test_csv_refuses(tmp_path, text, options, message):
@@ -683,12 +794,17 @@ def test_csv_refuses(tmp_path, text, options, message):
         csv_text(tmp_path, text, **options)
 
 
-# -- from_frame -----------------------------------------------------------------------------------------------------
+# -- from_frame ----------------------------------------------------------------------------------
 @pytest.mark.filterwarnings("ignore:.*rows left out")
 def test_pandas_nullable_integers():
-    frame = pd.DataFrame(table() | {"N": pd.array([10**9, None, 4 * 10**9, 3 * 10**8, None, 8 * 10**9], dtype="Int64")})
+    frame = pd.DataFrame(
+        table()
+        | {"N": pd.array([10**9, None, 4 * 10**9, 3 * 10**8, None, 8 * 10**9], dtype="Int64")}
+    )
     with pytest.raises(
-        jsl.InputError, match=r"(?s)column 'N', row 1: nan.*missing value.*on_bad='drop'.*2 bad rows in all: rows 1, 4"
+        jsl.InputError,
+        match=r"(?s)column 'N', row 1: nan.*missing value.*on_bad='drop'.*2 bad rows in all: "
+        r"rows 1, 4",
     ):
         Runs.from_frame(frame, columns=["N", "D"])
     runs = Runs.from_frame(frame, columns=["N", "D"], on_bad="drop")
@@ -696,7 +812,10 @@ def test_pandas_nullable_integers():
     np.testing.assert_array_equal(runs["N"], [1e9, 4e9, 3e8, 8e9])
 
 
-@pytest.mark.parametrize("dtype", ["Int64", "Float64", "int64[pyarrow]", "double[pyarrow]", "object", "float32", "category"])
+@pytest.mark.parametrize(
+    "dtype",
+    ["Int64", "Float64", "int64[pyarrow]", "double[pyarrow]", "object", "float32", "category"],
+)
 def test_pandas_dtypes(dtype):
     N = [1_000_000, 200, 300, 400, 500, 600]
     frame = pd.DataFrame(table()).assign(N=pd.Series(N, dtype=dtype))
@@ -712,7 +831,9 @@ def test_pandas_text_that_is_numbers():
 
 
 def test_pandas_rows_are_counted_by_position():
-    frame = pd.DataFrame(table(), index=[40, 41, 42, 43, 44, 45]).assign(loss=[2.6, 3.4, 2.3, np.nan, 2.4, 2.2])
+    frame = pd.DataFrame(table(), index=[40, 41, 42, 43, 44, 45]).assign(
+        loss=[2.6, 3.4, 2.3, np.nan, 2.4, 2.2]
+    )
     with pytest.raises(jsl.InputError, match=r"column 'loss', row 3: nan" + DROP):
         Runs.from_frame(frame)
 
@@ -723,11 +844,15 @@ def test_pandas_labels_and_missing_labels(dtype):
     frame = pd.DataFrame(table()).assign(family=labels)
     assert Runs.from_frame(frame, groups=["family"]).labels["family"] == ("a", "b")
     frame["family"] = labels.where([True, True, False, True, True, True])
-    with pytest.raises(jsl.InputError, match=r"(?s)group 'family', row 2: no label.*Change: add it or drop"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)group 'family', row 2: no label.*Change: add it or drop"
+    ):
         Runs.from_frame(frame, groups=["family"])
 
 
-@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"]
+)
 def test_frames_rename_and_leave_unused_columns_alone(make):
     data = {
         "params": [1e8, 1e9, 4e9],
@@ -738,10 +863,16 @@ def test_frames_rename_and_leave_unused_columns_alone(make):
         "done": [True, False, True],
     }
     declared = {"D": units.billion(units.Tokens)}
-    runs = Runs.from_frame(make(data), N="params", D="tokens", target="final", run="name", units=declared)
+    runs = Runs.from_frame(
+        make(data), N="params", D="tokens", target="final", run="name", units=declared
+    )
     assert set(runs.columns) == {"N", "D"}
     np.testing.assert_allclose(runs["D"], [2e9, 2e10, 8e10])
-    assert (runs.clusters, runs.dropped, runs.remarks) == ("run", 0, ("D converted from billion tokens",))
+    assert (runs.clusters, runs.dropped, runs.remarks) == (
+        "run",
+        0,
+        ("D converted from billion tokens",),
+    )
     every = Runs.from_frame(make(data), target="final")
     assert set(every.columns) == {"params", "tokens"}
     assert every.remarks[0].endswith(": mmlu, name, done")
@@ -762,7 +893,10 @@ def test_polars_and_pyarrow_nulls_are_missing():
         (None, r"(?s)from_frame: NoneType cannot be read.*Change:"),
         (pd.Series([1.0, 2.0]), r"(?s)from_frame: Series cannot be read.*Change:"),
         (pl.LazyFrame(table()), r"(?s)from_frame: LazyFrame cannot be read.*Change:"),
-        (pd.DataFrame([[1e8, 1e9, 3.0]], columns=["N", "N", "loss"]), r"(?s)cannot be read.*'N'.*Usually: .*share a name"),
+        (
+            pd.DataFrame([[1e8, 1e9, 3.0]], columns=["N", "N", "loss"]),
+            r"(?s)cannot be read.*'N'.*Usually: .*share a name",
+        ),
         (pd.DataFrame(), r"(?s)no column 'loss'"),
     ],
     ids=["dict", "array", "None", "series", "lazy", "duplicate", "empty"],
@@ -772,11 +906,15 @@ def test_frames_that_cannot_be_read(frame, message):
         Runs.from_frame(frame)
 
 
-# -- size -----------------------------------------------------------------------------------------------------------
+# -- size ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("make", [dict, pl.DataFrame], ids=["columns", "polars"])
 def test_a_million_rows_within_seconds(make):
     n, rng = 10**6, np.random.default_rng(0)
-    data = {"N": 10 ** rng.uniform(7, 10, n), "D": 10 ** rng.uniform(9, 12, n), "loss": rng.uniform(2, 4, n)}
+    data = {
+        "N": 10 ** rng.uniform(7, 10, n),
+        "D": 10 ** rng.uniform(9, 12, n),
+        "loss": rng.uniform(2, 4, n),
+    }
     made, start = make(data), time.process_time()
     runs = Runs.from_columns(**made) if make is dict else Runs.from_frame(made, columns=["N", "D"])
     part = runs.where(runs["loss"] < 3)
@@ -791,14 +929,18 @@ def test_a_unit_given_by_name_is_refused():
         jsl.Runs.from_columns(D=[1.0, 2.0], loss=[3.0, 2.5], units={"D": "billion"})
 
 
-# -- what is dropped, and what is not what it seems -----------------------------------------------------------------------
+# -- what is dropped, and what is not what it seems ----------------------------------------------
 BLANK = "N,D,loss\n1e8,2e9,3.1\n\n,2e10,2.6\n2e9,7B,2.4\n4e9,8e10,2.3\n"
 
 
 def test_dropped_rows_are_told_at_once_with_line_cell_and_reason(tmp_path):
-    """Columns that nobody asked for by name obey on_bad too; the line is that of the file, blank lines counted."""
+    """Columns that nobody asked for by name obey on_bad too; the line is that of the file, blank
+    lines counted.
+    """
     said = ("row 1 (line 4 of sweep.csv): N is missing", "row 2 (line 5 of sweep.csv): D is '7B'")
-    with pytest.warns(jsl.JaxscaleWarning, match=r"2 of 4 rows left out: row 1 \(line 4.*row 2 \(line 5"):
+    with pytest.warns(
+        jsl.JaxscaleWarning, match=r"2 of 4 rows left out: row 1 \(line 4.*row 2 \(line 5"
+    ):
         runs = csv_text(tmp_path, BLANK, on_bad="drop")
     assert (len(runs), runs.dropped, runs.dropped_rows) == (2, 2, said)
     assert runs.place(1) == runs.where(runs["N"] > 1e9).place(0) == "row 3 (line 6 of sweep.csv)"
@@ -812,23 +954,34 @@ def test_the_largest_run_is_dropped_only_by_name(name):
     top = int(np.argmax(data[name]))
     data["loss"] = list(data["loss"])
     data["loss"][top] = np.nan
-    with pytest.raises(jsl.InputError, match=rf"row {top} has the largest \w, .*on_bad=\[{top}\]|row {top} has the largest"):
+    with pytest.raises(
+        jsl.InputError,
+        match=rf"row {top} has the largest \w, .*on_bad=\[{top}\]|row {top} has the largest",
+    ):
         Runs.from_columns(**data, on_bad="drop")
-    with pytest.warns(jsl.JaxscaleWarning, match=f"1 of 6 rows left out: row {top}: loss is missing"):
+    with pytest.warns(
+        jsl.JaxscaleWarning, match=f"1 of 6 rows left out: row {top}: loss is missing"
+    ):
         assert len(Runs.from_columns(**data, on_bad=[top])) == 5
     with pytest.raises(jsl.InputError, match=f"column 'loss', row {top}: nan"):
         Runs.from_columns(**data, on_bad=[0 if top else 1])
 
 
 def test_a_column_that_was_not_read_is_named_by_the_fit(tmp_path):
-    text = "N,D,lr,loss\n" + "".join(f"{n:g},{20 * n:g},{0.1 / n:g},3\n" for n in (1e8, 1e9, 2e9)) + "4e9,8e10,,2.3\n"
+    text = (
+        "N,D,lr,loss\n"
+        + "".join(f"{n:g},{20 * n:g},{0.1 / n:g},3\n" for n in (1e8, 1e9, 2e9))
+        + "4e9,8e10,,2.3\n"
+    )
     runs = csv_text(tmp_path, text)
 
     @jsl.law
     def decay(lr, *, E=jsl.positive(0.5, 3)):
         return E + lr
 
-    with pytest.raises(jsl.InputError, match=r"(?s)'lr'.*not read: row 3 \(line 5 of sweep\.csv\) of it is blank"):
+    with pytest.raises(
+        jsl.InputError, match=r"(?s)'lr'.*not read: row 3 \(line 5 of sweep\.csv\) of it is blank"
+    ):
         jsl.fit(decay, runs, starts=8)
 
 
@@ -868,7 +1021,9 @@ def test_missing_labels_of_every_kind_are_missing(labels):
 
 
 def test_the_index_of_a_frame_is_read():
-    frame = pd.DataFrame({"N": [1e8, 1e8, 1e9, 1e9], "D": [2e9, 2e9, 2e10, 2e10], "loss": [3.1, 3.2, 2.6, 2.7]})
+    frame = pd.DataFrame(
+        {"N": [1e8, 1e8, 1e9, 1e9], "D": [2e9, 2e9, 2e10, 2e10], "loss": [3.1, 3.2, 2.6, 2.7]}
+    )
     runs = Runs.from_frame(frame.groupby(["N", "D"])[["loss"]].mean())
     assert set(runs.columns) == {"N", "D"}
     np.testing.assert_allclose(runs["loss"], [3.15, 2.65])
@@ -879,7 +1034,9 @@ def test_the_index_of_a_frame_is_read():
 
 
 def test_columns_without_a_name_or_with_the_same_are_left_out_unless_asked_for(tmp_path):
-    runs = csv_text(tmp_path, "N,D,loss,note,note,,\n1e8,2e9,3.1,a,b,,\n1e9,2e10,2.6,a,b,,\n", N="N", D="D")
+    runs = csv_text(
+        tmp_path, "N,D,loss,note,note,,\n1e8,2e9,3.1,a,b,,\n1e9,2e10,2.6,a,b,,\n", N="N", D="D"
+    )
     assert runs.remarks == ("two columns are called 'note': not read",)
     with pytest.raises(jsl.InputError, match="two columns are called 'loss'"):
         csv_text(tmp_path, "N,loss,loss\n1e8,3.1,3\n", N="N")
@@ -889,26 +1046,39 @@ def test_a_step_that_is_there_twice_is_told():
     step = [100, 200, 300, 400, 300, 400, 500]
     loss = [3.5, 3.2, 3.05, 7.9, 3.0, 2.9, 2.8]
     runs = Runs.from_columns(D=np.array(step) * 1e6, step=step, run=["a"] * 7, loss=loss)
-    assert runs.remarks[0].startswith("2 steps are there twice (rows 2 and 4; 3 and 5), the first of them step 300 of run a")
+    assert runs.remarks[0].startswith(
+        "2 steps are there twice (rows 2 and 4; 3 and 5), the first of them step 300 of run a"
+    )
 
 
 def test_a_score_that_is_read_as_a_loss_is_told():
-    with pytest.warns(jsl.JaxscaleWarning, match=r"target 'accuracy' is read as a loss in nats/token.*Fraction.*units\.Number"):
+    with pytest.warns(
+        jsl.JaxscaleWarning,
+        match=r"target 'accuracy' is read as a loss in nats/token.*Fraction.*units\.Number",
+    ):
         Runs.from_columns(N=[1e8, 1e9], accuracy=[0.3, 0.5], target="accuracy")
-    assert not Runs.from_columns(N=[1e8, 1e9], accuracy=[0.3, 0.5], target="accuracy", units={"accuracy": units.Fraction}).remarks
+    assert not Runs.from_columns(
+        N=[1e8, 1e9], accuracy=[0.3, 0.5], target="accuracy", units={"accuracy": units.Fraction}
+    ).remarks
 
 
 def test_compute_that_is_not_6ND_is_told():
     data = table()
     C = 7.8 * np.asarray(data["N"]) * data["D"]
-    assert Runs.from_columns(**data, C=C).remarks[0].startswith("column C is 1.3 to 1.3 times 6 N D")
+    assert (
+        Runs.from_columns(**data, C=C).remarks[0].startswith("column C is 1.3 to 1.3 times 6 N D")
+    )
 
 
 def test_a_law_checks_the_support_that_it_declares():
-    """A negative x under a fractional power is no number: the row is named before anything is fitted."""
+    """A negative x under a fractional power is no number: the row is named before anything is
+    fitted.
+    """
     x = [-1.0, 1, 2, 4, 9, 16]
     runs = Runs.from_columns(x=x, loss=[3.0, 2.1, 1.9, 1.7, 1.5, 1.4])
-    with pytest.raises(jsl.InputError, match=r"column 'x', row 0: -1, but power_law declares x > 0"):
+    with pytest.raises(
+        jsl.InputError, match=r"column 'x', row 0: -1, but power_law declares x > 0"
+    ):
         jsl.fit(jsl.laws.power_law, runs, starts=8)
 
 
