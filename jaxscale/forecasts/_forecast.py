@@ -60,7 +60,7 @@ class Forecast(Record):
         ...     objective=jsl.objectives.LogSquared(), starts=32)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = jsl.forecast(best, N=1e11, D=2e12).save(folder)
-        ...     print(str(jsl.Forecast.load(path)).replace("; ", "\n"))
+        ...     print(str(jsl.Forecast.load(path)).replace("; ", "\\n"))
         <Forecast chinchilla N=1e+11, D=2e+12: 1.871 (1.835 to 1.908, 95% new run)
         C 1.2e+03 times the largest run's>
         """
@@ -177,7 +177,7 @@ class Forecast(Record):
         >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), objective=squared,
         ...     starts=32)
         >>> done = jsl.forecast(best, N=1e11, D=2e12).score(1.88)
-        >>> print(str(done).replace("interval, ", "interval,\n"))
+        >>> print(str(done).replace("interval, ", "interval,\\n"))
         <Score chinchilla: observed 1.88, forecast 1.871: +0.47%, inside its 95% interval,
         0.78 times the noise of a run; no change: 24.02%>
 

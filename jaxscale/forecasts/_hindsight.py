@@ -110,7 +110,7 @@ def hindsight(fit: Fit | Ensemble, *, factor: float = 1.05, level: float = 0.95)
 
     >>> import jaxscale as jsl
     >>> best = jsl.fit(jsl.laws.chinchilla, jsl.datasets.load("simulated"), starts=32)
-    >>> print(str(jsl.forecasts.hindsight(best)).replace(" within", "\nwithin"))
+    >>> print(str(jsl.forecasts.hindsight(best)).replace(" within", "\\nwithin"))
     would have predicted your largest run (C = 1e21 FLOP, 3.98 times the next)
     within 0.2 % (inside its 95 % interval, ±1.4 %)
 

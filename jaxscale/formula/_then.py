@@ -66,7 +66,7 @@ def then(self: Made, link: Form) -> Made:
 
     >>> import jaxscale as jsl
     >>> law = jsl.laws.chinchilla.then(jsl.laws.accuracy_from_loss.fix(k=4.0, x0=2.4))
-    >>> print(str(law).replace(" -> ", "\n-> "))
+    >>> print(str(law).replace(" -> ", "\\n-> "))
     Law accuracy_from_loss of chinchilla(N, D; E, A, B, alpha, beta, a, k (fixed), x0 (fixed), b)
     -> fraction (0 to 1)
     >>> round(float(law(1e9, 2e10, E=1.8, A=480.0, B=2100.0, alpha=0.35, beta=0.37, a=-0.6, b=0.9)),

@@ -111,7 +111,7 @@ class Allocation:
 
         >>> from jaxscale import allocate, laws
         >>> plan = allocate(laws.chinchilla.published["hoffmann2022"], 1e23)
-        >>> print(str(plan.near_optimal(loss_slack=0.001)).replace(", D", ",\nD"))
+        >>> print(str(plan.near_optimal(loss_slack=0.001)).replace(", D", ",\\nD"))
         <Region loss within 0.1 %: N 1.251e+10 to 2.639e+10 (best 1.815e+10),
         D 6.315e+11 to 1.332e+12 (best 9.184e+11)>
 

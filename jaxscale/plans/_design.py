@@ -138,7 +138,7 @@ def design(
     ...     objective=jsl.objectives.LogSquared(), starts=32)
     >>> N, D = (v.ravel() for v in np.meshgrid([3e7, 3e8, 3e9], [1e9, 1e10, 1e11]))
     >>> N_star = lambda law: jsl.allocate(law, 1e24)["N"]
-    >>> print(str(design(best, {"N": N, "D": D}, 3e21, of=N_star, most=10)).replace("; ", ";\n"))
+    >>> print(str(design(best, {"N": N, "D": D}, 3e21, of=N_star, most=10)).replace("; ", ";\\n"))
     <Design: 50 runs of 6 of 9 candidates, cost 2.99e+21 of 3e+21;
     standard deviation 0.0777 -> 0.0645, 0.0645 at best>
     candidate      N      D  count   cost

@@ -117,7 +117,7 @@ def isoflop(
     >>> C, N = np.repeat([1e19, 1e20, 1e21], 9), np.outer([2.5e8, 8e8, 2.7e9],
     ...     np.geomspace(0.3, 3, 9)).ravel()
     >>> found = isoflop(Runs.from_columns(N=N, D=C / (6 * N), loss=law(N, C / (6 * N))))
-    >>> print(str(found).replace("; ", "\n"))
+    >>> print(str(found).replace("; ", "\\n"))
     <IsoFLOP parabola: N = 0.0477 C^0.5126, D = 3.494 C^0.4874 (0.5120 to 0.5132 for N)
     3 minima, 0 dropped>
     >>> float(f"{found.predict(1e23)['N']:.4g}")

@@ -40,7 +40,9 @@ def with_helper(
     more than one column, or without a target.
 
     >>> from jaxscale import Runs
-    >>> table = Runs.from_columns(L=[3.0, 2.5, 2.1], score=[0.3, 0.4, 0.6], target="score")
+    >>> from jaxscale.units import Fraction
+    >>> losses, scores = [3.0, 2.5, 2.1], [0.3, 0.4, 0.6]
+    >>> table = Runs.from_columns(L=losses, score=scores, target="score", units={"score": Fraction})
     >>> helped = table.with_helper(weight=3.0)
     >>> len(helped), float(helped["score"][-1]), helped.labels["helper"]
     (4, 1.0, ('no', 'yes'))

@@ -69,10 +69,12 @@ def task_signal(
     models, 0.3 % with 5, and hardly any with more; 2 checkpoints let 13 % pass with 5 models, 5 %
     with 10. Raises InputError where no model has checkpoints, or a task has one model.
 
+    >>> from jaxscale import units
     >>> scores = {"run": ["a", "a", "b", "b"], "step": [9, 10, 9, 10],
     ...     "score": [0.29, 0.31, 0.59, 0.61]}
-    >>> table = Runs.from_columns(**scores, target="score", groups={"task": ["arc"] * 4})
-    >>> print(str(task_signal(table)).replace("; ", "\n"))
+    >>> said = {"groups": {"task": ["arc"] * 4}, "units": {"score": units.Fraction}}
+    >>> table = Runs.from_columns(**scores, target="score", **said)
+    >>> print(str(task_signal(table)).replace("; ", "\\n"))
     arc                      signal 0.652, noise 0.0264, ratio 24.7
     variance between models 224 times that of noise
 

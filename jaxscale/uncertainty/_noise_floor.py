@@ -109,7 +109,7 @@ def noise_floor(
 
     >>> runs = Runs.from_columns(N=[1e8] * 4, D=[2e9] * 4, loss=[3.00, 3.03, 2.97, 3.00],
     ...     seed=["1", "2", "3", "4"])
-    >>> print(str(noise_floor(runs)).replace(" (", "\n("))
+    >>> print(str(noise_floor(runs)).replace(" (", "\\n("))
     <NoiseFloor of ln L: 0.0082 pooled, 0.0082 in the middle of 1 cells
     (replicates, 3 degrees of freedom)>
 
