@@ -25,7 +25,7 @@ from .plans._remarks import untested
 from .table._digest import rows_digest
 from .table._scope import ranges, ratio_remark
 from .uncertainty._cautions import cautions_of
-from .uncertainty._covariance import FEWEST, covariance_of
+from .uncertainty._covariance import FEWEST, few_inside
 from .uncertainty._draws import percentile
 from .uncertainty._influence import moved
 from .uncertainty._interval import UNKNOWN, default_kind, interval
@@ -243,18 +243,22 @@ def _doubts(at: Evidence) -> str:
         if said
         else ["cautions: none of the tests of residuals speaks"]
     )
-    moves, labels, by = moved(at)
-    sd = covariance_of(at, "sandwich").deviation(np.eye(len(at.names)))
+    exact = few_inside(
+        at
+    )  # as `influence` does: where few runs lie inside delta, a step is no refit
+    moves, labels, by = moved(at, exact=exact)
+    deviation = at.fit.certificate.deviation
+    sd = np.array([deviation.get(n, np.nan) for n in at.names]) / np.asarray(at.job.unit)
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = np.nan_to_num(moves / sd, nan=0.0, posinf=0.0, neginf=0.0)
     order = np.argsort(-np.max(np.abs(relative), 1), kind="stable")[:3]
     most = [(labels[i], int(np.argmax(np.abs(relative[i]))), i) for i in order]
     shown = ", ".join(f"{label} ({at.names[j]} {relative[i, j]:+.2f})" for label, j, i in most)
+    how = "refits" if exact else "one Newton step"
     return "\n".join(
         [
             *lines,
-            f"  {by} whose absence moves the fit most, in standard deviations (one Newton step): "
-            f"{shown}",
+            f"  {by} whose absence moves the fit most, in standard deviations ({how}): {shown}",
         ]
     )
 

@@ -1,6 +1,7 @@
 """What is printed: every object by its numbers, arrays by their first and last rows."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -172,6 +173,18 @@ def test_budgets_without_a_plan_have_no_interval(boot):
     assert np.isnan([found.low[0], found.high[0], found.median[0]]).all()
     assert np.isfinite(list(found)).all(0)[1]
     assert "nan" in repr(found)
+
+
+def test_a_report_names_the_runs_that_move_the_fit_most(simulated):
+    """Under a delta far below the scatter as well: held against fits without those runs."""
+    (line,) = (x for x in jsl.report(simulated).splitlines() if "absence moves" in x)
+    found = re.findall(r"(\d+) \((\w+) ([-+.\d]+)\)", line)
+    assert len(found) == 3
+    runs, deviation = simulated.problem.runs, simulated.certificate.deviation
+    for row, name, told in found:
+        without = jsl.fit(chinchilla, runs.where(np.arange(len(runs)) != int(row)), starts=16)
+        moved = np.log(without.params[name] / simulated.params[name]) / deviation[name]
+        assert moved == pytest.approx(float(told), abs=0.01)
 
 
 def test_a_report_measures_nothing_anew(monkeypatch):
