@@ -9,6 +9,7 @@ the runs would have predicted the largest of them.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .fitting._groups import too_many
 from .fitting._problem import element_names
 from .fitting._results import Ensemble, Fit, Status, point_of
 from .forecasts._hindsight import in_a_line
-from .ground._errors import check_level
+from .ground._errors import JaxscaleWarning, check_level
 from .plans._allocate import Allocation
 from .plans._remarks import untested
 from .table._digest import rows_digest
@@ -243,10 +244,11 @@ def _doubts(at: Evidence) -> str:
         if said
         else ["cautions: none of the tests of residuals speaks"]
     )
-    exact = few_inside(
-        at
-    )  # as `influence` does: where few runs lie inside delta, a step is no refit
-    moves, labels, by = moved(at, exact=exact)
+    # as `influence` does: where few runs lie inside delta, a step is no refit
+    exact = few_inside(at) and bool(at.fit.ok)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", JaxscaleWarning)
+        moves, labels, by = moved(at, exact=exact)
     deviation = at.fit.certificate.deviation
     sd = np.array([deviation.get(n, np.nan) for n in at.names]) / np.asarray(at.job.unit)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -259,6 +261,7 @@ def _doubts(at: Evidence) -> str:
         [
             *lines,
             f"  {by} whose absence moves the fit most, in standard deviations ({how}): {shown}",
+            *(f"  {w.message}" for w in told),
         ]
     )
 
