@@ -57,6 +57,20 @@ pair = jsl.Runs.from_columns(N=np.r_[runs["N"], runs["N"]], D=np.r_[runs["D"], r
     loss=np.r_[runs["loss"], runs["loss"] * 0.98], groups={"recipe": ["a"] * 60 + ["b"] * 60})
 a, b = (jsl.fit(NAME, pair.where(pair["recipe"] == r)) for r in "ab")
 """
+# Where a name was another one in an older tree, the line asks for it there.
+THEN = """
+how_sure = getattr(jsl, "uncertainty", jsl)
+def near(plan):
+    own = hasattr(plan, "near_optimal")
+    return plan.near_optimal(loss_slack=1e-3) if own else jsl.near_optimal(plan, loss=1e-3)
+def lost(plan):
+    return plan.regret() if hasattr(plan, "regret") else jsl.regret(plan)
+def recipes(*sides):
+    own = hasattr(jsl, "selection") and hasattr(jsl.selection, "recipes")
+    return (jsl.selection.recipes if own else jsl.compare_recipes)(*sides, budget=1e22)
+def ends(plan, c):
+    return plan.interval()[c] if hasattr(plan, "interval") else jsl.interval(plan[c])
+"""
 # name: what leads up to it, what is timed
 LINES = {
     "import": ("", "import jaxscale"),
@@ -72,14 +86,14 @@ LINES = {
     "20 tables": (FIT + "many = [table(n) for n in range(40, 60)]", "jsl.fit(NAME, many)"),
     "first plan": (BOOT, "jsl.allocate(boot, 1e23)"),
     "another question": (PLAN, "jsl.allocate(boot, target=2.1)"),
-    "near_optimal": (PLAN, "plan.near_optimal(loss_slack=0.001)"),
-    "regret": (PLAN, "plan.regret()"),
+    "near_optimal": (PLAN + THEN, "near(plan)"),
+    "regret": (PLAN + THEN, "lost(plan)"),
     "compare of three": (
         LAW,
         "jsl.compare({'own': NAME, 'tied': NAME.tie(beta='alpha'), 'kaplan': jsl.laws.kaplan}, "
         "runs)",
     ),
-    "compare_recipes": (LAW + TWO, "jsl.selection.recipes(a, b, budget=1e22)"),
+    "compare_recipes": (LAW + TWO + THEN, "recipes(a, b)"),
     "report": (PLAN, "str(jsl.report(boot, plan=plan))"),
     "Optax(lbfgs)": (
         LAW + "import optax",
@@ -97,14 +111,15 @@ LINES = {
         "True)",
         "jax.jit(lambda c: jsl.allocate(law, c).loss)(1e22)",
     ),
-    "posterior": (FIT, "jsl.uncertainty.posterior(fit, 200)"),
-    "profile": (FIT, "jsl.uncertainty.profile_likelihood(fit, 'alpha')"),
+    "posterior": (FIT + THEN, "how_sure.posterior(fit, 200)"),
+    "profile": (FIT + THEN, "how_sure.profile_likelihood(fit, 'alpha')"),
     "README's example": (
         "",
         LAW
+        + THEN
         + "fit = jsl.fit(NAME, runs)\nboot = jsl.bootstrap(fit, 4_000)\nplan = jsl.allocate(boot, "
         "budget=5.76e23)\n"
-        "print(fit, jsl.interval(boot)['alpha'], *(plan.interval()[c] for c in 'ND'))",
+        "print(fit, jsl.interval(boot)['alpha'], *(ends(plan, c) for c in 'ND'))",
     ),
 }
 OTHERS = {

@@ -13,7 +13,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import jax
 import numpy as np
@@ -33,32 +33,20 @@ from ._results import Ensemble, Fit, Fits, grid, resampled
 from ._run import free_params, measures, solved
 
 
+class _Options(TypedDict, total=False):
+    kind: str
+    by: str | None
+    starts: int
+    seed: int
+    executor: Executor | None
+    directory: str | os.PathLike[str] | None
+    memory: int | None
+
+
 @overload
-def bootstrap(
-    fit: Fit,
-    resamples: int = 1000,
-    *,
-    kind: str = "pairs",
-    by: str | None = None,
-    starts: int = 1,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
-) -> Ensemble: ...
+def bootstrap(fit: Fit, resamples: int = 1000, **options: Unpack[_Options]) -> Ensemble: ...
 @overload
-def bootstrap(
-    fit: Fits,
-    resamples: int = 1000,
-    *,
-    kind: str = "pairs",
-    by: str | None = None,
-    starts: int = 1,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
-) -> Fits: ...
+def bootstrap(fit: Fits, resamples: int = 1000, **options: Unpack[_Options]) -> Fits: ...
 def bootstrap(
     fit: Fit | Fits,
     resamples: int = 1000,

@@ -13,7 +13,7 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -38,44 +38,26 @@ from ._run import free_params, measures, ready, solved
 MOST_STARTS = 10**6  # of one fit: beyond this the unit of the number is meant
 
 
+class _Options(TypedDict, total=False):
+    starts: int | Sequence[Mapping[str, Any]]
+    solver: Any
+    seed: int
+    executor: Executor | None
+    directory: str | os.PathLike[str] | None
+    memory: int | None
+
+
+One = obj.Objective | None
+Many = Sequence[obj.Objective]
+
+
+@overload
+def fit(law: Law, runs: Runs, *, objective: One = None, **options: Unpack[_Options]) -> Fit: ...
+@overload
+def fit(law: Law, runs: Runs, *, objective: Many, **options: Unpack[_Options]) -> Fits: ...
 @overload
 def fit(
-    law: Law,
-    runs: Runs,
-    *,
-    objective: obj.Objective | None = None,
-    starts: int | Sequence[Mapping[str, Any]] = 256,
-    solver: Any = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
-) -> Fit: ...
-@overload
-def fit(
-    law: Law,
-    runs: Runs,
-    *,
-    objective: Sequence[obj.Objective],
-    starts: int | Sequence[Mapping[str, Any]] = 256,
-    solver: Any = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
-) -> Fits: ...
-@overload
-def fit(
-    law: Law,
-    runs: Sequence[Runs],
-    *,
-    objective: obj.Objective | Sequence[obj.Objective] | None = None,
-    starts: int | Sequence[Mapping[str, Any]] = 256,
-    solver: Any = None,
-    seed: int = 0,
-    executor: Executor | None = None,
-    directory: str | os.PathLike[str] | None = None,
-    memory: int | None = None,
+    law: Law, runs: Sequence[Runs], *, objective: One | Many = None, **options: Unpack[_Options]
 ) -> Fits: ...
 def fit(
     law: Law,

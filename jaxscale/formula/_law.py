@@ -18,9 +18,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import inspect
 import pickle
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -29,7 +27,7 @@ import numpy as np
 
 from ..ground._errors import nearest, refuse, refuse_type
 from ..ground._trees import Aside, node, to_numpy, traced
-from ..units import Unit, unit_of
+from ..units import Unit
 from . import _then
 from ._form import (
     Form,
@@ -44,6 +42,7 @@ from ._form import (
     to_numpy64,
 )
 from ._params import Param
+from ._signature import signature_of
 
 
 class Unbound(TypeError, AttributeError):
@@ -378,48 +377,8 @@ def law(function: Callable[..., Any]) -> Law:
     >>> round(float(power(1e10, E=1.7, B=400.0, beta=0.3)), 4)
     2.1
     """
-    columns, units, specs = [], [], []
-    name = getattr(function, "__name__", "law")
-    hints = typing.get_type_hints(function, include_extras=True)
-    for arg in inspect.signature(function).parameters.values():
-        if arg.kind in (arg.VAR_POSITIONAL, arg.VAR_KEYWORD):
-            raise refuse_type(
-                f"law {name}: {arg} hides columns or parameters",
-                why="a signature was passed on",
-                change="name each of them",
-            )
-        if arg.kind is arg.KEYWORD_ONLY:
-            if not isinstance(arg.default, Param):
-                raise refuse_type(
-                    f"law {name}: parameter {arg.name} has "
-                    f"{'no default' if arg.default is arg.empty else repr(arg.default)}",
-                    why="a parameter says its support and where starts are drawn",
-                    change=f"{arg.name}=positive(low, high), or real, negative, between, unit, "
-                    f"simplex",
-                )
-            specs.append((arg.name, arg.default))
-        elif isinstance(arg.default, Param):
-            raise refuse_type(
-                f"law {name}: parameter {arg.name} is positional",
-                why="columns are positional, parameters are not",
-                change="`*,` before the first parameter",
-            )
-        elif arg.default is not arg.empty:
-            raise refuse_type(
-                f"law {name}: column {arg.name} has a default",
-                why="columns have none; a parameter has, and is keyword-only",
-                change="no default, or `*,` before it",
-            )
-        else:
-            columns.append(arg.name)
-            units.append(unit_of(hints.get(arg.name)))
-    if not columns:
-        raise refuse_type(
-            f"law {name} has no column",
-            why="all arguments are keyword-only",
-            change="at least one positional argument",
-        )
-    notes = Aside(name=name, unit=unit_of(hints.get("return")))
-    new = Law(function, tuple(columns), tuple(units), tuple(specs), notes=notes)
+    columns, units, specs, unit = signature_of(function)
+    notes = Aside(name=getattr(function, "__name__", "law"), unit=unit)
+    new = Law(function, columns, units, specs, notes=notes)
     check_shape(new)
     return new

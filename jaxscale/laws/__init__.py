@@ -22,6 +22,7 @@ from . import (
     mixture,
     multimodal,
     observational,
+    ranking,
     reinforcement,
     robustness,
     sampling,
@@ -44,6 +45,7 @@ from .loss import *
 from .mixture import *
 from .multimodal import *
 from .observational import *
+from .ranking import *
 from .reinforcement import *
 from .robustness import *
 from .sampling import *
@@ -58,6 +60,7 @@ __all__ += allocation.__all__
 __all__ += experts.__all__
 __all__ += architecture.__all__
 __all__ += downstream.__all__
+__all__ += ranking.__all__
 __all__ += translation.__all__
 __all__ += observational.__all__
 __all__ += sampling.__all__

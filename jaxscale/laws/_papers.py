@@ -1,6 +1,4 @@
-"""Papers behind the laws: key -> authors, title, year, arXiv number. Docstrings name them by arXiv
-number or [key].
-"""
+"""Papers behind the laws, by key: docstrings name them by arXiv number or [key]."""
 
 from __future__ import annotations
 
@@ -8,9 +6,7 @@ from typing import NamedTuple
 
 
 class Paper(NamedTuple):
-    """What a BibTeX entry needs. Authors as BibTeX wants them, `and others` where the list was not
-    seen in full.
-    """
+    """What a BibTeX entry needs; `and others` where the list of authors was not seen in full."""
 
     authors: str
     title: str
